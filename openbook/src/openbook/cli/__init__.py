@@ -1,0 +1,30 @@
+"""``openbook``: the command line. Each command stands in a module of its own and imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from openbook.errors import OpenbookError
+
+app = typer.Typer(
+    name="openbook",
+    help="Read AI papers, record what they document, and prove every answer with a sentence that is really there.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line; bad input ends in one line on stderr and exit code 1, wrong usage in 2."""
+    try:
+        app()
+    except OpenbookError as error:
+        print(f"openbook: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("openbook: interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,5 @@
+"""The one family of errors that openbook raises for bad input. The command line prints their message and exits 1."""
+
+
+class OpenbookError(Exception):
+    """Something the user gave cannot be used. The message says what was wrong, where, and what to do."""

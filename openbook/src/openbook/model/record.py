@@ -1,0 +1,100 @@
+"""The record: what a paper documents, and how we know. One JSON object per paper."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from openbook.papers.paper import Part
+
+ScoredResult = Literal["yes", "no", "unverified", "unread"]
+ResearchType = Literal["experimental", "theoretical", "unknown"]
+Affiliation = Literal["academia", "industry", "collaboration", "unknown"]
+Match = Literal["exact", "normalised", "fuzzy", "absent"]
+
+NOTICE = (
+    "These scores are estimates made by a program from the text of the paper. They say what the paper documents, not "
+    "whether its results are right."
+)
+
+
+class Model(BaseModel):
+    """Base of all parts: unknown fields are refused, so that a record means what it says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Evidence(Model):
+    """A quote and where it stands in the paper. Offsets are into the text that ``openbook read --json`` returns."""
+
+    quote: str
+    page: int | None = Field(
+        default=None, description="From 1; null where the source has no pages or the quote is absent."
+    )
+    start: int | None = None
+    end: int | None = None
+    match: Match
+    part: Part | None = None
+    score: float | None = Field(default=None, description="Similarity 0..100 of a fuzzy match.")
+
+
+class Answer(Model):
+    """The answer to one variable. Every ``yes`` carries evidence that is not absent."""
+
+    result: ScoredResult | ResearchType | Affiliation
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="Calibrated probability that the result is right; null where the assessor gives none."
+    )
+    response: str = ""
+    evidence: list[Evidence] = []
+
+
+class PaperInfo(Model):
+    """The paper a record is about."""
+
+    id: str
+    title: str = ""
+    authors: list[str] = []
+    venue: str | None = None
+    year: int | None = None
+    url: str | None = None
+    pages: int | None = None
+    sha256: str | None = None
+    source: str | None = None
+    problem: str | None = Field(default=None, description="Why the paper could not be read; null when it was.")
+
+
+class Scores(Model):
+    """Documentation Score 0..7 and Reproducibility Score, counted from ``yes`` only; null when everything is unread."""
+
+    documentation: int | None
+    reproducibility: float | None
+    reproducibility_interval: tuple[float, float] | None = None
+    unverified: int = 0
+
+
+class Run(Model):
+    """How the answers were made. The same inputs give the same cache key."""
+
+    assessor: str
+    model: str | None = None
+    prompt_hash: str | None = None
+    parameters: dict[str, Any] = {}
+    text_hash: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float = Field(default=0.0, description="US dollars.")
+    seconds: float = 0.0
+    version: str = ""
+    created: str | None = Field(default=None, description="UTC, ISO 8601.")
+
+
+class Record(Model):
+    """What one paper documents: answers to nine variables, their evidence, the scores, and the run that made them."""
+
+    paper: PaperInfo
+    answers: dict[str, Answer]
+    scores: Scores
+    run: Run
+    notice: str = NOTICE

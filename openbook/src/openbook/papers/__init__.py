@@ -1,0 +1,1 @@
+"""Papers: reading files into text with pages, sections, sentences and links."""
