@@ -69,6 +69,17 @@ class Predictor(nn.Module, ABC):
         The state handed in must not be used again.
         """
 
+    def prefill(
+        self, state: State, tokens: Int[Tensor, "batch new"]
+    ) -> tuple[Float[Tensor, "batch vocabulary"], State]:
+        """Consume several tokens (at least one) of each sequence; give the logits after the last.
+
+        The same as stepping through them; a predictor that can do without the logits in between does.
+        """
+        for place in range(tokens.shape[1]):
+            logits, state = self.step(state, tokens[:, place])
+        return logits, state
+
     @abstractmethod
     def configuration(self) -> dict[str, Any]:
         """JSON-ready keyword arguments that rebuild this predictor's shape with ``from_configuration``."""

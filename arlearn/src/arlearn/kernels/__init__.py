@@ -1,0 +1,1 @@
+"""Causal linear maps over positions, and the softmax cross-entropy behind them."""
