@@ -1,0 +1,131 @@
+"""Headings: which lines are one, at what level, and which part of the paper they open."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from openbook.papers.paper import Part
+
+_NAMED = re.compile(
+    r"(?:abstract|summary|keywords?|index terms|ccs concepts|introduction|related works?|background|preliminar(?:y|ies)|"
+    r"method(?:s|ology)?|approach|experiments?|experimental (?:setup|results|settings?)|experiments and results|results|"
+    r"evaluation|discussions?|limitations?|conclusions?(?: and future works?)?|future works?|"
+    r"acknowledge?ments?|broader impacts?|(?:broader )?impact statements?|ethics? statement|ethical considerations|"
+    r"reproducibility(?: statement| checklist)?|references(?: and notes)?|bibliography|literature cited|"
+    r"appendix|appendices|supplementary materials?|supplemental materials?|supplementary information|checklist|"
+    r"(?:neurips|nips|aaai|icml|iclr|ijcai|acl)? ?(?:\d{4} )?(?:paper|reproducibility|author|responsible nlp)? ?checklist|"
+    r"code availability|data availability(?: statement)?|(?:code|data) and (?:code|data) availability|"
+    r"author contributions?|funding|competing interests?|conflicts? of interest)\W{0,2}",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(
+    r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,3}|[IVX]{1,5}|[A-Z](?:\.\d{1,2}){0,3})(?P<dot>[.:)]?)\s+(?P<title>\S.*)",
+    re.DOTALL,
+)
+_APPENDIX_TITLE = re.compile(
+    r"(?:appendix|appendices|supplement(?:ary|al)?)\b(?:[\s:.–—-]*(?P<letter>[A-Z0-9](?:\.\d+)*))?(?=$|[\s:.–—-])",
+    re.IGNORECASE,
+)
+_REFERENCES_TITLE = re.compile(r"(?:references(?: and notes)?|bibliography|literature cited)\W*$", re.IGNORECASE)
+_CHECKLIST_TITLE = re.compile(r"(?:[\w ]{0,40} )?checklist\W*$", re.IGNORECASE)
+_BACK_MATTER = re.compile(
+    r"(?:acknowledge?ments?|(?:broader )?impact statements?|broader impacts?|ethics? statement|funding|author contributions?)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(slots=True)
+class Outline:
+    """Follows the headings of one paper in order: judges the next candidate by the ones before it."""
+
+    part: Part = "body"
+    major: int = 0
+    letter: str = ""
+    roman: bool = False
+    seen: set[str] = field(default_factory=set)
+
+    def is_heading(self, text: str, *, marked: bool = False) -> bool:
+        """Whether a short paragraph is a heading. ``marked``: its typography (bold, larger, all caps) already says so."""
+        text = text.strip()
+        if not 2 < len(text) < 140 or len(text.split()) > 18:
+            return False
+        if _NAMED.fullmatch(text) and (text[0].isupper() or marked):
+            return True
+        if text[-1] in ",;" or (text[-1] == "." and not marked) or "=" in text:
+            return False
+        if _APPENDIX_TITLE.match(text) and len(text.split()) < 12 and text[0].isupper():
+            return True
+        found = _NUMBERED.fullmatch(text)
+        if found:
+            return self._follows(found.group("number"), found.group("title"), marked, bool(found.group("dot")))
+        return False
+
+    def _follows(self, number: str, title: str, marked: bool, dotted: bool) -> bool:
+        if not title[0].isupper() or not _reads_as_title(title):
+            return False
+        if _NAMED.fullmatch(title):
+            return True
+        head, _, rest = number.partition(".")
+        if head.isdigit():
+            top = int(head)
+            if rest:
+                return top == self.major or top == self.major + 1 or (marked and self.part == "appendix")
+            return top == self.major + 1 or (marked and self.major < top <= self.major + 3)
+        if len(head) == 1 and self.part in ("references", "appendix", "checklist"):
+            expected = chr(ord(self.letter) + 1) if self.letter else "A"
+            return head in (expected, self.letter) if rest else head == expected or (marked and head > self.letter)
+        if _roman(head) is not None:
+            return _roman(head) == self.major + 1 and (self.roman or self.major == 0) and (dotted or marked)
+        if rest or (len(head) == 1 and dotted):  # "A. Data sets" below a Roman-numbered section
+            return self.roman and marked
+        return False
+
+    def enter(self, title: str) -> tuple[int, Part]:
+        """Take this heading as the next one: its level (1 at the top) and the part of the paper it stands in."""
+        title = " ".join(title.split())
+        found = _NUMBERED.fullmatch(title)
+        bare, level = title, 1
+        if found and title[0].isupper() and not title[0].isdigit() and not found.group("number")[0].isdigit():
+            # a letter or a Roman number only if the outline expects one there, else it is the first word ("A Method")
+            if self.part not in ("references", "appendix", "checklist") and _roman(found.group("number")) is None:
+                found = None
+        if found:
+            number, bare = found.group("number"), found.group("title")
+            head, _, rest = number.partition(".")
+            level = 1 + number.count(".")
+            if head.isdigit():
+                self.major = int(head)
+            elif _roman(head) is not None and self.part == "body":
+                self.major, self.roman = _roman(head) or 0, True
+            elif len(head) == 1:
+                self.letter = head
+                if self.part in ("references", "appendix"):
+                    self.part = "appendix"
+        if _CHECKLIST_TITLE.match(bare):
+            self.part = "checklist"
+        elif _REFERENCES_TITLE.match(bare):
+            self.part = "references"
+        elif (appendix := _APPENDIX_TITLE.match(bare)) is not None:
+            self.part = "appendix"
+            self.letter = (appendix.group("letter") or self.letter)[:1] if appendix.group("letter") else self.letter
+        elif self.part == "references":
+            self.part = "body" if _BACK_MATTER.match(bare) else "appendix"
+        elif self.part == "checklist" and found and not found.group("number")[0].isdigit():
+            self.part = "appendix"
+        return level, self.part
+
+
+def _reads_as_title(title: str) -> bool:
+    letters = sum(c.isalpha() for c in title)
+    return letters >= 3 and letters >= 0.6 * len(title.replace(" ", "")) and title[-1] not in ".;,"
+
+
+def _roman(number: str) -> int | None:
+    values = {"I": 1, "V": 5, "X": 10}
+    if not number or any(c not in values for c in number):
+        return None
+    total = 0
+    for here, after in zip(number, [*number[1:], ""], strict=True):
+        total += -values[here] if after and values[after] > values[here] else values[here]
+    return total
