@@ -1,0 +1,72 @@
+"""``openbook import``: read a published index into a table of records."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from openbook.cli import app
+
+
+class Source(StrEnum):
+    """What can be imported."""
+
+    coakley2026 = "coakley2026"
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Source, typer.Argument(help="Which published index; its layout decides how it is read.")],
+    path: Annotated[Path, typer.Argument(help="A clone of the index's repository (the folder that holds results/).")],
+    out: Annotated[Path, typer.Option(help="The Parquet file to write.")] = Path("records.parquet"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """Read a published index, in its own layout, into one table: a row per paper, with the run that answered.
+
+    Papers that its lists exclude are left out and counted. E-mail addresses are masked. Everything odd is reported:
+    values outside the scale, broken files, answers or lists that are missing, papers that a later run repaired. A second
+    import of the same files changes nothing.
+
+        openbook import coakley2026 the-shift-toward-open --out records.parquet
+    """
+    import json
+    import time
+    from collections import Counter
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from openbook.importers.writing import import_to_parquet
+
+    start = time.perf_counter()
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("reading", total=None)
+        tally, changed = import_to_parquet(
+            path, out, lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
+        )
+    seconds = time.perf_counter() - start
+    if as_json:
+        report = {
+            "source": source.value,
+            "out": str(out),
+            "papers": tally.papers,
+            "excluded": tally.excluded,
+            "unassessed": tally.unassessed,
+            "odd": [asdict(odd) for odd in tally.odd],
+            "changed": changed,
+            "seconds": seconds,
+        }
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    state = "written" if changed else "already up to date"
+    print(f"{out}: {tally.papers:,} papers {state}; {tally.excluded:,} excluded; {seconds:.1f} s")
+    if tally.unassessed:
+        print(f"{tally.unassessed:,} listed papers have no answers in these files")
+    for kind, count in Counter(odd.kind for odd in tally.odd).most_common():
+        first = next(odd for odd in tally.odd if odd.kind == kind)
+        print(f"odd: {count:,} x {kind}, e.g. {first.file}: {first.id or ''} {first.message}", file=sys.stderr)
