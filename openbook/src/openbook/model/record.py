@@ -39,6 +39,16 @@ class Evidence(Model):
     score: float | None = Field(default=None, description="Similarity 0..100 of a fuzzy match.")
 
 
+class Correction(Model):
+    """What a person put right, which wins over any machine. Kept with the answer it replaced."""
+
+    result: str
+    replaced: str = Field(description="The assessor's own result.")
+    who: str
+    when: str = Field(description="UTC, ISO 8601.")
+    why: str
+
+
 class Answer(Model):
     """The answer to one variable. Every ``yes`` carries evidence that is not absent."""
 
@@ -48,6 +58,7 @@ class Answer(Model):
     )
     response: str = ""
     evidence: list[Evidence] = []
+    correction: Correction | None = Field(default=None, description="Set when a person corrected the result.")
 
 
 class PaperInfo(Model):
