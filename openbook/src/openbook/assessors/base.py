@@ -68,10 +68,10 @@ class ManyAssessor(Assessor, Protocol):
 
 @runtime_checkable
 class MeteredAssessor(Assessor, Protocol):
-    """An assessor that uses tokens or money and can say how much."""
+    """An assessor that uses tokens or money and says how much. May be called from several threads at once."""
 
-    def take_usage(self) -> Usage:
-        """What was used since the last call, and starts counting again."""
+    def assess_metered(self, paper: Paper) -> tuple[dict[str, Answer], Usage]:
+        """As ``assess``, with what this paper used."""
         ...
 
 
