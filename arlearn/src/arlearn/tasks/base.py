@@ -109,6 +109,10 @@ class SequenceTask(Task):
         """Which inputs belong to the training split. A task without a split has no training inputs."""
         return torch.zeros(len(inputs), dtype=torch.bool)
 
+    def everything(self, split: Split = "held-out") -> Int[Tensor, "count arity"] | None:
+        """All inputs of one side of the split, where they are few enough to list; else None."""
+        return None
+
     @abstractmethod
     def encode(self, inputs: Int[Tensor, "count arity"]) -> Int[Tensor, "count length"]:
         """The full right sequences: prompt, chain of thought, answer."""

@@ -1,0 +1,116 @@
+"""Pairs of n-digit numbers: which of them a model may learn from, and how to draw them.
+
+The split is a property of the pair, decided by a hash of it and a seed: three pairs in four are training pairs, in
+every run, in every process, however many are drawn. By default (a, b) and (b, a) fall on the same side; the public
+reference code splits ordered pairs, so that three quarters of its validation pairs have their mirror image in
+training, and ``symmetric=False`` does as it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from arlearn.errors import ArlearnError
+from arlearn.tasks.base import Split, generator
+
+HARD_DIGITS = (0, 1, 7, 8, 9)
+_ENUMERABLE = 10_000  # ordered pairs of 2 digits: few enough to list every one
+
+
+def _mixed(values: np.ndarray) -> np.ndarray:
+    """SplitMix64's finaliser (Steele, Lea, Flood 2014): a well-mixed permutation of the 64-bit integers."""
+    with np.errstate(over="ignore"):
+        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(values ^ (values >> np.uint64(31)))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """All ordered pairs of numbers with exactly ``digits`` digits (0..9 where digits is 1), split by ``seed``."""
+
+    digits: int
+    seed: int = 0
+    symmetric: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.digits <= 9:
+            raise ArlearnError(f"digits must be 1 to 9, not {self.digits}")
+        if self.seed < 0:
+            raise ArlearnError(f"split_seed must be 0 or more, not {self.seed}")
+
+    @property
+    def smallest(self) -> int:
+        return 10 ** (self.digits - 1) if self.digits > 1 else 0
+
+    @property
+    def largest(self) -> int:
+        return int(10**self.digits) - 1
+
+    def is_training(self, inputs: Int[Tensor, "count 2"]) -> Bool[Tensor, " count"]:
+        """Whether each pair is one of the three in four to learn from."""
+        pair = inputs.numpy().astype(np.uint64)
+        first, second = pair[:, 0], pair[:, 1]
+        if self.symmetric:
+            first, second = np.minimum(first, second), np.maximum(first, second)
+        with np.errstate(over="ignore"):
+            start = np.uint64(self.seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x632BE59BD9B4E019)
+            mixed = _mixed(_mixed(first + start) + second)
+        return torch.from_numpy(mixed % np.uint64(4) != 0)
+
+    def _keep(self, inputs: Tensor, split: Split) -> Tensor:
+        if split == "all":
+            return inputs
+        training = self.is_training(inputs)
+        return inputs[training if split == "training" else ~training]
+
+    def everything(self, split: Split) -> Int[Tensor, "count 2"] | None:
+        """Every pair on this side, in order; None where there are too many to list."""
+        numbers = self.largest - self.smallest + 1
+        if numbers**2 > _ENUMERABLE:
+            return None
+        one = torch.arange(self.smallest, self.largest + 1)
+        return self._keep(torch.cartesian_prod(one, one), split)
+
+    def numbers(self, count: int, rng: np.random.Generator, hard: float) -> np.ndarray:
+        """Random numbers; each digit of a share ``hard`` of them comes from 0, 1, 7, 8, 9 nine times in ten."""
+        uniform = rng.integers(self.smallest, self.largest + 1, count)
+        if hard == 0:
+            return uniform
+        places = rng.integers(0, 10, (count, self.digits))
+        places = np.where(rng.random(places.shape) < 0.9, rng.choice(HARD_DIGITS, places.shape), places)
+        if self.digits > 1:
+            places[:, 0] = np.where(places[:, 0] == 0, rng.choice((1, 7, 8, 9), count), places[:, 0])
+        skewed = places @ (10 ** np.arange(self.digits - 1, -1, -1, dtype=np.int64))
+        return np.asarray(np.where(rng.random(count) < hard, skewed, uniform))
+
+    def draw(self, count: int, seed: int | Sequence[int], split: Split, hard: float = 0.0) -> Int[Tensor, "count 2"]:
+        """Random pairs of one side, a share ``hard`` of them rich in 0, 1, 7, 8, 9; a function of its arguments."""
+        rng = generator(seed)
+        found = torch.empty((0, 2), dtype=torch.int64)
+        while len(found) < count:  # a small set of pairs may lack one side altogether only for digits = 1, which has 55
+            more = (count - len(found)) * (5 if split == "held-out" else 2) + 16
+            both = np.stack([self.numbers(more, rng, hard), self.numbers(more, rng, hard)], axis=1)
+            found = torch.cat([found, self._keep(torch.from_numpy(both.astype(np.int64)), split)])
+        return found[:count]
+
+    def parse(self, text: str, sign: str) -> Int[Tensor, "1 2"]:
+        """``1234 x 5678`` (or ``1234 5678``). Raises ArlearnError if it is no pair of numbers of this many digits."""
+        parts = text.replace("×", " ").replace(sign, " ").replace("*", " ").replace("=", " ").split()
+        if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
+            raise ArlearnError(
+                f"{text.strip()!r} is not two whole numbers, as in '{self.smallest} {sign} {self.largest}'"
+            )
+        for part in parts:
+            if not (self.smallest <= int(part) <= self.largest) or len(part) != self.digits:
+                raise ArlearnError(
+                    f"{part} in {text.strip()!r} is not a number of {self.digits} digits"
+                    f" ({self.smallest} to {self.largest}), which is what this model was trained on"
+                )
+        return torch.tensor([[int(part) for part in parts]])
