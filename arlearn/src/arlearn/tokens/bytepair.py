@@ -1,0 +1,216 @@
+"""Byte-level byte-pair vocabularies, by Hugging Face ``tokenizers``.
+
+Every text has an encoding and ``decode(encode(text)) == text``, because the smallest tokens are the 256 bytes. Two
+special tokens stand outside the text: *end of text*, which separates stories, and *pad*, which fills rows. In a
+vocabulary trained here they are tokens 0 and 1, the bytes are 2..257, and the merges follow. A vocabulary read from
+elsewhere keeps its own numbers; a special token that it lacks is added at its end (GPT-Neo's 50,257 tokens and a pad
+make the paper's 50,258). Text that happens to spell a special token is encoded as text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from arlearn.errors import ArlearnError
+
+END_OF_TEXT, PAD = "<|endoftext|>", "<|pad|>"
+KNOWN_ENDS = (END_OF_TEXT, "<|end_of_text|>", "</s>", "<eos>", "<|eot_id|>")
+KNOWN_PADS = (PAD, "[PAD]", "<pad>")
+SMALLEST = 258  # the two special tokens and the 256 bytes
+
+Span = Literal["word", "sentence"]
+# The longest piece of one text that is encoded at once, in characters: bounds the memory of a book-long story.
+PIECE = 1 << 18
+
+# A token of span "sentence" may hold several words, but not what follows a sentence's end or a line's.
+SENTENCE = r'[^.!?\n"]+[.!?"]*|[.!?\n"]+'
+
+
+class BytePair:
+    """A byte-level byte-pair vocabulary.
+
+    Attributes:
+        end_of_text: the token between stories, which generation stops at.
+        pad: the token that fills a row; never trained or scored unless asked for.
+    """
+
+    end_of_text: int
+    pad: int
+
+    def __init__(self, tokenizer: Any) -> None:
+        """Wrap a ``tokenizers.Tokenizer``; end-of-text and pad are found, or added."""
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        tokenizer.encode_special_tokens = True
+        self._tokenizer = tokenizer
+        self.end_of_text = self._special(KNOWN_ENDS)
+        self.pad = self._special(KNOWN_PADS)
+
+    def _special(self, names: tuple[str, ...]) -> int:
+        for name in names:
+            token = self._tokenizer.token_to_id(name)
+            if token is not None:
+                return int(token)
+        self._tokenizer.add_special_tokens([names[0]])
+        return int(self._tokenizer.token_to_id(names[0]))
+
+    @classmethod
+    def train(cls, texts: Iterable[str], size: int, span: Span = "word", progress: bool = False) -> BytePair:
+        """A vocabulary of at most ``size`` tokens, special ones included, learned from ``texts``.
+
+        ``span`` says what a token may reach over: "word" splits as GPT-2 does, "sentence" lets a token hold several
+        words of one sentence. Raises ArlearnError if ``size`` has no room for the bytes.
+        """
+        from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+        if size < SMALLEST:
+            raise ArlearnError(
+                f"a byte-level vocabulary needs at least {SMALLEST} tokens (256 bytes, 2 special), not {size}"
+            )
+        tokenizer = Tokenizer(models.BPE())
+        if span == "word":
+            tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        else:
+            sentences = pre_tokenizers.Split(Regex(SENTENCE), "isolated")
+            letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+            tokenizer.pre_tokenizer = pre_tokenizers.Sequence([sentences, letters])
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=size,
+            special_tokens=[END_OF_TEXT, PAD],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=progress,
+        )
+        tokenizer.train_from_iterator(texts, trainer)
+        return cls(tokenizer)
+
+    @classmethod
+    def load(cls, source: str | Path, timeout: float = 10.0) -> BytePair:
+        """A vocabulary from a ``tokenizer.json``, a directory that holds one, or a Hugging Face Hub id.
+
+        ``timeout`` in seconds bounds each request to the Hub. Raises ArlearnError if nothing usable is there.
+        """
+        from tokenizers import Tokenizer
+
+        path = Path(source)
+        if path.is_dir():
+            path = path / "tokenizer.json"
+        if not path.is_file():
+            path = _from_hub(str(source), timeout)
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises bare Exception
+            raise ArlearnError(f"{path} is not a tokenizer in Hugging Face's tokenizer.json format: {error}") from error
+        return cls(tokenizer)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> BytePair:
+        """The vocabulary that ``to_bytes`` wrote. Raises ArlearnError if it is none."""
+        from tokenizers import Tokenizer
+
+        try:
+            return cls(Tokenizer.from_str(content.decode("utf-8")))
+        except Exception as error:
+            raise ArlearnError(f"not a tokenizer in Hugging Face's tokenizer.json format: {error}") from error
+
+    def to_bytes(self) -> bytes:
+        """What ``save`` writes; its SHA-256 is ``sha256``."""
+        return str(self._tokenizer.to_str(pretty=False)).encode("utf-8")
+
+    def save(self, path: str | Path) -> None:
+        """Write ``tokenizer.json`` beside its place, then rename. Raises ArlearnError if that fails."""
+        path = Path(path)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(self.to_bytes())
+            os.replace(beside, path)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise ArlearnError(f"cannot write the tokenizer to {path}: {error}") from error
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Number of tokens V, special ones included."""
+        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+
+    def encode(self, text: str) -> list[int]:
+        """The text's tokens, without special ones."""
+        return next(self.encode_many([text]))
+
+    def prompt(self, text: str) -> list[int]:
+        """The tokens to continue from: a story begins after end-of-text, as in training."""
+        return [self.end_of_text, *self.encode(text)]
+
+    def encode_many(
+        self, texts: Iterable[str], batch: int = 1024, progress: Callable[[int], None] | None = None
+    ) -> Iterator[list[int]]:
+        """The tokens of each text, in order; ``progress`` hears how many characters each batch had."""
+        waiting: list[list[str]] = []
+        characters = 0
+        for text in texts:
+            waiting.append(list(_pieces(text)))
+            characters += len(text)
+            if len(waiting) >= batch or characters >= 1 << 22:
+                yield from self._encode(waiting)
+                if progress is not None:
+                    progress(characters)
+                waiting, characters = [], 0
+        yield from self._encode(waiting)
+        if progress is not None:
+            progress(characters)
+
+    def _encode(self, texts: list[list[str]]) -> Iterator[list[int]]:
+        flat = [piece for pieces in texts for piece in pieces]
+        encoded = iter(self._tokenizer.encode_batch_fast(flat, add_special_tokens=False))
+        for pieces in texts:
+            yield [token for _ in pieces for token in next(encoded).ids]
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of these tokens; special ones are left out, bytes that are no UTF-8 become U+FFFD."""
+        return str(self._tokenizer.decode([int(token) for token in tokens], skip_special_tokens=True))
+
+    def word(self, token: int) -> str:
+        """One token as text, for tables: special tokens by name, incomplete UTF-8 as U+FFFD."""
+        if token in (self.end_of_text, self.pad):
+            return str(self._tokenizer.id_to_token(token))
+        return self.decode([token])
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A long text in pieces cut before a line or a word, so that the cut changes tokens hardly ever."""
+    begin = 0
+    while len(text) - begin > PIECE:
+        end = max(text.rfind("\n", begin + 1, begin + PIECE), text.rfind(" ", begin + PIECE // 2, begin + PIECE))
+        end = end if end > begin else begin + PIECE
+        yield text[begin:end]
+        begin = end
+    yield text[begin:]
+
+
+def _from_hub(name: str, timeout: float) -> Path:
+    """Fetch ``tokenizer.json`` of a repository on the Hugging Face Hub. Raises ArlearnError if it cannot be had."""
+    parts = name.split("/")
+    if name.endswith(".json") or len(parts) > 2 or name.startswith((".", "/", "~")) or not all(parts):
+        raise ArlearnError(f"there is no tokenizer file {name}; give a tokenizer.json or a Hugging Face Hub id")
+    from huggingface_hub import hf_hub_download
+
+    began = time.monotonic()
+    try:
+        return Path(hf_hub_download(name, "tokenizer.json", etag_timeout=timeout))
+    except Exception as error:  # network, authorisation, missing file: the library has a dozen classes for it
+        waited = time.monotonic() - began
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ArlearnError(
+            f"there is no tokenizer file {name}, and it cannot be had from the Hugging Face Hub "
+            f"(tried {waited:.0f} s: {reason}); give --tokenizer FILE, or leave it out to train one on the data"
+        ) from error
