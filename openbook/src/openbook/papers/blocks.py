@@ -96,7 +96,7 @@ def _pages(marks: list[tuple[int, int]], count: int, length: int) -> list[Page]:
 
 def _sections(heads: list[tuple[int, str, str, int]], length: int) -> list[Section]:
     sections = []
-    if heads and heads[0][0] > 0 or not heads:
+    if (heads and heads[0][0] > 0) or not heads:
         heads = [(0, "", "body", 1), *heads]
     for index, (start, title, part, level) in enumerate(heads):
         end = heads[index + 1][0] if index + 1 < len(heads) else length

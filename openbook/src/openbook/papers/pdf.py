@@ -1,49 +1,321 @@
-"""PDF: pages of lines -> blocks in reading order."""
+"""PDF: rows in reading order -> paragraphs, headings, captions and footnotes."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
+
 from openbook.papers.blocks import Block
-from openbook.papers.pdfium import Line, RawPage
-from openbook.papers.plain import classify
+from openbook.papers.characters import clean, close_small_caps
+from openbook.papers.frontmatter import FrontMatter, front_matter
+from openbook.papers.hyphens import Vocabulary
+from openbook.papers.layout import Layout, Row, lay_out
+from openbook.papers.paper import Link, SentenceKind
+from openbook.papers.pdfium import RawPage
 from openbook.papers.sections import Outline
+from openbook.papers.weblinks import continues_url, mend
 
-LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00a0": " ", "\u00ad": ""}
-_TABLE = str.maketrans(LIGATURES)
+CAPTION = re.compile(
+    r"(?:(?:supplementary |extended data )?(?:fig(?:ure)?s?\.?|tables?|algorithms?|alg\.|listing|procedure))\s*"
+    r"(?:[A-Z]?\d+(?:\.\d+)?|[IVX]+|[A-Z]\d*)\s*(?:[.:|–—-]|\([a-z]\)|$|(?=\s[A-Z]))",
+    re.IGNORECASE,
+)
+_FOOT_MARK = re.compile(r"(?:\d{1,2}|[*†‡§¶∗⋆♯♭])\s?(?=[A-Za-z(“\"‘'])")
+_FOOT_WORDS = re.compile(
+    r"(?:proceedings of|copyright|preprint\b|\W{0,2}equal contribution|"
+    r"\W{0,2}correspond(?:ence|ing)|permission to make|"
+    r"\W{0,2}these authors|\W{0,2}work (?:was )?done|to appear in|appearing in|this work was done|joint first)",
+    re.IGNORECASE,
+)
+_ENTRY = re.compile(r"\[\w{1,12}\]\s|\d{1,3}\.\s+[A-Z]")
+_TERMINAL = re.compile(r"[.!?:][)\]”’\"']*(?:\d{1,2})?$")
+_UNORDERED = re.compile(r"[•▪◦‣●■–-]\s|\(?(?:[ivx]{1,4}|[a-z]|\d{1,2})[.)]\s")
 
 
-def assemble(pages: list[RawPage]) -> list[Block]:
-    """The blocks of a document from its pages."""
-    outline = Outline()
-    blocks: list[Block] = []
+@dataclass(slots=True)
+class _Group:
+    """Rows that belong together, before they are text."""
+
+    rows: list[Row]
+    kind: SentenceKind = "text"
+    part: str = "body"
+    entry: bool = False
+    first_text: str = ""
+
+    @property
+    def last(self) -> Row:
+        return self.rows[-1]
+
+
+@dataclass(slots=True)
+class Assembled:
+    """What the pages of a PDF came to."""
+
+    blocks: list[Block]
+    front: FrontMatter
+    loose_links: list[Link] = field(default_factory=list)
+
+
+def assemble(pages: list[RawPage]) -> Assembled:
+    """The blocks of a document from its pages, in reading order."""
+    layout = lay_out(pages)
+    for row in layout.rows:
+        row.text = clean(row.text)
+    layout.rows = [row for row in layout.rows if row.text]
+    vocabulary = Vocabulary([row.text for row in layout.rows])
+    front = front_matter(layout)
+    groups = _groups(layout)
+    _mark_footnotes(groups, layout)
+    groups = _flow(groups, layout)
+    blocks = [_block(group, vocabulary) for group in groups]
+    addresses: dict[int, list[str]] = {}
     for page in pages:
-        for group in _groups(page.lines):
-            text = ""
-            for line in group:
-                words = line.text.translate(_TABLE)
-                text = join(text, words)
-                if line.broken:
-                    text += "\u00ad"
-            text = text.rstrip("\u00ad")
-            kind = classify(text, outline, marked=all(line.bold for line in group))
-            blocks.append(Block(text, kind, pages=[(0, page.number)]))  # type: ignore[arg-type]
-    return blocks
+        found = addresses.setdefault(page.number, [])
+        found.extend(url for url, _ in page.links if url.lower().startswith(("http", "ftp")))
+    shown: set[tuple[int, str]] = set()
+    for block in blocks:
+        numbers = {number for _, number in block.pages}
+        urls = list(dict.fromkeys(url for number in numbers for url in addresses.get(number, ())))
+        mend(block, urls)
+        shown.update((number, url) for _, _, url in block.links for number in numbers)
+    loose = [
+        Link(url, number)
+        for number, urls in addresses.items()
+        for url in dict.fromkeys(urls)
+        if (number, url) not in shown
+    ]
+    return Assembled(blocks, front, loose)
 
 
-def join(before: str, after: str) -> str:
-    """Two lines of a paragraph as one; a word broken by a hyphen (marked by a soft hyphen) is made whole."""
-    if before.endswith("\u00ad"):
-        return before[:-1] + after if after[:1].islower() else before[:-1] + "-" + after
-    return f"{before} {after}" if before else after
-
-
-def _groups(lines: list[Line]) -> list[list[Line]]:
-    groups: list[list[Line]] = []
-    for line in lines:
-        if groups:
-            last = groups[-1][-1]
-            gap = last.base - line.base
-            if -2 < gap < 1.45 * max(last.size, 6) and last.bold == line.bold and abs(last.size - line.size) < 1.6:
-                groups[-1].append(line)
-                continue
-        groups.append([line])
+def _groups(layout: Layout) -> list[_Group]:
+    """Paragraphs and headings, in the order of the rows."""
+    outline = Outline()
+    groups: list[_Group] = []
+    rows = layout.rows
+    index = 0
+    while index < len(rows):
+        row = rows[index]
+        taken = _heading(rows, index, layout, outline)
+        if taken:
+            title = close_small_caps(" ".join(row.text for row in rows[index : index + taken]))
+            outline.enter(title)
+            groups.append(_Group(rows[index : index + taken], "heading", outline.part, first_text=title))
+            index += taken
+            continue
+        group = groups[-1] if groups else None
+        if group and group.kind != "heading" and not _breaks(group, row, layout, outline.part):
+            group.rows.append(row)
+        else:
+            fresh = _Group([row], "caption" if CAPTION.match(row.text) else "text", outline.part)
+            fresh.entry = outline.part == "references" and row.width > 3
+            groups.append(fresh)
+        index += 1
     return groups
+
+
+def _heading(rows: list[Row], index: int, layout: Layout, outline: Outline) -> int:
+    """How many rows from this one are a heading: 0 if it is none, more than one if its title is broken."""
+    row = rows[index]
+    if row.size < layout.size - 1.2 or len(row.text) > 130:
+        return 0
+    before = rows[index - 1] if index else None
+    larger = row.size > layout.size + 0.7
+    capitals = row.text.isupper() and sum(c.isalpha() for c in row.text) > 4
+    marked = row.bold or larger or capitals
+    apart = before is None or before.page != row.page or before.column != row.column
+    apart = apart or abs(before.base - row.base) > 1.12 * layout.leading  # type: ignore[union-attr]
+    text = close_small_caps(row.text)
+    if not outline.is_heading(text, marked=marked) or not (marked or apart):
+        return 0
+    if before and not apart and not marked:
+        return 0
+    taken = 1
+    while marked and taken < 3 and index + taken < len(rows):
+        after = rows[index + taken]
+        close = 0 < rows[index + taken - 1].base - after.base < 1.5 * max(row.size, layout.leading)
+        same = abs(after.size - row.size) < 0.4 and after.bold == row.bold and after.column == row.column
+        distinct = row.bold or larger
+        if not (close and same and distinct and len(after.text) < 90) or outline.is_heading(after.text, marked=True):
+            break
+        if after.text[0].isupper() and text.endswith((".", "?")):
+            break
+        taken += 1
+    return taken
+
+
+def _breaks(group: _Group, row: Row, layout: Layout, part: str) -> bool:
+    """Whether this row begins a new paragraph."""
+    last = group.last
+    if CAPTION.match(row.text) and (
+        row.bold
+        or last.page != row.page
+        or abs(last.base - row.base) > 1.1 * layout.leading
+        or _TERMINAL.search(last.text)
+    ):
+        return True
+    if last.page != row.page or last.column != row.column:
+        return True
+    gap = last.base - row.base
+    margin = layout.margins.get((row.page, row.column))
+    if part == "references":
+        return _new_entry(group, row, margin, gap, layout)
+    small = min(row.width, last.width) < 12  # pieces of a formula
+    if abs(row.size - last.size) > (0.6 if gap > 1.25 * layout.leading else 1.1) and not small:
+        return True
+    if gap < -3 * layout.size and not small:
+        return True
+    leading = layout.leading * (max(row.size, 5.0) / layout.size if row.size < layout.size - 0.6 else 1.0)
+    ended = bool(_TERMINAL.search(last.text))
+    if gap > 1.25 * leading:
+        formula = small or not row.text[0].isupper()
+        return not (not ended and formula and gap < 4.5 * leading) or group.kind == "caption"
+    if row.bold and not last.bold and row.width > 12:
+        return True
+    if margin and ended:
+        indent = row.x0 - margin[0]
+        if 4 < indent < 40 and last.x0 - margin[0] < 2.5:
+            return True
+        if _UNORDERED.match(row.text):
+            return True
+        return last.x1 < margin[1] - 0.25 * (margin[1] - margin[0]) and row.text[0].isupper() and indent < 2.5
+    return bool(_UNORDERED.match(row.text)) and row.text[0] in "•▪◦‣●■"
+
+
+def _new_entry(group: _Group, row: Row, margin: tuple[float, float] | None, gap: float, layout: Layout) -> bool:
+    if not group.entry or group.part != "references":
+        return True
+    if gap > 1.35 * layout.leading:
+        return True
+    if _ENTRY.match(row.text):
+        return True
+    first = group.rows[0]
+    hanging = len(group.rows) > 1 and group.rows[1].x0 > first.x0 + 4
+    ended = group.last.text.endswith((".", ")", "]")) or bool(re.search(r"\d$", group.last.text))
+    at_margin = margin is not None and row.x0 < margin[0] + 3
+    if hanging:
+        return row.x0 < first.x0 + 3
+    return (ended and at_margin and gap > 1.12 * layout.leading) or (ended and at_margin and group.last.x0 > row.x0 + 4)
+
+
+def _mark_footnotes(groups: list[_Group], layout: Layout) -> None:
+    """Small print at the foot of a column."""
+    lowest: dict[tuple[int, int], float] = {}
+    for group in groups:
+        for row in group.rows:
+            if row.size > layout.size - 0.55 and row.width > 20:
+                key = (row.page, row.column)
+                lowest[key] = min(lowest.get(key, 1e9), row.base)
+    open_notes: set[tuple[int, int]] = set()
+    for group in groups:
+        row = group.rows[0]
+        key = (row.page, row.column)
+        if group.kind != "text" or group.part == "references":
+            continue
+        small = row.size < layout.size - 0.55 or row.width < 4
+        below = row.base < lowest.get(key, -1.0) or row.column == 0
+        if small and (_FOOT_MARK.match(row.text) or _FOOT_WORDS.match(row.text)) and (below or len(row.text) > 30):
+            group.kind = "footnote"
+            open_notes.add(key)
+        elif small and below and key in open_notes:
+            group.kind = "footnote"
+
+
+def _flow(groups: list[_Group], layout: Layout) -> list[_Group]:
+    """Join paragraphs that a column, a page, a footnote or a float broke in two."""
+    flowing: list[_Group] = []
+    used = [False] * len(groups)
+    for index, group in enumerate(groups):
+        if used[index]:
+            continue
+        used[index] = True
+        if group.kind in ("heading", "caption"):
+            flowing.append(group)
+            continue
+        held: list[_Group] = []
+        while not _finished(group, layout):
+            following = _continuation(groups, used, index, group, layout)
+            if following is None:
+                break
+            # what stood between goes before the paragraph on its own page, else after it
+            for between in range(index + 1, following):
+                if not used[between]:
+                    used[between] = True
+                    held.append(groups[between])
+            used[following] = True
+            group.rows.extend(groups[following].rows)
+            index = following
+        first_page = group.rows[0].page
+        flowing.extend(other for other in held if other.rows[0].page == first_page)
+        flowing.append(group)
+        flowing.extend(other for other in held if other.rows[0].page != first_page)
+    return flowing
+
+
+def _finished(group: _Group, layout: Layout) -> bool:
+    last = group.last
+    if last.broken:
+        return False
+    if _TERMINAL.search(last.text):
+        return True
+    margin = layout.margins.get((last.page, last.column))
+    return margin is not None and last.x1 < margin[0] + 0.5 * (margin[1] - margin[0])
+
+
+def _continuation(groups: list[_Group], used: list[bool], index: int, group: _Group, layout: Layout) -> int | None:
+    """The group that goes on where this one stops, within the next page: body text that begins in the middle."""
+    last = group.last
+    for following in range(index + 1, min(index + 40, len(groups))):
+        other = groups[following]
+        row = other.rows[0]
+        if used[following]:
+            continue
+        if row.page > last.page + 1:
+            return None
+        if other.kind == "heading":
+            if row.page == last.page and row.column == last.column:
+                return None
+            continue
+        if other.kind != group.kind or other.part != group.part or abs(row.size - last.size) > 0.6:
+            continue
+        moved = row.page != last.page or row.column != last.column
+        if not moved and following > index + 1 and not row.text[0].islower():
+            continue
+        margin = layout.margins.get((row.page, row.column))
+        if margin and row.x0 > margin[0] + 60:
+            continue
+        if group.part == "references":
+            return following if moved and not _ENTRY.match(row.text) and row.x0 > (margin or (0, 0))[0] + 3 else None
+        begins = row.text[0].islower() or last.broken or row.text[0] in "([0123456789"
+        if begins or ((moved and row.width > 25 and last.text[-1] in ",(") or last.text.split()[-1].islower()):
+            if not begins and not moved:
+                continue
+            if row.width < 12 and not last.broken and len(other.rows) == 1:
+                continue
+            return following
+    return None
+
+
+def _block(group: _Group, vocabulary: Vocabulary) -> Block:
+    if group.kind == "heading":
+        return Block(group.first_text, "heading", pages=[(0, group.rows[0].page)], marked=True)
+    text = ""
+    pages: list[tuple[int, int]] = []
+    broken = False
+    for row in group.rows:
+        before = text
+        if not text:
+            text = row.text
+        elif broken:
+            text = f"{text}-{row.text}" if continues_url(text + "-", row.text) else vocabulary.join(text, row.text)
+        elif text[-1] == "-" and row.text[0].islower() and text[-2:-1].isalpha():
+            text = vocabulary.join(text[:-1], row.text)
+        elif continues_url(text, row.text):
+            text += row.text
+        else:
+            text = f"{text} {row.text}"
+        broken = row.broken and not text.endswith("-")
+        if not pages or row.page > pages[-1][1]:
+            pages.append((len(text) - len(row.text) if before else 0, row.page))
+    if broken:
+        text += "-"
+    return Block(text, group.kind, pages=pages, entry=group.entry and len(text) < 1500)

@@ -1,7 +1,7 @@
 """PDF pages as lines of text with their boxes, through PDFium's raw interface.
 
 Asking PDFium for the box of every character takes longer than everything else together (3 microseconds a call), so a
-page's text is fetched in one call, split where PDFium breaks lines, and only a few characters of each line are measured.
+page's text is fetched in one call, split where PDFium breaks lines, and a few characters of each line are measured.
 """
 
 from __future__ import annotations
@@ -76,6 +76,11 @@ def opened(data: bytes) -> Iterator[Any]:
         yield document
     finally:
         pdfium.FPDF_CloseDocument(document)
+
+
+def page_count(document: Any) -> int:
+    """The number of pages, as the document says."""
+    return max(int(pdfium.FPDF_GetPageCount(document)), 0)
 
 
 def metadata(document: Any, key: str) -> str:
@@ -161,19 +166,32 @@ class _Measure:
         return left.value, right.value, bottom.value, top.value
 
     def line(self, text: str, first: int, last: int) -> Line | None:
-        middle = (first + last) // 2
+        offset = len(text) // 2
+        while offset and text[offset].isspace():
+            offset -= 1
+        middle = min(first + offset, last)
         head, body, tail = self.box(first), self.box(middle), self.box(last)
         if head is None or tail is None:
             return None
         body = body or head
-        pdfium.FPDFText_GetCharOrigin(self.page, middle, self.pointers[0], self.pointers[1])
+        # the largest of three characters: one alone may be a subscript
+        chosen, size = middle, self.size(middle)
+        for index in (first, last) if last - first > 3 else ():
+            other = self.size(index)
+            if other > size + 0.3:
+                chosen, size = index, other
+        pdfium.FPDFText_GetCharOrigin(self.page, chosen, self.pointers[0], self.pointers[1])
         base = self.values[1].value
-        size = pdfium.FPDFText_GetFontSize(self.page, middle)
-        if pdfium.FPDFText_GetMatrix(self.page, middle, self.matrix_pointer):
-            size *= math.hypot(self.matrix.c, self.matrix.d)  # many writers set size 1 and scale by the matrix
         x0, x1 = min(head[0], tail[0]), max(head[1], tail[1])
         y0, y1 = min(head[2], body[2], tail[2]), max(head[3], body[3], tail[3])
-        return Line(text, x0, y0, x1, y1, base, size, self.bold(middle))
+        return Line(text, x0, y0, x1, y1, base, size, self.bold(first) and self.bold(middle) and self.bold(last))
+
+    def size(self, index: int) -> float:
+        """Font size in points; many writers set size 1 and scale by the matrix."""
+        size: float = pdfium.FPDFText_GetFontSize(self.page, index)
+        if pdfium.FPDFText_GetMatrix(self.page, index, self.matrix_pointer):
+            size *= math.hypot(self.matrix.c, self.matrix.d)
+        return size
 
     def bold(self, index: int) -> bool:
         length = pdfium.FPDFText_GetFontInfo(self.page, index, self.name, 128, ctypes.byref(self.flags))

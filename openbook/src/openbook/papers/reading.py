@@ -55,12 +55,21 @@ def _read_pdf(data: bytes, source: str, sha256: str, limits: Limits) -> Paper:
     paper = Paper(text="", source=source, format="pdf", sha256=sha256)
     try:
         with pdfium.opened(data) as document:
-            count = pdfium.pdfium.FPDF_GetPageCount(document)
+            count = pdfium.page_count(document)
             raw = [
                 pdfium.read_page(document, index, limits.page_characters) for index in range(min(count, limits.pages))
             ]
     except pdfium.PdfProblem as problem:
         paper.problem = str(problem)
         return paper
-    blocks = pdf.assemble([page for page in raw if page])
-    return build(blocks, source=source, format="pdf", sha256=sha256, page_count=count)
+    found = pdf.assemble([page for page in raw if page])
+    return build(
+        found.blocks,
+        source=source,
+        format="pdf",
+        sha256=sha256,
+        title=found.front.title,
+        authors=found.front.authors,
+        page_count=count,
+        loose_links=found.loose_links,
+    )

@@ -92,7 +92,7 @@ class Outline:
                 found = None
         if found:
             number, bare = found.group("number"), found.group("title")
-            head, _, rest = number.partition(".")
+            head, _, _rest = number.partition(".")
             level = 1 + number.count(".")
             if head.isdigit():
                 self.major = int(head)

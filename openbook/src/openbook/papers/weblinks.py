@@ -1,0 +1,81 @@
+"""Addresses in text: whole again where a line end, a space or a hyphen split them."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from openbook.papers.blocks import Block
+
+_OPEN_URL = re.compile(
+    r".{0,20}?((?:https?://|ftp://|www\.).*|(?<![\w.@])[\w-]*\.?[\w-]+\.(?:com|org|edu|net|io|gov|ai)/.*)",
+    re.IGNORECASE,
+)
+_URL_WORD = re.compile(r"[\w./~%?=&#+:@,;()-]+")
+
+
+def continues_url(before: str, after: str) -> bool:
+    """Whether ``before`` ends inside an address and the next line goes on with it."""
+    last = before[before.rfind(" ") + 1 :]
+    if len(last) < 4 or not after or not (":" in last or "." in last):
+        return False
+    found = _OPEN_URL.match(last)
+    if not found:
+        return False
+    address, token = found.group(1), after.split(None, 1)[0]
+    if not _URL_WORD.match(token) or token[0] in "(,;":
+        return False
+    if address.endswith(("://", "www.")) or address[-1] in "/-_=?&#%~+:":
+        return not token[0].isupper() or any(mark in token for mark in "/._-=0123456789") or address[-1] in "-_=&%"
+    if address.endswith("."):
+        return bool(re.match(r"[a-z]{2,6}(?:/|$|[.?]\w)", token)) and "/" not in address.split("://")[-1]
+    # broken within a word: what follows must look like the rest of an address
+    return bool(re.match(r"[\w-]*[/_=?&#~]\S|[\w-]+\.(?:html?|pdf|php|zip|gz|tgz|git|py|io|com|org|edu)\b", token))
+
+
+def mend(block: Block, urls: list[str]) -> None:
+    """Make the visible addresses of this block whole by the links of its page, and note them as links of the block."""
+    if not urls:
+        return
+    text = block.text
+    squeezed: str | None = None
+    positions: list[int] = []
+    for url in sorted(urls, key=len, reverse=True):
+        for shown in _visible_forms(url):
+            if squeezed is None:
+                positions = [i for i, c in enumerate(text) if not c.isspace()]
+                squeezed = "".join(text[i] for i in positions).lower()
+            start = 0
+            while (at := squeezed.find(shown.lower(), start)) >= 0:
+                first, last = positions[at], positions[at + len(shown) - 1] + 1
+                start = at + len(shown)
+                if any(first < e and s < last for s, e, _ in block.links):
+                    continue
+                if text[first:last] != shown:
+                    _replace(block, first, last, shown)
+                    text = block.text
+                    positions = [i for i, c in enumerate(text) if not c.isspace()]
+                    squeezed = "".join(text[i] for i in positions).lower()
+                    last = first + len(shown)
+                block.links.append((first, last, url))
+            if any(link[2] == url for link in block.links):
+                break
+
+
+def _visible_forms(url: str) -> list[str]:
+    """How an address may be printed: whole, decoded, without scheme, without ``www.`` or the last slash."""
+    forms = []
+    for base in dict.fromkeys((url, unquote(url), url.rstrip("/"))):
+        forms.append(base)
+        bare = re.sub(r"^\w+://", "", base)
+        forms.extend((bare, re.sub(r"^www\.", "", bare)))
+    return [form for form in dict.fromkeys(forms) if len(form) > 6 and not any(c.isspace() for c in form)]
+
+
+def _replace(block: Block, first: int, last: int, shown: str) -> None:
+    change = len(shown) - (last - first)
+    block.text = block.text[:first] + shown + block.text[last:]
+    block.pages = [
+        (offset + change if offset >= last else min(offset, first + len(shown)), n) for offset, n in block.pages
+    ]
+    block.links = [(s + change, e + change, u) if s >= last else (s, e, u) for s, e, u in block.links]

@@ -1,0 +1,70 @@
+"""A process that reads papers one after the other, under limits, for ``openbook.papers.safely``.
+
+Each request is one line of JSON on stdin (``path``, ``seconds``), each reply one line of JSON on stdout. The parent kills a
+worker that is late; the kernel ends one that spins or eats memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+
+
+def _limit(megabytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # not a POSIX system: the parent's clock is the only guard
+        return
+    size = megabytes << 20
+    for kind, value in ((resource.RLIMIT_AS, size), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(kind, (value, value))
+
+
+def _limit_time(seconds: float) -> None:
+    """Processor time: a soft limit a little after the parent's patience ends, moved on with every paper."""
+    try:
+        import resource
+    except ImportError:
+        return
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(usage.ru_utime + usage.ru_stime + seconds) + 5
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def main() -> None:
+    """Serve until stdin closes. The memory limit in megabytes is the first argument."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="surrogatepass")
+    os.dup2(2, 1)  # nothing that a library prints may get into a reply
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _limit(int(sys.argv[1]))
+    from openbook.errors import OpenbookError
+    from openbook.papers.reading import read_paper
+    from openbook.papers.wire import to_wire
+
+    replies.write('{"ready": true}\n')
+    replies.flush()
+    for line in sys.stdin:
+        request = json.loads(line)
+        _limit_time(request["seconds"])
+        try:
+            reply = {"paper": to_wire(read_paper(request["path"]))}
+            text = json.dumps(reply)
+        except OpenbookError as error:
+            text = json.dumps({"error": str(error)})
+        except MemoryError:
+            text = json.dumps({"problem": "too large: reading it needs more memory than a paper may take"})
+        except RecursionError:
+            text = json.dumps({"problem": "damaged: nested too deeply"})
+        except Exception as error:  # a bug of ours, or of a library, met bad content: the batch must go on
+            text = json.dumps({"problem": f"damaged: reading it failed ({type(error).__name__}: {str(error)[:200]})"})
+        replies.write(text + "\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()
