@@ -1,0 +1,11 @@
+"""The ledger: papers, runs, answers, evidence, model calls and corrections, in one database.
+
+SQLite by default, PostgreSQL by URL, the same code for both. Nothing in it is overwritten by a person's correction,
+and no question in it is asked twice.
+"""
+
+from openbook.ledger.calls import CallBook, Claims, Question, Reply
+from openbook.ledger.database import LedgerError
+from openbook.ledger.store import Event, Ledger, run_key
+
+__all__ = ["CallBook", "Claims", "Event", "Ledger", "LedgerError", "Question", "Reply", "run_key"]

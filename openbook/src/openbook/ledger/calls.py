@@ -1,0 +1,177 @@
+"""Questions to models: each is claimed before it is asked, and its answer kept, so that none is paid for twice.
+
+Several processes may share a ledger. A process claims a question (inserts its row); whoever comes later finds either
+the answer or a claim, and waits. A claim lapses when its process has died or has not renewed it for a lease.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from openbook.ledger.database import now, reading, writing
+from openbook.ledger.tables import calls
+
+#: Seconds after which a claim that nobody renewed may be taken over.
+LEASE = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered, and what it cost. ``cost`` in US dollars, ``seconds`` of waiting."""
+
+    key: str
+    response: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question to a model, by the hash of everything that decides its answer (64 hex digits)."""
+
+    key: str
+    model: str
+    paper: str | None = None
+
+
+@dataclass(slots=True)
+class Claims:
+    """How a set of questions stands: ours to ask, answered before, or being asked by another process."""
+
+    ours: list[str]
+    answered: dict[str, Reply]
+    elsewhere: list[str]
+
+
+class CallBook:
+    """The calls of one ledger, as one process sees them."""
+
+    def __init__(self, engine: Engine, *, lease: float = LEASE) -> None:
+        self._engine = engine
+        self._lease = lease
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{_process_start(os.getpid())}"
+
+    def claim(self, questions: Sequence[Question]) -> Claims:
+        """Claim what can be claimed, in one transaction. Claiming what is ours already keeps it ours."""
+        claims = Claims([], {}, [])
+        if not questions:
+            return claims
+        moment = time.time()
+        with writing(self._engine) as connection:
+            found = _rows(connection, [question.key for question in questions])
+            fresh = [question for question in questions if question.key not in found]
+            if fresh:
+                insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(calls)
+                connection.execute(
+                    insert.on_conflict_do_nothing(index_elements=["key"]),
+                    [
+                        {"key": q.key, "model": q.model, "paper": q.paper, "state": "asking", "owner": self.owner,
+                         "claimed": moment, "input_tokens": 0, "output_tokens": 0, "cost": 0.0, "seconds": 0.0}
+                        for q in fresh
+                    ],
+                )  # fmt: skip
+                found |= _rows(connection, [question.key for question in fresh])
+            for key in dict.fromkeys(question.key for question in questions):
+                row = found[key]
+                if row.state == "done":
+                    claims.answered[key] = _reply(row)
+                elif row.owner == self.owner or self._take_over(connection, row, moment):
+                    claims.ours.append(key)
+                else:
+                    claims.elsewhere.append(key)
+        return claims
+
+    def _take_over(self, connection: Connection, row: Any, moment: float) -> bool:
+        """Take a lapsed claim; of several who try, one succeeds."""
+        owner, claimed, key = row.owner, row.claimed, row.key
+        if claimed + self._lease > moment and not _is_dead(owner):
+            return False
+        taken = connection.execute(
+            update(calls)
+            .where(calls.c.key == key, calls.c.state == "asking", calls.c.owner == owner, calls.c.claimed == claimed)
+            .values(owner=self.owner, claimed=moment)
+        )
+        return taken.rowcount == 1
+
+    def finish(self, replies: Iterable[Reply]) -> None:
+        """Keep these answers. The first answer to a question stays."""
+        moment = now()
+        with writing(self._engine) as connection:
+            for reply in replies:
+                connection.execute(
+                    update(calls)
+                    .where(calls.c.key == reply.key, calls.c.state == "asking")
+                    .values(
+                        state="done", response=reply.response, input_tokens=reply.input_tokens,
+                        output_tokens=reply.output_tokens, cost=reply.cost, seconds=reply.seconds, finished=moment,
+                    )
+                )  # fmt: skip
+
+    def renew(self) -> None:
+        """Say that this process still works on what it claimed."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(calls).where(calls.c.state == "asking", calls.c.owner == self.owner).values(claimed=time.time())
+            )
+
+    def release(self, keys: Iterable[str]) -> None:
+        """Give up claims that came to nothing, so that others may ask."""
+        with writing(self._engine) as connection:
+            for key in keys:
+                connection.execute(
+                    calls.delete().where(calls.c.key == key, calls.c.state == "asking", calls.c.owner == self.owner)
+                )
+
+    def replies(self, keys: Sequence[str]) -> dict[str, Reply]:
+        """Those of these questions that are answered."""
+        with reading(self._engine) as connection:
+            return {key: _reply(row) for key, row in _rows(connection, keys).items() if row.state == "done"}
+
+    def spent(self) -> float:
+        """US dollars that all answered calls in this ledger cost."""
+        with reading(self._engine) as connection:
+            return float(connection.execute(select(func.coalesce(func.sum(calls.c.cost), 0.0))).scalar_one())
+
+
+def _rows(connection: Connection, keys: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for first in range(0, len(keys), 500):  # databases limit the number of variables in one statement
+        some = keys[first : first + 500]
+        found |= {row.key: row for row in connection.execute(select(calls).where(calls.c.key.in_(some)))}
+    return found
+
+
+def _reply(row: Any) -> Reply:
+    return Reply(*(getattr(row, name) for name in Reply.__slots__))
+
+
+def _process_start(pid: int) -> int:
+    """When the process started: with its number, names it for good."""
+    import psutil
+
+    return int(psutil.Process(pid).create_time())
+
+
+def _is_dead(owner: str) -> bool:
+    """Whether the claiming process ran on this machine and is gone. False where that cannot be known."""
+    import psutil
+
+    host, pid, start = owner.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        return abs(_process_start(int(pid)) - int(start)) > 1
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.Error:
+        return False

@@ -1,0 +1,352 @@
+"""Papers, runs and records in a database, and people's corrections on top of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from openbook.ledger.calls import LEASE, CallBook
+from openbook.ledger.database import LedgerError, now, open_engine, reading, writing
+from openbook.ledger.tables import answers, assessments, corrections, evidence, papers, runs
+from openbook.model.record import Answer, Correction, Evidence, PaperInfo, Record, Run, Scores
+from openbook.scores import score_answers
+from openbook.variables import SCORED, VARIABLES
+
+#: What a person may set each variable to.
+ALLOWED = dict.fromkeys(SCORED, ("yes", "no")) | {
+    "research_type": ("experimental", "theoretical", "unknown"),
+    "affiliation": ("academia", "industry", "collaboration", "unknown"),
+}
+_BATCH = 500
+
+
+def run_key(run: Run) -> str:
+    """64 hex digits that name everything about a run that can change an answer."""
+    described = [run.assessor, run.model, run.prompt_hash, run.parameters, run.version]
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def paper_key(info: PaperInfo) -> str:
+    """The content hash of the paper's file, or its id where the file was never seen."""
+    return info.sha256 or f"id:{info.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a paper's history. ``kind`` is ``assessed`` or ``corrected``."""
+
+    when: str
+    kind: str
+    what: dict[str, Any]
+
+
+class Ledger:
+    """One ledger, open. Use it as a context manager, or close it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Ledger:
+        """Open (or make) the ledger at a URL or SQLite file name. Raises LedgerError with what to do."""
+        return cls(open_engine(url))
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def calls(self, *, lease: float = LEASE) -> CallBook:
+        """The book of model calls, for this process."""
+        return CallBook(self.engine, lease=lease)
+
+    # --- writing
+
+    def put(self, record: Record) -> bool:
+        """Keep a record; whether it was new. Raises LedgerError."""
+        return self.put_many([record]) == 1
+
+    def put_many(self, records: Iterable[Record]) -> int:
+        """Keep records, in transactions of a few hundred; how many were new.
+
+        The same paper, run and text make the same assessment: it is kept once, as it first came.
+        """
+        stream = iter(records)
+        new = 0
+        while batch := list(islice(stream, _BATCH)):
+            with writing(self.engine) as connection:
+                new += self._put_batch(connection, batch)
+        return new
+
+    def _put_batch(self, connection: Connection, batch: Sequence[Record]) -> int:
+        moment = now()
+        keys = {paper_key(record.paper) for record in batch}
+        self._insert(connection, papers, {r["key"]: r for r in (_paper_row(x.paper, moment) for x in batch)}, "key")
+        self._insert(
+            connection, runs, {r["key"]: r for r in (_run_row(x.run, moment) for x in batch)}, "key", keep=True
+        )
+        identity = (assessments.c.paper, assessments.c.run, assessments.c.text_hash)
+        there = {tuple(row) for row in connection.execute(select(*identity).where(assessments.c.paper.in_(keys)))}
+        fresh: dict[tuple[str, str, str], Record] = {}
+        for record in batch:
+            identified = (paper_key(record.paper), run_key(record.run), record.run.text_hash or "")
+            if identified not in there:
+                fresh.setdefault(identified, record)
+        if not fresh:
+            return 0
+        connection.execute(
+            assessments.insert(), [_assessment_row(*identified, record) for identified, record in fresh.items()]
+        )
+        numbered = connection.execute(
+            select(assessments.c.id, *identity).where(assessments.c.paper.in_({paper for paper, _, _ in fresh}))
+        )
+        ids = {(row.paper, row.run, row.text_hash): row.id for row in numbered}
+        answer_rows: list[dict[str, Any]] = []
+        evidence_rows: list[dict[str, Any]] = []
+        for identified, record in fresh.items():
+            for variable, answer in record.answers.items():
+                place = {"assessment": ids[identified], "variable": variable}
+                answer_rows.append(
+                    place | {"result": answer.result, "confidence": answer.confidence, "response": answer.response}
+                )
+                for ordinal, item in enumerate(answer.evidence):
+                    evidence_rows.append(place | {"ordinal": ordinal} | item.model_dump())
+        if answer_rows:
+            connection.execute(answers.insert(), answer_rows)
+        if evidence_rows:
+            connection.execute(evidence.insert(), evidence_rows)
+        return len(fresh)
+
+    def _insert(
+        self, connection: Connection, table: Any, rows: dict[str, dict[str, Any]], key: str, *, keep: bool = False
+    ) -> None:
+        """Insert rows; of those that stand already, keep the old (``keep``) or take over what is new and known."""
+        insert = (postgresql if self.engine.dialect.name == "postgresql" else sqlite).insert(table)
+        if keep:
+            statement = insert.on_conflict_do_nothing(index_elements=[key])
+        else:
+            changing = [column.name for column in table.c if column.name not in (key, "added")]
+            statement = insert.on_conflict_do_update(
+                index_elements=[key],
+                set_={name: func.coalesce(insert.excluded[name], table.c[name]) for name in changing},
+            )
+        connection.execute(statement, list(rows.values()))
+
+    def correct(self, paper: str, variable: str, result: str, *, who: str, why: str) -> None:
+        """Append a person's correction. ``paper`` is anything ``find`` knows. Raises LedgerError."""
+        if variable not in VARIABLES:
+            raise LedgerError(f"{variable!r} is not a variable; choose from {', '.join(VARIABLES)}")
+        if result not in ALLOWED[variable]:
+            raise LedgerError(f"{variable} cannot be {result!r}; choose from {', '.join(ALLOWED[variable])}")
+        if not who.strip() or not why.strip():
+            raise LedgerError("a correction needs a name and a reason: say who and why")
+        row = {"paper": self.find(paper), "variable": variable, "result": result, "who": who, "why": why, "when": now()}
+        with writing(self.engine) as connection:
+            connection.execute(corrections.insert(), row)
+
+    # --- reading
+
+    def find(self, paper: str) -> str:
+        """The key of one paper: its key, its id, or the first 8 or more digits of its hash. Raises LedgerError."""
+        with reading(self.engine) as connection:
+            exact = connection.execute(select(papers.c.key).where(papers.c.key == paper)).scalar()
+            if exact:
+                return str(exact)
+            keys = list(connection.execute(select(papers.c.key).where(papers.c.paper_id == paper)).scalars())
+            if not keys and len(paper) >= 8 and all(digit in "0123456789abcdef" for digit in paper):
+                keys = list(connection.execute(select(papers.c.key).where(papers.c.key.startswith(paper))).scalars())
+        if not keys:
+            raise LedgerError(f"no paper {paper!r} in this ledger; give its id, or 8 or more digits of its SHA-256")
+        if len(keys) > 1:
+            raise LedgerError(f"{paper!r} means {len(keys)} papers: {', '.join(keys)}; give one of these")
+        return str(keys[0])
+
+    def has(self, info: PaperInfo, run: Run) -> bool:
+        """Whether this paper was assessed in this way (run and text)."""
+        with reading(self.engine) as connection:
+            found = connection.execute(
+                select(assessments.c.id).where(
+                    assessments.c.paper == paper_key(info),
+                    assessments.c.run == run_key(run),
+                    assessments.c.text_hash == (run.text_hash or ""),
+                )
+            )
+            return found.first() is not None
+
+    def count(self) -> int:
+        """Number of papers that have a record."""
+        with reading(self.engine) as connection:
+            return int(connection.execute(select(func.count(assessments.c.paper.distinct()))).scalar_one())
+
+    def record(self, paper: str) -> Record:
+        """A paper's newest record, corrections applied. Raises LedgerError if there is none."""
+        for record in self._records([self.find(paper)]):
+            return record
+        raise LedgerError(f"paper {paper!r} is in this ledger but has not been assessed; run openbook assess on it")
+
+    def records(self) -> Iterator[Record]:
+        """Every paper's newest record, corrections applied, in the order of the papers' keys; read in batches."""
+        last = ""
+        while True:
+            with reading(self.engine) as connection:
+                keys = list(
+                    connection.execute(
+                        select(papers.c.key).where(papers.c.key > last).order_by(papers.c.key).limit(_BATCH)
+                    ).scalars()
+                )
+            if not keys:
+                return
+            yield from self._records(keys)
+            last = keys[-1]
+
+    def _records(self, keys: Sequence[str]) -> Iterator[Record]:
+        newest = select(func.max(assessments.c.id)).where(assessments.c.paper.in_(keys)).group_by(assessments.c.paper)
+        with reading(self.engine) as connection:
+            rows = connection.execute(
+                select(
+                    assessments,
+                    runs.c.assessor, runs.c.model, runs.c.prompt_hash, runs.c.parameters, runs.c.version,
+                ).join(runs).where(assessments.c.id.in_(newest)).order_by(assessments.c.paper)
+            ).all()  # fmt: skip
+            ids = [row.id for row in rows]
+            infos = {row.key: row for row in connection.execute(select(papers).where(papers.c.key.in_(keys)))}
+            replies = connection.execute(select(answers).where(answers.c.assessment.in_(ids))).all()
+            quotes = connection.execute(
+                select(evidence).where(evidence.c.assessment.in_(ids)).order_by(evidence.c.ordinal)
+            ).all()
+            changes = connection.execute(
+                select(corrections).where(corrections.c.paper.in_(keys)).order_by(corrections.c.id)
+            ).all()
+        last_change = {(row.paper, row.variable): row for row in changes}
+        evidence_of: dict[tuple[int, str], list[Evidence]] = {}
+        for row in quotes:
+            values = {name: getattr(row, name) for name in Evidence.model_fields}
+            evidence_of.setdefault((row.assessment, row.variable), []).append(Evidence(**values))
+        answers_of: dict[int, dict[str, Answer]] = {}
+        for row in replies:
+            answers_of.setdefault(row.assessment, {})[row.variable] = Answer(
+                result=row.result,
+                confidence=row.confidence,
+                response=row.response,
+                evidence=evidence_of.get((row.assessment, row.variable), []),
+            )
+        for row in rows:
+            given = answers_of.get(row.id, {})
+            ordered = {name: given[name] for name in VARIABLES if name in given}
+            yield _with_corrections(
+                Record(
+                    paper=_info(infos[row.paper]),
+                    answers=ordered,
+                    scores=_scores(row),
+                    run=_run(row),
+                    notice=row.notice,
+                ),
+                {name: last_change[row.paper, name] for name in VARIABLES if (row.paper, name) in last_change},
+            )
+
+    def history(self, paper: str) -> list[Event]:
+        """All that happened to a paper, oldest first: assessments with their results, and corrections."""
+        key = self.find(paper)
+        with reading(self.engine) as connection:
+            made = connection.execute(
+                select(
+                    assessments, runs.c.assessor, runs.c.model, runs.c.version, runs.c.prompt_hash, runs.c.parameters
+                )
+                .join(runs)
+                .where(assessments.c.paper == key)
+            ).all()
+            replies = connection.execute(select(answers).join(assessments).where(assessments.c.paper == key)).all()
+            changes = connection.execute(select(corrections).where(corrections.c.paper == key)).all()
+        results: dict[int, dict[str, str]] = {}
+        for row in replies:
+            results.setdefault(row.assessment, {})[row.variable] = row.result
+        events = [
+            Event(
+                row.created or "",
+                "assessed",
+                {
+                    "assessor": row.assessor, "model": row.model, "version": row.version, "cost": row.cost,
+                    "documentation": row.documentation, "reproducibility": row.reproducibility,
+                    "results": {name: results[row.id][name] for name in VARIABLES if name in results.get(row.id, {})},
+                },
+            )
+            for row in made
+        ] + [
+            Event(row.when, "corrected", {n: getattr(row, n) for n in ("variable", "result", "who", "why")})
+            for row in changes
+        ]  # fmt: skip
+        return sorted(events, key=lambda event: event.when)
+
+
+def _paper_row(info: PaperInfo, moment: str) -> dict[str, Any]:
+    values = info.model_dump()
+    return {"key": paper_key(info), "paper_id": values.pop("id"), "added": moment} | values
+
+
+def _run_row(run: Run, moment: str) -> dict[str, Any]:
+    return {
+        "key": run_key(run), "assessor": run.assessor, "model": run.model, "prompt_hash": run.prompt_hash,
+        "parameters": run.parameters, "version": run.version, "first_used": moment,
+    }  # fmt: skip
+
+
+def _assessment_row(paper: str, run: str, text_hash: str, record: Record) -> dict[str, Any]:
+    low, high = record.scores.reproducibility_interval or (None, None)
+    return {
+        "paper": paper, "run": run, "text_hash": text_hash,
+        "documentation": record.scores.documentation, "reproducibility": record.scores.reproducibility,
+        "reproducibility_low": low, "reproducibility_high": high, "unverified": record.scores.unverified,
+        "input_tokens": record.run.input_tokens, "output_tokens": record.run.output_tokens, "cost": record.run.cost,
+        "seconds": record.run.seconds, "created": record.run.created, "notice": record.notice,
+    }  # fmt: skip
+
+
+def _info(row: Row[Any]) -> PaperInfo:
+    values = {name: getattr(row, name) for name in PaperInfo.model_fields if name != "id"}
+    return PaperInfo(id=row.paper_id, **values)
+
+
+def _scores(row: Row[Any]) -> Scores:
+    low, high = row.reproducibility_low, row.reproducibility_high
+    return Scores(
+        documentation=row.documentation,
+        reproducibility=row.reproducibility,
+        reproducibility_interval=None if low is None or high is None else (low, high),
+        unverified=row.unverified,
+    )
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(
+        assessor=row.assessor, model=row.model, prompt_hash=row.prompt_hash, parameters=row.parameters,
+        text_hash=row.text_hash or None, input_tokens=row.input_tokens, output_tokens=row.output_tokens,
+        cost=row.cost, seconds=row.seconds, version=row.version, created=row.created,
+    )  # fmt: skip
+
+
+def _with_corrections(record: Record, changes: dict[str, Row[Any]]) -> Record:
+    """The record as people left it, its scores counted anew."""
+    if not changes:
+        return record
+    corrected = dict(record.answers)
+    for variable, row in changes.items():
+        before = corrected.get(variable, Answer(result="unread" if variable in SCORED else "unknown"))
+        correction = Correction(result=row.result, replaced=before.result, who=row.who, when=row.when, why=row.why)
+        corrected[variable] = before.model_copy(
+            update={"result": row.result, "confidence": None, "correction": correction}
+        )
+    return record.model_copy(update={"answers": corrected, "scores": score_answers(corrected)})

@@ -1,0 +1,114 @@
+"""The tables of the ledger. ``migrations/`` makes them; a test holds the two against each other."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+
+papers = Table(
+    "papers",
+    metadata,
+    # The SHA-256 of the paper's file; "id:..." for imported records whose file was never seen.
+    Column("key", String(255), primary_key=True),
+    Column("paper_id", String(512), nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("authors", JSON, nullable=False),
+    Column("venue", String(128)),
+    Column("year", Integer),
+    Column("url", Text),
+    Column("pages", Integer),
+    Column("sha256", String(64)),
+    Column("source", Text),
+    Column("problem", Text),
+    Column("added", String(40), nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("assessor", String(64), nullable=False),
+    Column("model", String(255)),
+    Column("prompt_hash", String(128)),
+    Column("parameters", JSON, nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("first_used", String(40), nullable=False),
+)
+
+assessments = Table(
+    "assessments",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("paper", ForeignKey("papers.key"), nullable=False, index=True),
+    Column("run", ForeignKey("runs.key"), nullable=False, index=True),
+    # "" where the text was not kept, so that the uniqueness below holds on every database.
+    Column("text_hash", String(128), nullable=False),
+    Column("documentation", Integer),
+    Column("reproducibility", Float),
+    Column("reproducibility_low", Float),
+    Column("reproducibility_high", Float),
+    Column("unverified", Integer, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("cost", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("created", String(40)),
+    Column("notice", Text, nullable=False),
+    UniqueConstraint("paper", "run", "text_hash", name="one_assessment_per_question"),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("assessment", ForeignKey("assessments.id"), primary_key=True),
+    Column("variable", String(64), primary_key=True),
+    Column("result", String(32), nullable=False),
+    Column("confidence", Float),
+    Column("response", Text, nullable=False),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("assessment", ForeignKey("assessments.id"), primary_key=True),
+    Column("variable", String(64), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("quote", Text, nullable=False),
+    Column("page", Integer),
+    Column("start", Integer),
+    Column("end", Integer),
+    Column("match", String(16), nullable=False),
+    Column("part", String(16)),
+    Column("score", Float),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("model", String(255), nullable=False),
+    Column("paper", String(255)),
+    Column("state", String(8), nullable=False),  # asking | done
+    Column("owner", String(255), nullable=False),
+    Column("claimed", Float, nullable=False),  # seconds since the epoch; the claim lapses a lease later
+    Column("response", Text),
+    Column("input_tokens", Integer, nullable=False, default=0),
+    Column("output_tokens", Integer, nullable=False, default=0),
+    Column("cost", Float, nullable=False, default=0.0),
+    Column("seconds", Float, nullable=False, default=0.0),
+    Column("finished", String(40)),
+    Index("calls_by_owner", "state", "owner"),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("paper", ForeignKey("papers.key"), nullable=False, index=True),
+    Column("variable", String(64), nullable=False),
+    Column("result", String(32), nullable=False),
+    Column("who", String(255), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("when", String(40), nullable=False),
+)
