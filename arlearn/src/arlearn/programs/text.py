@@ -1,0 +1,201 @@
+"""Programs as text: one line for a step, and JSON (or TOML) for a whole program.
+
+This is the form in which a compiled model's card keeps its program, and which ``arlearn compile program FILE`` reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from arlearn.programs.steps import (
+    Add,
+    Alphabet,
+    Compare,
+    Constant,
+    Join,
+    Lookup,
+    Program,
+    ProgramError,
+    Slot,
+    Step,
+    Table,
+    Term,
+    written,
+)
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_.]*"
+NAME = re.compile(_NAME)
+_STEP = re.compile(rf"\s*({_NAME})\s*:\s*({_NAME})\s*=\s*([a-z]+)\s*(.*?)\s*")
+_CALL = re.compile(rf"({_NAME})\s*\(\s*({_NAME})\s*\)")
+_TERM = re.compile(rf"\s*([+-])?\s*(?:(\d+)\s*\*\s*)?(?:({_NAME})\s*\(\s*({_NAME})\s*\)|({_NAME})|(\d+))\s*")
+RULES = ("join", "lookup", "copy", "constant", "add", "compare")
+
+
+def parse_step(line: str) -> Step:
+    """The step written in this line. Raises ValueError, saying what is wrong, if there is none."""
+    match = _STEP.fullmatch(line)
+    if match is None:
+        raise ValueError(f"{line.strip()!r} is not a step; write NAME : ALPHABET = RULE, as in 's : sum = add x + y'")
+    name, alphabet, rule, rest = match.groups()
+    if rule == "join":
+        refs = tuple(rest.split())
+        if len(refs) < 2 or not all(NAME.fullmatch(ref) for ref in refs):
+            raise ValueError(f"{name}: join needs two or more names, got {rest!r}")
+        return Join(name, alphabet, refs)
+    if rule == "lookup":
+        call = _CALL.fullmatch(rest)
+        if call is None:
+            raise ValueError(f"{name}: lookup needs TABLE(NAME), got {rest!r}")
+        return Lookup(name, alphabet, call[2], call[1])
+    if rule == "copy":
+        if not NAME.fullmatch(rest):
+            raise ValueError(f"{name}: copy needs one name, got {rest!r}")
+        return Lookup(name, alphabet, rest)
+    if rule == "constant":
+        if not rest:
+            raise ValueError(f"{name}: constant needs a word")
+        return Constant(name, alphabet, rest)
+    if rule == "add":
+        return Add(name, alphabet, *parse_sum(name, rest))
+    if rule == "compare":
+        left, sign, right = rest.partition(">=")
+        if not sign or not re.fullmatch(r"\s*-?\d+\s*", right):
+            raise ValueError(f"{name}: compare needs a sum, '>=' and a whole number, got {rest!r}")
+        terms, constant = parse_sum(name, left)
+        return Compare(name, alphabet, terms, int(right) - constant)
+    raise ValueError(f"{name}: there is no rule {rule!r}; the rules are {', '.join(RULES)}")
+
+
+def parse_sum(name: str, text: str) -> tuple[tuple[Term, ...], int]:
+    """Terms and constant of ``ones(p) + 2*q - 3``. Raises ValueError if it is no such sum."""
+    terms: list[Term] = []
+    constant, place = 0, 0
+    while place < len(text):
+        match = _TERM.match(text, place)
+        if match is None or (place > 0 and match[1] is None):
+            raise ValueError(f"{name}: {text.strip()!r} is not a sum of terms such as 2*table(x) - y + 3")
+        sign = -1 if match[1] == "-" else 1
+        if match[6] is not None:
+            constant += sign * int(match[6]) * int(match[2] or 1)
+        else:
+            terms.append(Term(match[4] or match[5], match[3], sign * int(match[2] or 1)))
+        place = match.end()
+    if not text.strip():
+        raise ValueError(f"{name}: the sum is empty")
+    return tuple(terms), constant
+
+
+def to_json(program: Program) -> dict[str, Any]:
+    """A JSON-ready description that ``from_json`` reads back."""
+    words = {alphabet.name: alphabet.words for alphabet in program.alphabets}
+    return {
+        "name": program.name,
+        "alphabets": [_alphabet_json(alphabet) for alphabet in program.alphabets],
+        "tables": [_table_json(table, words.get(table.source, ())) for table in program.tables],
+        "slots": [
+            {"name": slot.name, "alphabet": slot.alphabet} | ({} if slot.only is None else {"only": list(slot.only)})
+            for slot in program.slots
+        ],
+        "steps": [written(step) for step in program.steps],
+        "outputs": list(program.outputs),
+        "interface": dict(program.interface),
+    }
+
+
+def from_json(description: Mapping[str, Any]) -> Program:
+    """The program so described. Raises ProgramError listing all that cannot be read; what it means is not checked."""
+    reader = _Reader()
+    name = str(description.get("name", "program"))
+    for key in sorted(set(description) - {"name", "alphabets", "tables", "slots", "steps", "outputs", "interface"}):
+        reader.faults.append(f"unknown entry {key!r}")
+    alphabets = reader.each(description, "alphabets", _read_alphabet)
+    words = {alphabet.name: alphabet.words for alphabet in alphabets}
+    tables = reader.each(description, "tables", lambda entry: _read_table(entry, words))
+    slots = reader.each(description, "slots", _read_slot)
+    lines = description.get("steps", [])
+    numbered = list(enumerate(lines.splitlines() if isinstance(lines, str) else lines, 1))
+    steps: list[Step] = []
+    for number, line in numbered:
+        text = str(line).partition("#")[0] if isinstance(lines, str) else str(line)
+        if not text.strip():
+            continue
+        try:
+            steps.append(parse_step(text))
+        except ValueError as error:
+            reader.faults.append(f"step line {number}: {error}")
+    outputs = description.get("outputs", [])
+    interface = description.get("interface", {"kind": "tokens"})
+    if not isinstance(outputs, list) or not isinstance(interface, Mapping):
+        reader.faults.append("outputs must be a list of names and interface a table")
+    if reader.faults:
+        raise ProgramError(f"the text of program {name!r}", reader.faults)
+    return Program(
+        name, tuple(alphabets), tuple(tables), tuple(slots), tuple(steps), tuple(map(str, outputs)), dict(interface)
+    )
+
+
+class _Reader:
+    """Reads entries one by one and keeps what is wrong with each."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def each(self, description: Mapping[str, Any], key: str, read: Any) -> list[Any]:
+        entries = description.get(key, [])
+        if not isinstance(entries, Sequence) or isinstance(entries, str):
+            self.faults.append(f"{key} must be a list")
+            return []
+        found = []
+        for number, entry in enumerate(entries, 1):
+            try:
+                found.append(read(entry))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                missing = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+                self.faults.append(f"{key} entry {number}: {missing}")
+        return found
+
+
+def _alphabet_json(alphabet: Alphabet) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": alphabet.name, "words": list(alphabet.words)}
+    if alphabet.values is not None:
+        entry["values"] = list(alphabet.values)
+    if alphabet.parts:
+        entry["parts"] = list(alphabet.parts)
+    return entry
+
+
+def _read_alphabet(entry: Mapping[str, Any]) -> Alphabet:
+    values = entry.get("values")
+    return Alphabet(
+        str(entry["name"]),
+        tuple(str(word) for word in entry["words"]),
+        None if values is None else tuple(int(value) for value in values),
+        tuple(str(part) for part in entry.get("parts", ())),
+    )
+
+
+def _table_json(table: Table, words: Sequence[str]) -> dict[str, Any]:
+    # A table that covers its alphabet is a list in the alphabet's order: a fraction of the size of a mapping.
+    total = set(words) == set(table.entries)
+    entries = [table.entries[word] for word in words] if total else dict(table.entries)
+    return {"name": table.name, "source": table.source, "target": table.target, "entries": entries}
+
+
+def _read_table(entry: Mapping[str, Any], words: Mapping[str, Sequence[str]]) -> Table:
+    name, source, target = str(entry["name"]), str(entry["source"]), entry.get("target")
+    entries = entry["entries"]
+    if not isinstance(entries, Mapping):
+        if source in words and len(entries) != len(words[source]):
+            raise ValueError(
+                f"table {name} lists {len(entries)} entries for the {len(words[source])} tokens of {source}"
+            )
+        entries = dict(zip(words.get(source, ()), entries, strict=False))
+    read: dict[str, str | int] = {str(k): str(v) if target is not None else int(v) for k, v in entries.items()}
+    return Table(name, source, read, None if target is None else str(target))
+
+
+def _read_slot(entry: Mapping[str, Any]) -> Slot:
+    only = entry.get("only")
+    return Slot(str(entry["name"]), str(entry["alphabet"]), None if only is None else tuple(str(w) for w in only))
