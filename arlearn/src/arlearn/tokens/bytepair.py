@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from arlearn.errors import ArlearnError
+from arlearn.tokens.hub import fetch
 
 END_OF_TEXT, PAD = "<|endoftext|>", "<|pad|>"
 KNOWN_ENDS = (END_OF_TEXT, "<|end_of_text|>", "</s>", "<eos>", "<|eot_id|>")
@@ -90,10 +90,10 @@ class BytePair:
         return cls(tokenizer)
 
     @classmethod
-    def load(cls, source: str | Path, timeout: float = 10.0) -> BytePair:
+    def load(cls, source: str | Path, timeout: float = 5.0) -> BytePair:
         """A vocabulary from a ``tokenizer.json``, a directory that holds one, or a Hugging Face Hub id.
 
-        ``timeout`` in seconds bounds each request to the Hub. Raises ArlearnError if nothing usable is there.
+        ``timeout`` in seconds bounds the wait for the Hub. Raises ArlearnError if nothing usable is there.
         """
         from tokenizers import Tokenizer
 
@@ -202,15 +202,10 @@ def _from_hub(name: str, timeout: float) -> Path:
     parts = name.split("/")
     if name.endswith(".json") or len(parts) > 2 or name.startswith((".", "/", "~")) or not all(parts):
         raise ArlearnError(f"there is no tokenizer file {name}; give a tokenizer.json or a Hugging Face Hub id")
-    from huggingface_hub import hf_hub_download
-
-    began = time.monotonic()
     try:
-        return Path(hf_hub_download(name, "tokenizer.json", etag_timeout=timeout))
-    except Exception as error:  # network, authorisation, missing file: the library has a dozen classes for it
-        waited = time.monotonic() - began
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return fetch(name, "tokenizer.json", timeout=timeout)
+    except ArlearnError as error:
         raise ArlearnError(
-            f"there is no tokenizer file {name}, and it cannot be had from the Hugging Face Hub "
-            f"(tried {waited:.0f} s: {reason}); give --tokenizer FILE, or leave it out to train one on the data"
+            f"no tokenizer {name}: there is no such file, and {error}; give --tokenizer FILE, or leave it out to train "
+            f"one on the data"
         ) from error
