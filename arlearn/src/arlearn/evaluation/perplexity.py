@@ -1,0 +1,210 @@
+"""Bits per byte and perplexity per token of a predictor on a text.
+
+Models with different vocabularies cannot be compared by loss per token, because a token is more or less text. They can
+be compared by the bits they spend on the same bytes: ``bits_per_byte = nats / ln 2 / bytes``, where *nats* is summed
+over the text's tokens, special ones excluded (neither end-of-text nor pad is scored: they stand for no bytes), and
+*bytes* is the UTF-8 length of the text without separators. ``perplexity = exp(nats / tokens)`` is per scored token.
+
+Two protocols, both scoring every token exactly once:
+
+- *at context T*: the rows of ``tasks.layout``, which do not overlap. The k-th target of a row sees k tokens, so a
+  token sees half the context on average. This is how the predictor was trained, and how the paper evaluates.
+- *sliding window*: with stride 1 every token sees the T tokens before it, or as many as its story has. With stride s
+  the window moves s tokens at a time, and a token sees between T - s + 1 and T.
+
+With boundaries "story" nothing sees across stories, and a story's first token is predicted from end-of-text alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from arlearn.errors import ArlearnError
+from arlearn.predictors.base import Predictor
+from arlearn.tasks.layout import Layout, Rows
+from arlearn.tasks.token_cache import TokenisedText
+
+POSITIONS = 8192  # scored at once
+SEGMENT = 1024  # of a long sequence; each segment but the first repeats T tokens to have its context
+LOGITS = 1 << 25  # held at once while stepping
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well some tokens were predicted.
+
+    Attributes:
+        nats: total cross-entropy.
+        tokens: how many were scored.
+        bytes: of text they stand for.
+    """
+
+    nats: float
+    tokens: int
+    bytes: int
+
+    @property
+    def bits_per_byte(self) -> float:
+        return self.nats / math.log(2) / self.bytes
+
+    @property
+    def perplexity(self) -> float:
+        return math.exp(min(self.nats / self.tokens, 700.0))
+
+
+@torch.no_grad()
+def at_context(predictor: Predictor, text: TokenisedText, layout: Layout, progress: Progress | None = None) -> Score:
+    """Score every token in non-overlapping rows. ``progress`` hears the share that is done, 0 to 1."""
+    _check(predictor, layout)
+    return _rows(predictor, text, Layout(layout.context, layout.boundaries, "ignored", layout.pad), progress)
+
+
+@torch.no_grad()
+def with_padding(predictor: Predictor, text: TokenisedText, layout: Layout, progress: Progress | None = None) -> Score:
+    """The protocol of the paper's public code: every row is scored to its end, pads and end-of-text included.
+
+    Only for comparison with figures measured that way: pads are certain, so this flatters the perplexity.
+    """
+    _check(predictor, layout)
+    return _rows(predictor, text, Layout(layout.context, "story", "scored", layout.pad), progress)
+
+
+def _rows(predictor: Predictor, text: TokenisedText, layout: Layout, progress: Progress | None) -> Score:
+    rows, device = Rows(layout, text.tokens, text.starts), predictor.device
+    end, total, tokens = int(text.tokens[-1]), 0.0, 0
+    size = max(1, POSITIONS // layout.context)
+    for begin in range(0, len(rows), size):
+        batch = rows.cut(np.arange(begin, min(begin + size, len(rows))))
+        counted = batch.counted.clone()
+        counted[:, 0] = False
+        if layout.padding == "ignored":
+            counted &= batch.tokens != end
+        total, tokens = _add(predictor, batch.tokens.to(device), counted.to(device), total, tokens)
+        if progress is not None:
+            progress(min(1.0, (begin + size) / len(rows)))
+    return Score(total, tokens, text.bytes)
+
+
+def _add(predictor: Predictor, tokens: Tensor, counted: Tensor, nats: float, so_far: int) -> tuple[float, int]:
+    count = int(counted.sum())
+    if count == 0:
+        return nats, so_far
+    return nats + float(predictor.loss(tokens, counted)) * count, so_far + count
+
+
+@torch.no_grad()
+def sliding(
+    predictor: Predictor, text: TokenisedText, layout: Layout, stride: int = 1, progress: Progress | None = None
+) -> Score:
+    """Score every token with a window that slides by ``stride`` tokens. ``progress`` as in ``at_context``.
+
+    A predictor without a context limit reads on instead of sliding, in one pass: every token sees at least the T tokens
+    before it, and what lies further back as far as the predictor looks. Raises ArlearnError unless 1 <= stride <= T.
+    """
+    _check(predictor, layout)
+    if not 1 <= stride <= layout.context:
+        raise ArlearnError(f"the window slides by 1 to {layout.context} tokens (the context), not by {stride}")
+    begins, ends = text.starts[:-1], text.starts[1:]
+    if layout.boundaries == "joined":
+        begins, ends = text.starts[:1], text.starts[-1:]
+    if predictor.context is None:
+        return _windows(predictor, text, layout, begins, ends, layout.context, SEGMENT, progress)
+    if stride == 1:
+        return _steps(predictor, text, layout, begins, ends, progress)
+    return _windows(predictor, text, layout, begins, ends, layout.context - stride, stride, progress)
+
+
+def _segments(
+    begins: NDArray[np.int64], ends: NDArray[np.int64], warm: int, new: int
+) -> Iterator[tuple[int, int, int]]:
+    """Cuts of every sequence: (first token, how many targets only give context, last token)."""
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        first = begin + warm + new
+        yield begin, 0, min(first, end)
+        for scored in range(first, end, new):
+            start = scored - warm
+            yield start, scored - start, min(scored + new, end)
+
+
+def _windows(
+    predictor: Predictor,
+    text: TokenisedText,
+    layout: Layout,
+    begins: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    warm: int,
+    new: int,
+    progress: Progress | None,
+) -> Score:
+    """Whole windows through ``loss``: of each, the targets after the first ``warm`` count."""
+    cuts = sorted(_segments(begins, ends, warm, new), key=lambda cut: cut[2] - cut[0])
+    total, tokens, place = 0.0, 0, 0
+    while place < len(cuts):
+        size = max(1, POSITIONS // (cuts[place][2] - cuts[place][0] + 1))
+        batch, counted = _stack(text, layout, cuts[place : place + size])
+        total, tokens = _add(predictor, batch.to(predictor.device), counted.to(predictor.device), total, tokens)
+        place += size
+        if progress is not None:
+            progress(min(1.0, place / len(cuts)))
+    return Score(total, tokens, text.bytes)
+
+
+def _stack(text: TokenisedText, layout: Layout, cuts: list[tuple[int, int, int]]) -> tuple[Tensor, Tensor]:
+    end = int(text.tokens[-1])
+    length = max(last - start for start, _, last in cuts) + 1
+    tokens = torch.full((len(cuts), length), layout.pad, dtype=torch.long)
+    counted = torch.zeros(len(cuts), length, dtype=torch.bool)
+    for row, (start, warm, last) in enumerate(cuts):
+        piece = torch.from_numpy(text.tokens[start : last + 1].astype(np.int64))
+        tokens[row, : len(piece)] = piece
+        counted[row, warm + 1 : len(piece)] = piece[warm + 1 :] != end
+    return tokens, counted
+
+
+def _steps(
+    predictor: Predictor,
+    text: TokenisedText,
+    layout: Layout,
+    begins: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    progress: Progress | None,
+) -> Score:
+    """One token at a time through ``step``, many sequences side by side; its window slides by itself."""
+    cuts = sorted(_segments(begins, ends, layout.context, SEGMENT), key=lambda cut: cut[0] - cut[2])
+    size = max(1, min(1024, LOGITS // predictor.vocabulary))
+    total, tokens, device = 0.0, 0, predictor.device
+    work, done = sum(last - start for start, _, last in cuts), 0
+    for place in range(0, len(cuts), size):
+        group = cuts[place : place + size]
+        rows, counted = (part.to(device) for part in _stack(text, layout, group))
+        lengths = torch.tensor([last - start for start, _, last in group], device=device)
+        state, alive = predictor.start(len(group)), len(group)
+        for position in range(int(lengths[0])):
+            # longest first, so those that have ended are the last rows
+            going = int((lengths > position).sum())
+            if going < alive:
+                state, alive = state.select(torch.arange(going, device=device)), going
+            logits, state = predictor.step(state, rows[:alive, position])
+            scored = counted[:alive, position + 1]
+            target = rows[:alive, position + 1]
+            nats = nn.functional.cross_entropy(logits.float(), target, reduction="none")
+            total += float(nats.double()[scored].sum())
+            tokens += int(scored.sum())
+            done += alive
+            if progress is not None:
+                progress(done / work)
+    return Score(total, tokens, text.bytes)
+
+
+def _check(predictor: Predictor, layout: Layout) -> None:
+    if predictor.context is not None and layout.context > predictor.context:
+        raise ArlearnError(f"the predictor's context is {predictor.context} tokens, less than {layout.context}")

@@ -1,0 +1,87 @@
+"""What a recipe can say: one dataclass for each of its sections. The descriptions become the help."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(config=STRICT)
+class TextSettings:
+    """``[task]`` with kind = "text". Other tasks take their own settings; see each task's documentation."""
+
+    kind: Literal["text"] = Field("text", description="what is learned: text")
+    context: int = Field(64, ge=1, description="T: the longest input, in tokens")
+    boundaries: Literal["story", "joined"] = Field(
+        "story", description="story: no prediction sees another story. joined: stories follow one another in a stream"
+    )
+    padding: Literal["ignored", "scored"] = Field(
+        "ignored",
+        description="ignored: pad tokens are neither trained nor scored. scored: they are, as in the paper's public "
+        "code (for comparison)",
+    )
+    vocabulary: int = Field(4096, ge=258, description="tokens of the vocabulary, where one is trained on the data")
+    span: Literal["word", "sentence"] = Field(
+        "word", description="what one token of a trained vocabulary may reach over: a word, or several of a sentence"
+    )
+    tokenizer: str = Field(
+        "", description="tokenizer.json or Hugging Face Hub id; empty: train one on the data. --tokenizer overrides it"
+    )
+    data: str = Field("", description="training text; empty: see arlearn train --data, which overrides it")
+
+
+@dataclass(config=STRICT)
+class PredictorSettings:
+    """``[predictor]``."""
+
+    kind: str = Field("linear", description="linear, mlp, or task: the one that the task itself supplies")
+    map: Literal["packed", "shift"] = Field(
+        "packed",
+        description="packed: a block for each pair of positions, the paper's. shift: a block for each distance",
+    )
+    width: int = Field(256, ge=1, description="d: numbers that stand for one token")
+    bias: bool = Field(False, description="whether the output embedding has a bias for each token")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="whatever else the section says, for kinds that take more"
+    )
+
+
+@dataclass(config=STRICT)
+class TrainingSettings:
+    """``[training]``."""
+
+    steps: int | None = Field(None, ge=1, description="stop after so many updates")
+    epochs: float | None = Field(None, gt=0, description="stop after so many passes over the data")
+    max_minutes: float | None = Field(
+        None,
+        gt=0,
+        description="stop after so many minutes, preparing the data included; the limit reached first ends the run",
+    )
+    batch: int = Field(128, ge=1, description="sequences in one forward and backward pass, over all processes")
+    accumulation: int = Field(1, ge=1, description="such passes in one update")
+    optimiser: Literal["adamw", "adam"] = Field("adamw", description="adamw decays weights apart from the gradient")
+    learning_rate: float = Field(1e-3, gt=0, description="at its highest")
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        "linear", description="how the rate falls from its highest to final over the run, stepped once an update"
+    )
+    warmup: float = Field(0.0, ge=0, lt=1, description="share of the run in which the rate rises from 0")
+    final: float = Field(0.0, ge=0, le=1, description="share of the rate that is left at the end")
+    weight_decay: float = Field(0.0, ge=0, description="weight decay")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="Adam's two decay rates")
+    eps: float = Field(1e-8, gt=0, description="Adam's epsilon")
+    clip: float = Field(0.0, ge=0, description="largest gradient norm; 0: any")
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="of the arithmetic; weights and optimiser stay in float32"
+    )
+    device: str = Field("auto", description="auto: a GPU if there is one; or cpu")
+    seed: int = Field(0, ge=0, description="of the first weights and of the data's order")
+    checkpoint_steps: int = Field(0, ge=0, description="a checkpoint every so many updates; 0: by time alone")
+    checkpoint_minutes: float = Field(1.0, ge=0, description="a checkpoint every so many minutes; 0: by updates alone")
+    keep: int = Field(2, ge=1, description="checkpoints kept, newest first")
+    evaluate_every: int = Field(0, ge=0, description="measure every so many updates, and at the end; 0: never")
+    evaluate_count: int = Field(2000, ge=1, description="held-out sequences to measure on, for tasks with answers")
+    evaluate_data: str = Field("", description="held-out text to measure on, for text")
