@@ -1,7 +1,7 @@
 """The layout of PDF pages: rows from line fragments, columns, and what stands on the page but is not the paper's text.
 
-PDFium gives lines in the order of the content stream, which for typeset papers is the order of reading, column by column.
-That order is kept unless a page's stream jumps about; then rows are sorted by column and height.
+PDFium gives lines in the order of the content stream, which for typeset papers is the order of reading, column by
+column. That order is kept unless a page's stream jumps about; then rows are sorted by column and height.
 """
 
 from __future__ import annotations

@@ -16,8 +16,12 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from openbook.papers.hidden import inspect, mask
+
 _BREAK = re.compile("\r\n|\r|\n|\ufffe|\x02")
 _initialised = False
+TINY = 1.5
+"""Print below this size, in points, is not meant for readers."""
 
 
 class PdfProblem(Exception):
@@ -100,10 +104,12 @@ def read_page(document: Any, index: int, longest: int) -> RawPage | None:
         return None
     try:
         raw = RawPage(index + 1, pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page))
+        seen = inspect(page, raw.width * raw.height)
+        raw.images = seen.image
         text_page = pdfium.FPDFText_LoadPage(page)
         if text_page:
             try:
-                raw.lines = _lines(text_page, longest)
+                raw.lines, raw.hidden = _lines(text_page, longest, seen.hidden)
             finally:
                 pdfium.FPDFText_ClosePage(text_page)
         raw.links = list(_links(document, page))
@@ -112,15 +118,25 @@ def read_page(document: Any, index: int, longest: int) -> RawPage | None:
         pdfium.FPDF_ClosePage(page)
 
 
-def _lines(text_page: Any, longest: int) -> list[Line]:
+def _lines(text_page: Any, longest: int, hidden: set[int]) -> tuple[list[Line], int]:
+    """The lines of a page, and the number of characters left out because nobody can see them."""
     count = min(pdfium.FPDFText_CountChars(text_page), longest)
     if count <= 0:
-        return []
+        return [], 0
     buffer = (ctypes.c_ushort * (count + 1))()
     written = pdfium.FPDFText_GetText(text_page, 0, count, buffer)
     text = bytes(buffer)[: 2 * max(written - 1, 0)].decode("utf-16-le", "replace")
     measure = _Measure(text_page)
     aligned = len(text) == count
+    covered = mask(text_page, count, hidden) if hidden else []
+    unseen = len(covered)
+    if covered:
+        characters = list(text)
+        for index in covered:
+            place = index if aligned else pdfium.FPDFText_GetTextIndexFromCharIndex(text_page, index)
+            if 0 <= place < len(characters) and characters[place] not in "\r\n":
+                characters[place] = " "
+        text = "".join(characters)
     lines = []
     start = 0
     for stop, following, mark in _pieces(text):
@@ -133,11 +149,13 @@ def _lines(text_page: Any, longest: int) -> list[Line]:
                 first = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first)
                 last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, last)
             line = measure.line(stripped, first, last)
-            if line:
+            if line and line.size < TINY:
+                unseen += len(stripped)
+            elif line:
                 line.broken = mark in ("\ufffe", "\x02")
                 lines.append(line)
         start = following
-    return lines
+    return lines, unseen
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int, str]]:

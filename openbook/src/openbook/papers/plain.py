@@ -9,7 +9,7 @@ from openbook.papers.blocks import Block
 from openbook.papers.sections import Outline
 
 _PARAGRAPH = re.compile(r"\n[ \t\r]*\n\s*")
-_CAPTION = re.compile(r"(?:fig(?:ure|\.)|table|algorithm|listing)\s*\d+\s*[.:|]|algorithm\s+\d+\s+[A-Z]", re.IGNORECASE)
+CAPTION = re.compile(r"(?:fig(?:ure|\.)|table|algorithm|listing)\s*\d+\s*[.:|]|algorithm\s+\d+\s+[A-Z]", re.IGNORECASE)
 _ENTRY = re.compile(r"\[\d+\]|[A-Z][\w’'-]+, |\d{1,3}\. [A-Z]")
 
 
@@ -46,6 +46,6 @@ def classify(piece: str, outline: Outline, *, marked: bool = False) -> str:
     if outline.is_heading(piece, marked=marked):
         outline.enter(piece)
         return "heading"
-    if _CAPTION.match(piece):
+    if CAPTION.match(piece):
         return "caption"
     return "text"

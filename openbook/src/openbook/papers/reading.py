@@ -3,73 +3,245 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from openbook.errors import OpenbookError
-from openbook.papers.blocks import build
+from openbook.papers.blocks import Block, build
+from openbook.papers.gates import problem_of
 from openbook.papers.paper import Paper
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one paper may cost: bytes of the file, pages, and characters of text (in all, and on one page)."""
+    """What one paper may cost: megabytes of the file (of markup), pages, and characters (in all, and on one page)."""
 
     megabytes: int = 200
+    markup_megabytes: int = 20
     pages: int = 1000
     characters: int = 5_000_000
-    page_characters: int = 200_000
+    page_characters: int = 100_000
 
 
 DEFAULT_LIMITS = Limits()
+_MARKDOWN = (".md", ".markdown", ".mdown", ".rmd", ".qmd")
 
 
 def read_paper(source: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Paper:
-    """Read a paper from a file, in this process.
+    """Read a paper from a file, an arXiv id or an address, in this process. For files of strangers use ``read_safely``.
 
-    Raises ``OpenbookError`` only when there is no such file; whatever is wrong with its content is ``Paper.problem``.
+    The format is told by the content first, by the name second. Raises ``OpenbookError`` when there is no such file or
+    it cannot be downloaded; whatever is wrong with its content is ``Paper.problem``.
+    """
+    path = local_path(source)
+    size = path.stat().st_size
+    if size > limits.megabytes << 20:
+        problem = f"too large: {size / 1e6:.0f} MB, the limit is {limits.megabytes} MB"
+        return Paper("", str(source), path.suffix.lower().lstrip(".") or "unknown", "", problem=problem)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise OpenbookError(f"{path} cannot be read ({error.strerror})") from None
+    return read_bytes(data, source=str(source), suffix=path.suffix, limits=limits)
+
+
+def local_path(source: str | Path) -> Path:
+    """The file of a source: its path, or where the document behind an arXiv id or address was downloaded to.
+
+    Raises ``OpenbookError`` when there is none.
     """
     path = Path(source)
-    if not path.is_file():
-        raise OpenbookError(f"there is no file {str(path)!r}: give the path of a paper")
-    data = path.read_bytes()
-    name, sha256 = str(source), hashlib.sha256(data).hexdigest()
-    if data[:1024].lstrip().startswith(b"%PDF-"):
-        return _read_pdf(data, name, sha256, limits)
-    return read_text(data.decode("utf-8", "replace"), source=name)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise OpenbookError(f"{str(path)!r} is a folder: give the paper itself")
+    from openbook.papers.fetch import fetch, is_remote
+
+    if is_remote(str(source)):
+        return fetch(str(source))
+    raise OpenbookError(f"there is no file {str(source)!r}: give the path of a paper, an arXiv id or an address")
 
 
-def read_text(text: str, source: str = "text") -> Paper:
+def read_bytes(data: bytes, *, source: str, suffix: str = "", limits: Limits = DEFAULT_LIMITS) -> Paper:
+    """Read a paper from the content of a file. ``suffix`` is the ending of its name, such as ``.tex``."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    kind = detect(data, suffix)
+    paper = Paper(text="", source=source, format=kind, sha256=sha256)
+    if not data.strip():
+        paper.problem = "empty: there is nothing in the file"
+    elif kind == "pdf":
+        return _read_pdf(data, paper, limits)
+    elif kind == "archive":
+        return _read_archive(data, paper, limits)
+    elif kind == "binary":
+        named = f" (its name ends in {suffix})" if suffix else ""
+        paper.problem = f"not a paper format: binary data{named}; give a PDF, TEI, LaTeX, HTML, Markdown or text file"
+    elif len(data) > limits.markup_megabytes << 20:
+        paper.problem = f"too large: {len(data) / 1e6:.0f} MB of markup, the limit is {limits.markup_megabytes} MB"
+    else:
+        return _read_markup(data, paper, kind, limits)
+    return paper
+
+
+def read_text(text: str, source: str = "text", *, limits: Limits = DEFAULT_LIMITS) -> Paper:
     """Read the text of a paper that was already extracted: paragraphs between blank lines, pages between form feeds."""
     from openbook.papers.plain import paragraphs
 
-    sha256 = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    paper = Paper("", source, "text", hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+    if len(text) > limits.characters:
+        paper.problem = f"too large: {len(text):,} characters, the limit is {limits.characters:,}"
+        return paper
     blocks, pages = paragraphs(text)
     title = blocks[0].text if blocks and len(blocks[0].text) < 250 else ""
-    return build(blocks, source=source, format="text", sha256=sha256, title=title, page_count=pages)
+    return _built(paper, blocks, title=title, page_count=pages)
 
 
-def _read_pdf(data: bytes, source: str, sha256: str, limits: Limits) -> Paper:
+def detect(data: bytes, suffix: str = "") -> str:
+    """The format of a file: ``pdf archive tei xml html latex markdown text binary``."""
+    from openbook.papers.archives import is_archive
+    from openbook.papers.latex import looks_like_latex
+
+    if b"%PDF-" in data[:1024]:
+        return "pdf"
+    if is_archive(data):
+        return "archive"
+    head = data[:4096]
+    text = _decode(head)
+    if b"\x00" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "binary"
+    odd = sum((c < " " and c not in "\n\r\t\f\v\b\x1b") or c == "\ufffd" for c in text)
+    if odd > 0.1 * max(len(text), 1):
+        return "binary"
+    start, suffix = text.lstrip("\ufeff \t\r\n").lower(), suffix.lower()
+    if re.match(r"<!doctype html|<html|<head|<body", start) or "<html" in start[:2000]:
+        return "html"
+    if start.startswith("<?xml") or re.match(r"<tei\b|<!doctype tei", start):
+        return "tei"
+    if suffix in (".html", ".htm", ".xhtml"):
+        return "html"
+    if suffix in (".xml", ".tei"):
+        return "tei"
+    if suffix in _MARKDOWN:
+        return "markdown"
+    if suffix in (".tex", ".ltx", ".latex") or looks_like_latex(_decode(data[:200_000])):
+        return "latex"
+    return "text"
+
+
+def _decode(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # cut in the middle of a character, or an older encoding
+        if error.start > len(data) - 4:
+            return data[: error.start].decode("utf-8", "replace")
+        decoded = data.decode("utf-8", "replace")
+        return decoded if decoded.count("\ufffd") < 0.02 * len(decoded) else data.decode("cp1252", "replace")
+
+
+def _read_markup(data: bytes, paper: Paper, kind: str, limits: Limits) -> Paper:
+    if kind == "tei":
+        from openbook.papers.tei import XmlProblem, read_tei
+
+        try:
+            tei = read_tei(data)
+        except XmlProblem as problem:
+            paper.problem = str(problem)
+            return paper
+        return _built(paper, tei.blocks, title=tei.title, authors=tei.authors, page_count=tei.pages)
+    if kind == "latex":
+        from openbook.papers.latex import read_latex
+
+        latex = read_latex({"main.tex": data}, "main.tex")
+        return _built(paper, latex.blocks, title=latex.title, authors=latex.authors)
+    text = _decode(data)
+    if kind == "html":
+        from openbook.papers.html import read_html
+
+        page = read_html(text)
+        return _built(paper, page.blocks, title=page.title, authors=page.authors)
+    if kind == "markdown":
+        from openbook.papers.markdown import read_markdown
+
+        document = read_markdown(text)
+        return _built(paper, document.blocks, title=document.title)
+    read = read_text(text, paper.source, limits=limits)
+    read.sha256 = paper.sha256
+    return read
+
+
+def _read_archive(data: bytes, paper: Paper, limits: Limits) -> Paper:
+    from openbook.papers.archives import ArchiveProblem, unpack
+    from openbook.papers.latex import main_file, read_latex
+
+    try:
+        files = unpack(data)
+    except ArchiveProblem as problem:
+        paper.problem = str(problem)
+        return paper
+    main = main_file(files)
+    if main is not None:
+        paper.format = "latex"
+        latex = read_latex(files, main)
+        return _built(paper, latex.blocks, title=latex.title, authors=latex.authors)
+    for path, content in files.items():
+        lone = len(files) == 1 and detect(content) not in ("archive", "binary")
+        if lone or path.lower().endswith(".pdf"):
+            inner = read_bytes(content, source=paper.source, suffix=Path(path).suffix, limits=limits)
+            inner.sha256 = paper.sha256
+            return inner
+    paper.problem = "not a paper: the archive holds no LaTeX document (a .tex file with \\documentclass) and no PDF"
+    return paper
+
+
+def _read_pdf(data: bytes, paper: Paper, limits: Limits) -> Paper:
     from openbook.papers import pdf, pdfium
 
-    paper = Paper(text="", source=source, format="pdf", sha256=sha256)
+    raw: list[pdfium.RawPage] = []
+    characters = 0
     try:
         with pdfium.opened(data) as document:
             count = pdfium.page_count(document)
-            raw = [
-                pdfium.read_page(document, index, limits.page_characters) for index in range(min(count, limits.pages))
-            ]
+            if count > limits.pages:
+                paper.problem = f"too large: {count} pages, the limit is {limits.pages}"
+                return paper
+            for index in range(count):
+                page = pdfium.read_page(document, index, limits.page_characters)
+                if page is None:
+                    continue
+                raw.append(page)
+                characters += sum(len(line.text) for line in page.lines)
+                if characters > limits.characters:
+                    paper.problem = f"too large: more than {limits.characters:,} characters"
+                    return paper
+            named = pdfium.metadata(document, "Title")
     except pdfium.PdfProblem as problem:
         paper.problem = str(problem)
         return paper
-    found = pdf.assemble([page for page in raw if page])
-    return build(
+    if not raw:
+        paper.problem = "damaged: none of its pages can be loaded" if count else "empty: the PDF has no pages"
+        return paper
+    found = pdf.assemble(raw)
+    front = found.front
+    built = _built(
+        paper,
         found.blocks,
-        source=source,
-        format="pdf",
-        sha256=sha256,
-        title=found.front.title,
-        authors=found.front.authors,
+        title=front.title or named,
+        authors=front.authors,
         page_count=count,
         loose_links=found.loose_links,
+        scanned_pages=sum(page.images > 0.5 and not page.lines for page in raw),
+        hidden=sum(page.hidden for page in raw),
     )
+    if len(raw) < count and built.problem is None and len(raw) < 0.5 * count:
+        built.problem = f"damaged: only {len(raw)} of {count} pages can be loaded"
+    return built
+
+
+def _built(paper: Paper, blocks: list[Block], *, scanned_pages: int = 0, hidden: int = 0, **found: object) -> Paper:
+    made = build(blocks, source=paper.source, format=paper.format, sha256=paper.sha256, **found)  # type: ignore[arg-type]
+    made.problem = problem_of(made, scanned_pages=scanned_pages, hidden=hidden)
+    return made

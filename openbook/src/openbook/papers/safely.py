@@ -1,7 +1,7 @@
 """Reading files that nobody vouches for: in worker processes, under limits of time and memory.
 
-A worker reads many papers, so that starting it costs little per paper. One that crashes, hangs or eats too much memory is
-replaced, and its paper says so in ``Paper.problem``; the other papers are unharmed.
+A worker reads many papers, so that starting it costs little per paper. One that crashes, hangs or eats too much memory
+is replaced, and its paper says so in ``Paper.problem``; the other papers are unharmed.
 """
 
 from __future__ import annotations

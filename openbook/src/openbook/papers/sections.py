@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from openbook.papers.paper import Part
 
 _NAMED = re.compile(
-    r"(?:abstract|summary|keywords?|index terms|ccs concepts|introduction|related works?|background|preliminar(?:y|ies)|"
-    r"method(?:s|ology)?|approach|experiments?|experimental (?:setup|results|settings?)|experiments and results|results|"
+    r"(?:abstract|summary|keywords?|index terms|ccs concepts|introduction|related works?|background|"
+    r"preliminar(?:y|ies)|"
+    r"method(?:s|ology)?|approach|experiments?|experimental (?:setup|results|settings?)|"
+    r"experiments and results|results|"
     r"evaluation|discussions?|limitations?|conclusions?(?: and future works?)?|future works?|"
     r"acknowledge?ments?|broader impacts?|(?:broader )?impact statements?|ethics? statement|ethical considerations|"
     r"reproducibility(?: statement| checklist)?|references(?: and notes)?|bibliography|literature cited|"
     r"appendix|appendices|supplementary materials?|supplemental materials?|supplementary information|checklist|"
-    r"(?:neurips|nips|aaai|icml|iclr|ijcai|acl)? ?(?:\d{4} )?(?:paper|reproducibility|author|responsible nlp)? ?checklist|"
+    r"(?:neurips|nips|aaai|icml|iclr|ijcai|acl)? ?(?:\d{4} )?(?:paper|reproducibility|author|responsible nlp)? ?"
+    r"checklist|"
     r"code availability|data availability(?: statement)?|(?:code|data) and (?:code|data) availability|"
     r"author contributions?|funding|competing interests?|conflicts? of interest)\W{0,2}",
     re.IGNORECASE,
@@ -30,7 +33,8 @@ _APPENDIX_TITLE = re.compile(
 _REFERENCES_TITLE = re.compile(r"(?:references(?: and notes)?|bibliography|literature cited)\W*$", re.IGNORECASE)
 _CHECKLIST_TITLE = re.compile(r"(?:[\w ]{0,40} )?checklist\W*$", re.IGNORECASE)
 _BACK_MATTER = re.compile(
-    r"(?:acknowledge?ments?|(?:broader )?impact statements?|broader impacts?|ethics? statement|funding|author contributions?)\b",
+    r"(?:acknowledge?ments?|(?:broader )?impact statements?|broader impacts?|ethics? statement|funding|"
+    r"author contributions?)\b",
     re.IGNORECASE,
 )
 
@@ -46,7 +50,7 @@ class Outline:
     seen: set[str] = field(default_factory=set)
 
     def is_heading(self, text: str, *, marked: bool = False) -> bool:
-        """Whether a short paragraph is a heading. ``marked``: its typography (bold, larger, all caps) already says so."""
+        """Whether a short paragraph is a heading. ``marked``: its typography (bold, larger, capitals) says so."""
         text = text.strip()
         if not 2 < len(text) < 140 or len(text.split()) > 18:
             return False

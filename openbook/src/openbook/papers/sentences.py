@@ -1,7 +1,7 @@
 """Splitting a paragraph of a research paper into sentences, by rules that know how papers are written.
 
-One pass of one regular expression finds the places where a sentence may end; each is then judged by the word before it and
-the word after it. Linear in the length of the text.
+One pass of one regular expression finds the places where a sentence may end; each is then judged by the word before it
+and the word after it. Linear in the length of the text.
 """
 
 from __future__ import annotations

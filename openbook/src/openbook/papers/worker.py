@@ -1,7 +1,7 @@
 """A process that reads papers one after the other, under limits, for ``openbook.papers.safely``.
 
-Each request is one line of JSON on stdin (``path``, ``seconds``), each reply one line of JSON on stdout. The parent kills a
-worker that is late; the kernel ends one that spins or eats memory.
+Each request is one line of JSON on stdin (``path``, ``seconds``), each reply one line of JSON on stdout. The parent
+kills a worker that is late; the kernel ends one that spins or eats memory.
 """
 
 from __future__ import annotations
