@@ -42,7 +42,7 @@ class Sort:
     def width(self) -> int:
         """Numbers that the form needs of the predictor."""
         size = len(self.words)
-        return {"one-hot": size, "pair": size // self.second + self.second, "number": 2}[self.form]
+        return {"one-hot": size, "pair": size // self.second + self.second, "number": 1}[self.form]
 
 
 def digits() -> Sort:
@@ -93,7 +93,8 @@ class Alphabet:
         return torch.stack([self.begins[column.sort] + column.values for column in columns], dim=1)
 
     def structure(self) -> Float[Tensor, "vocabulary outputs"]:
-        """The output embedding that gives every sort its form, (vocabulary, sum of the sorts' widths)."""
+        """The output embedding that gives every sort its form, (vocabulary, sum of the sorts' widths); to go with
+        ``curvature``."""
         rows = torch.zeros(len(self), sum(sort.width for sort in self.sorts.values()))
         column = 0
         for name, sort in self.sorts.items():
@@ -106,16 +107,14 @@ class Alphabet:
                 rows[begin + value, column + size // sort.second + value % sort.second] = 1.0
             else:
                 rows[begin + value, column] = value.float()
-                rows[begin + value, column + 1] = -0.5 * value.float() ** 2
             column += sort.width
         return rows
 
-    def quadratic(self) -> list[int]:
-        """Which outputs of ``structure`` hold a number's curvature q, which must be positive for a sum to have a
-        maximum."""
-        found, column = [], 0
-        for sort in self.sorts.values():
+    def curvature(self) -> Float[Tensor, " vocabulary"]:
+        """The output bias that goes with ``structure``: -n^2/2 for numbers, 0 for all else."""
+        bias = torch.zeros(len(self))
+        for name, sort in self.sorts.items():
             if sort.form == "number":
-                found.append(column + 1)
-            column += sort.width
-        return found
+                size = len(sort.words)
+                bias[self.begins[name] : self.begins[name] + size] = -0.5 * torch.arange(size).float() ** 2
+        return bias
