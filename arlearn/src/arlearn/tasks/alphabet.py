@@ -31,12 +31,14 @@ class Sort:
         words: how each value is written.
         form: what its scores are a function of.
         second: of a pair, how many second members there are; its value is ``second * i + j``.
+        zero: which of the words stands for the value 0.
     """
 
     name: str
     words: tuple[str, ...]
     form: Form = "one-hot"
     second: int = 10
+    zero: int = 0
 
     @property
     def width(self) -> int:
@@ -55,9 +57,13 @@ def pairs() -> Sort:
     return Sort("pair", tuple(f"{i}*{j}" for i in range(10) for j in range(10)), "pair")
 
 
-def numbers(largest: int, name: str = "number") -> Sort:
-    """Whole numbers 0..largest, one token each, written ``s27``."""
-    return Sort(name, tuple(f"s{n}" for n in range(largest + 1)), "number")
+def numbers(largest: int, guard: int = 0) -> Sort:
+    """Whole numbers 0..largest, one token each, written ``s27``.
+
+    ``guard`` more at each end never occur. Without them nothing holds the scores of 0 and of the largest back: their
+    likelihood grows the further h moves outwards, which bends the terms that every other sum is made of.
+    """
+    return Sort("number", tuple(f"s{n}" for n in range(-guard, largest + guard + 1)), "number", zero=guard)
 
 
 def signs(*words: str) -> list[Sort]:
@@ -80,9 +86,11 @@ class Alphabet:
         self.sorts = {sort.name: sort for sort in sorts}
         self.words = [word for sort in sorts for word in sort.words]
         self.begins: dict[str, int] = {}
+        self._zeros: dict[str, int] = {}
         begin = 0
         for sort in sorts:
             self.begins[sort.name] = begin
+            self._zeros[sort.name] = begin + sort.zero
             begin += len(sort.words)
 
     def __len__(self) -> int:
@@ -90,7 +98,7 @@ class Alphabet:
 
     def tokens(self, columns: list[Column]) -> Int[Tensor, "count length"]:
         """The sequences whose positions are these columns."""
-        return torch.stack([self.begins[column.sort] + column.values for column in columns], dim=1)
+        return torch.stack([self._zeros[column.sort] + column.values for column in columns], dim=1)
 
     def structure(self) -> Float[Tensor, "vocabulary outputs"]:
         """The output embedding that gives every sort its form, (vocabulary, sum of the sorts' widths); to go with
@@ -106,7 +114,7 @@ class Alphabet:
                 rows[begin + value, column + value // sort.second] = 1.0
                 rows[begin + value, column + size // sort.second + value % sort.second] = 1.0
             else:
-                rows[begin + value, column] = value.float()
+                rows[begin + value, column] = (value - sort.zero).float()
             column += sort.width
         return rows
 
@@ -116,5 +124,5 @@ class Alphabet:
         for name, sort in self.sorts.items():
             if sort.form == "number":
                 size = len(sort.words)
-                bias[self.begins[name] : self.begins[name] + size] = -0.5 * torch.arange(size).float() ** 2
+                bias[self.begins[name] : self.begins[name] + size] = -0.5 * (torch.arange(size) - sort.zero).float() ** 2
         return bias

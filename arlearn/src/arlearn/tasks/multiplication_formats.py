@@ -24,6 +24,7 @@ from torch import Tensor
 
 from arlearn.tasks.alphabet import Alphabet, Column, Sort, digits, numbers, pairs
 
+_GUARD = 4
 Digits = Int[Tensor, "count digits"]  # least significant first
 
 
@@ -179,8 +180,8 @@ def _joined(name: str, mark: str, first: int, second: int) -> Sort:
 
 _JOINED = (pairs(), _joined("carries", "&", 9, 3), _joined("sum", "+", 10, 10), _joined("total", "++", 19, 10))
 _STYLES: dict[str, _Style] = {
-    "linear": _Style(_linear_total, _linear_carry, (pairs(), numbers(27))),
-    "terms": _Style(_terms_total, _terms_carry, (pairs(), numbers(27))),
+    "linear": _Style(_linear_total, _linear_carry, (pairs(), numbers(27, _GUARD))),
+    "terms": _Style(_terms_total, _terms_carry, (pairs(), numbers(27, _GUARD))),
     "joins": _Style(_joins_total, _joins_carry, _JOINED),
     "spelled": _Style(_spelled_total, _spelled_carry, (*_JOINED, Sort("value", tuple(f"={n}" for n in range(28))))),
 }
@@ -220,7 +221,7 @@ def linear_format(name: str, n: int) -> Format:
     if name == "direct":
         return _format(n, [], _write_nothing)
     if name == "columns":
-        return _format(n, [pairs(), numbers(_largest_column(n))], _write_columns)
+        return _format(n, [pairs(), numbers(_largest_column(n), _GUARD)], _write_columns)
     style = _STYLES[name]
     return _format(n, list(style.sorts), style.write)
 

@@ -1,0 +1,100 @@
+"""The chain of thought of a compiled program as a task: what training, generation and evaluation need of it.
+
+The sequences of ``multiplication(2)`` (``arlearn.programs.arithmetic``), prompt first, for 12 x 34:
+
+    1 2 x 3 4 =   2*4 s8 1*4 s4   2*3 s10 1*3 s4   s0   0 4 0 8
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from arlearn.errors import ArlearnError
+from arlearn.programs.checking import check
+from arlearn.programs.interfaces import interface_of
+from arlearn.programs.steps import Program
+from arlearn.programs.text import from_json, to_json
+from arlearn.programs.tracing import Origin, trace
+from arlearn.tasks.base import SequenceTask, Split, generator
+
+
+class ProgramTask(SequenceTask):
+    """Prompts that a program allows, and the chain it writes for each.
+
+    Inputs are what the program's interface says: two numbers, bits, a tape. There is no training split: nothing was
+    learned, so every input is held out. Raises ProgramError listing the program's faults.
+    """
+
+    kind: ClassVar[str] = "program"
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.meaning = check(program)
+        self.interface = interface_of(self.meaning)
+        self.words = self.meaning.words
+        self.vocabulary = len(self.words)
+        self.prompt_length = len(program.slots)
+        self.length = program.length
+        self.context = max(self.length - 1, 1)
+        self.answer_positions = [self.meaning.position[name] for name in program.outputs]
+        self._first = torch.from_numpy(self.meaning.first_tokens)
+
+    @property
+    def default_prompt(self) -> str | None:
+        """What stands for a prompt that is not given; None where one must be."""
+        return self.interface.default
+
+    def draw(
+        self, count: int, seed: int | Sequence[int], split: Split = "held-out", hard: bool = False
+    ) -> Int[Tensor, "count arity"]:
+        if hard and self.interface.kind != "numbers":
+            raise ArlearnError(f"program {self.program.name!r} has no hard inputs: only arithmetic on digits does")
+        return torch.from_numpy(
+            np.ascontiguousarray(self.interface.draw(count, generator(seed), hard)).astype(np.int64)
+        )
+
+    def everything(self, split: Split = "held-out") -> Int[Tensor, "count arity"] | None:
+        listed = self.interface.everything() if split != "training" else None
+        return None if listed is None else torch.from_numpy(listed.astype(np.int64))
+
+    def encode(self, inputs: Int[Tensor, "count arity"]) -> Int[Tensor, "count length"]:
+        indices = self.meaning.run(self.interface.prompt(inputs.numpy()))
+        return torch.from_numpy(self.meaning.tokens(indices))
+
+    def encode_prompts(self, inputs: Int[Tensor, "count arity"]) -> Int[Tensor, "count prompt"]:
+        return torch.from_numpy(self.meaning.tokens(self.interface.prompt(inputs.numpy())))
+
+    def expected(self, inputs: Int[Tensor, "count arity"]) -> Int[Tensor, "count places"]:
+        """The right answer's tokens, computed without the program wherever its interface knows how."""
+        answer = self.interface.expected(inputs.numpy())
+        if answer is None:
+            return super().expected(inputs)
+        return torch.from_numpy(np.ascontiguousarray(answer)) + self._first[self.answer_positions]
+
+    def parse_prompt(self, text: str) -> Int[Tensor, "1 arity"]:
+        return torch.tensor([self.interface.parse(text)])
+
+    def final_answer(self, tokens: Int[Tensor, " length"]) -> str:
+        return self.interface.answer(self.render(tokens))
+
+    def trace(self, tokens: Int[Tensor, " length"] | Sequence[int]) -> list[Origin]:
+        """For each token of a sequence, which step wrote it and from which earlier tokens."""
+        return trace(self.meaning, self.render(tokens))
+
+    def training_inputs(self, index: int, size: int, seed: int) -> Int[Tensor, "size arity"]:
+        return self.draw(size, (seed, index), "all")
+
+    def configuration(self) -> dict[str, Any]:
+        return {"program": to_json(self.program)}
+
+    @classmethod
+    def from_configuration(cls, configuration: dict[str, Any]) -> Self:
+        if set(configuration) != {"program"} or not isinstance(configuration["program"], dict):
+            raise ArlearnError("a program task is described by 'program', a table, and nothing else")
+        return cls(from_json(configuration["program"]))
