@@ -1,4 +1,4 @@
-"""Archives of LaTeX sources (tar, gzip, zip), read in memory: nothing is written, no name escapes, bombs are cut off."""
+"""Archives of LaTeX sources (tar, gzip, zip), read in memory: nothing is written, bombs are cut off."""
 
 from __future__ import annotations
 

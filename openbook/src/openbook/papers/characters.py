@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 _TABLE: dict[int, str | None] = {ord(key): value for key, value in _LIGATURES.items()}
@@ -38,6 +39,17 @@ def _accented(match: re.Match[str]) -> str:
     return composed if len(composed) == 1 else match.group()
 
 
-def close_small_caps(heading: str) -> str:
-    """``1 I NTRODUCTION``, as small capitals of two sizes arrive, is ``1 INTRODUCTION``."""
-    return _SMALL_CAPS.sub(r"\1\2", heading) if heading.isupper() else heading
+def close_small_caps(heading: str, words: Collection[str] = ()) -> str:
+    """``1 I NTRODUCTION``, as small capitals of two sizes arrive, is ``1 INTRODUCTION``.
+
+    ``words``: the paper's vocabulary, which tells ``A BSTRACT`` from ``A METHOD``.
+    """
+    if not heading.isupper():
+        return heading
+
+    def close(match: re.Match[str]) -> str:
+        first, rest = match.groups()
+        alone = first in "AI" and (first + rest).lower() not in words and rest.lower() in words
+        return match.group() if alone else first + rest
+
+    return _SMALL_CAPS.sub(close, heading)

@@ -9,7 +9,8 @@ from openbook.papers.layout import Layout, Row
 
 _ABSTRACT = re.compile(r"(?:abstract|summary|1\.?\s+introduction|introduction)\b", re.IGNORECASE)
 _AFFILIATION = re.compile(
-    r"universit|institut|departm|dept\b|school|college|laborator|research|center|centre|academy|faculty|division|"
+    r"univ|unversit|institut|\bteam\b|campus|\bcity\b|new york|hong kong|project|paristech|mathematic|cedex|drive\b|"
+    r"departm|dept\b|school|college|laborator|research|center|centre|academy|faculty|division|"
     r"\binc\b|\bltd\b|\bcorp|google|microsoft|facebook|\bmeta\b|amazon|\bibm\b|deepmind|openai|nvidia|alibaba|tencent|"
     r"huawei|baidu|yahoo|adobe|samsung|\binria\b|\bcnrs\b|\beth\b|\bepfl\b|\bmit\b|\bcmu\b|polytech|\blabs?\b|"
     r"street|avenue|\bUSA\b|\bUK\b|china|germany|france|canada|japan|israel|switzerland|australia|korea|india|"
@@ -19,6 +20,7 @@ _AFFILIATION = re.compile(
 )
 _EMAIL = re.compile(r"\{[^}]*\}\s*@?\S*|\S*@\s?\S+|<EMAIL>|https?://\S+", re.IGNORECASE)
 _MARKS = re.compile(r"[\d*†‡§¶∗⋆♯♭♠♣♥♦⇤]+(?:,\s?[\d*†‡§¶∗]+)*")
+_POSTCODE = re.compile(r"\b\d{5}\b|\b[A-Z]{1,2}\d[\dA-Z]? ?\d[A-Z]{2}\b")
 _SEPARATOR = re.compile(r",|;|\band\b|&|·|•|\s{2,}")
 _NAME_WORD = re.compile(
     r"[A-ZÀ-ÖØ-ÞĀ-Ž][\w’'´`-]*\.?(?:-[A-Z]\.?)?$|(?:de|van|der|von|la|le|di|da|del|den|dos|el|al|bin|ten|ter)$"
@@ -67,14 +69,14 @@ def names(lines: list[str]) -> list[str]:
     """The names of people in the lines between title and abstract, in order, each once."""
     found: list[str] = []
     for line in lines[:30]:
+        if _POSTCODE.search(line):
+            continue
         line = _EMAIL.sub(" , ", line)
         line = _MARKS.sub(" , ", line)
         for piece in _SEPARATOR.split(line):
             piece = piece.strip(" .:()[]{}")
             if _AFFILIATION.search(piece):
-                if len(piece.split()) < 5 and "," not in line:
-                    break
-                continue
+                break  # the rest of the line is its address
             if _is_name(piece) and piece not in found:
                 found.append(piece)
     return found[:100]

@@ -27,6 +27,7 @@ _FOOT_WORDS = re.compile(
     r"\W{0,2}these authors|\W{0,2}work (?:was )?done|to appear in|appearing in|this work was done|joint first)",
     re.IGNORECASE,
 )
+_OWN_HEADING = re.compile(r"\d{1,2}(?:\.\d+)*\.?\s+[A-Z]|(?:abstract|references|introduction)\W*$", re.IGNORECASE)
 _ENTRY = re.compile(r"\[\w{1,12}\]\s|\d{1,3}\.\s+[A-Z]")
 _TERMINAL = re.compile(r"[.!?:][)\]”’\"']*(?:\d{1,2})?$")
 _UNORDERED = re.compile(r"[•▪◦‣●■–-]\s|\(?(?:[ivx]{1,4}|[a-z]|\d{1,2})[.)]\s")
@@ -64,7 +65,7 @@ def assemble(pages: list[RawPage]) -> Assembled:
     layout.rows = [row for row in layout.rows if row.text]
     vocabulary = Vocabulary([row.text for row in layout.rows])
     front = front_matter(layout)
-    groups = _groups(layout)
+    groups = _groups(layout, vocabulary)
     _mark_footnotes(groups, layout)
     groups = _flow(groups, layout)
     blocks = [_block(group, vocabulary) for group in groups]
@@ -87,7 +88,7 @@ def assemble(pages: list[RawPage]) -> Assembled:
     return Assembled(blocks, front, loose)
 
 
-def _groups(layout: Layout) -> list[_Group]:
+def _groups(layout: Layout, vocabulary: Vocabulary) -> list[_Group]:
     """Paragraphs and headings, in the order of the rows."""
     outline = Outline()
     groups: list[_Group] = []
@@ -95,10 +96,10 @@ def _groups(layout: Layout) -> list[_Group]:
     index = 0
     while index < len(rows):
         row = rows[index]
-        taken = _heading(rows, index, layout, outline)
+        taken = _heading(rows, index, layout, outline, vocabulary.words)
         if taken:
-            title = close_small_caps(" ".join(row.text for row in rows[index : index + taken]))
-            outline.enter(title)
+            title = close_small_caps(" ".join(row.text for row in rows[index : index + taken]), vocabulary.words)
+            outline.enter(title, marked=_distinct(row, layout))
             groups.append(_Group(rows[index : index + taken], "heading", outline.part, first_text=title))
             index += taken
             continue
@@ -113,21 +114,20 @@ def _groups(layout: Layout) -> list[_Group]:
     return groups
 
 
-def _heading(rows: list[Row], index: int, layout: Layout, outline: Outline) -> int:
+def _heading(rows: list[Row], index: int, layout: Layout, outline: Outline, words: set[str]) -> int:
     """How many rows from this one are a heading: 0 if it is none, more than one if its title is broken."""
     row = rows[index]
     if row.size < layout.size - 1.2 or len(row.text) > 130:
         return 0
     before = rows[index - 1] if index else None
     larger = row.size > layout.size + 0.7
-    capitals = row.text.isupper() and sum(c.isalpha() for c in row.text) > 4
-    marked = row.bold or larger or capitals
+    marked = _distinct(row, layout)
     apart = before is None or before.page != row.page or before.column != row.column
     apart = apart or abs(before.base - row.base) > 1.12 * layout.leading  # type: ignore[union-attr]
-    text = close_small_caps(row.text)
+    text = close_small_caps(row.text, words)
     if not outline.is_heading(text, marked=marked) or not (marked or apart):
         return 0
-    if before and not apart and not marked:
+    if not marked and (row.broken or not apart or _goes_on(rows, index, layout)):
         return 0
     taken = 1
     while marked and taken < 3 and index + taken < len(rows):
@@ -135,12 +135,26 @@ def _heading(rows: list[Row], index: int, layout: Layout, outline: Outline) -> i
         close = 0 < rows[index + taken - 1].base - after.base < 1.5 * max(row.size, layout.leading)
         same = abs(after.size - row.size) < 0.4 and after.bold == row.bold and after.column == row.column
         distinct = row.bold or larger
-        if not (close and same and distinct and len(after.text) < 90) or outline.is_heading(after.text, marked=True):
+        if not (close and same and distinct and len(after.text) < 90) or _OWN_HEADING.match(after.text):
             break
         if after.text[0].isupper() and text.endswith((".", "?")):
             break
         taken += 1
     return taken
+
+
+def _distinct(row: Row, layout: Layout) -> bool:
+    """Bold, larger than the text, or in capitals: a row that its typography makes a heading."""
+    capitals = row.text.isupper() and sum(c.isalpha() for c in row.text) > 4
+    return row.bold or row.size > layout.size + 0.7 or capitals
+
+
+def _goes_on(rows: list[Row], index: int, layout: Layout) -> bool:
+    """Whether the next row stands as close below as in a paragraph."""
+    if index + 1 >= len(rows):
+        return False
+    row, after = rows[index], rows[index + 1]
+    return after.column == row.column and 0 < row.base - after.base < 1.12 * layout.leading
 
 
 def _breaks(group: _Group, row: Row, layout: Layout, part: str) -> bool:

@@ -44,7 +44,7 @@ def paragraphs(text: str) -> tuple[list[Block], int]:
 def classify(piece: str, outline: Outline, *, marked: bool = False) -> str:
     """The kind of a paragraph by its words; a heading moves the outline on."""
     if outline.is_heading(piece, marked=marked):
-        outline.enter(piece)
+        outline.enter(piece, marked=marked)
         return "heading"
     if CAPTION.match(piece):
         return "caption"

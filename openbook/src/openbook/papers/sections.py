@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from openbook.papers.paper import Part
 
@@ -32,6 +32,9 @@ _APPENDIX_TITLE = re.compile(
 )
 _REFERENCES_TITLE = re.compile(r"(?:references(?: and notes)?|bibliography|literature cited)\W*$", re.IGNORECASE)
 _CHECKLIST_TITLE = re.compile(r"(?:[\w ]{0,40} )?checklist\W*$", re.IGNORECASE)
+_GENERIC = re.compile(r"(?:methods?|approach|results|evaluation|background|experiments?|summary)\W*", re.IGNORECASE)
+"""Between numbered headings these words alone are the head of a table's column."""
+_PEOPLE = re.compile(r"\b[A-Z]\. ?[A-Z][a-z]+(?:,| and |\. [A-Z])|, [A-Z]\.(?: |,|$)")
 _BACK_MATTER = re.compile(
     r"(?:acknowledge?ments?|(?:broader )?impact statements?|broader impacts?|ethics? statement|funding|"
     r"author contributions?)\b",
@@ -47,7 +50,8 @@ class Outline:
     major: int = 0
     letter: str = ""
     roman: bool = False
-    seen: set[str] = field(default_factory=set)
+    styled: bool = False
+    """A numbered heading came in a typography of its own: those that do not are items of lists."""
 
     def is_heading(self, text: str, *, marked: bool = False) -> bool:
         """Whether a short paragraph is a heading. ``marked``: its typography (bold, larger, capitals) says so."""
@@ -55,13 +59,15 @@ class Outline:
         if not 2 < len(text) < 140 or len(text.split()) > 18:
             return False
         if _NAMED.fullmatch(text) and (text[0].isupper() or marked):
-            return True
+            return not (self.major and _GENERIC.fullmatch(text))
         if text[-1] in ",;" or (text[-1] == "." and not marked) or "=" in text:
             return False
         if _APPENDIX_TITLE.match(text) and len(text.split()) < 12 and text[0].isupper():
             return True
         found = _NUMBERED.fullmatch(text)
         if found:
+            if (self.styled and not marked) or _PEOPLE.search(found.group("title")):
+                return False
             return self._follows(found.group("number"), found.group("title"), marked, bool(found.group("dot")))
         return False
 
@@ -85,15 +91,19 @@ class Outline:
             return self.roman and marked
         return False
 
-    def enter(self, title: str) -> tuple[int, Part]:
+    def enter(self, title: str, *, marked: bool = False) -> tuple[int, Part]:
         """Take this heading as the next one: its level (1 at the top) and the part of the paper it stands in."""
         title = " ".join(title.split())
         found = _NUMBERED.fullmatch(title)
+        self.styled = self.styled or (marked and found is not None)
         bare, level = title, 1
-        if found and title[0].isupper() and not title[0].isdigit() and not found.group("number")[0].isdigit():
-            # a letter or a Roman number only if the outline expects one there, else it is the first word ("A Method")
-            if self.part not in ("references", "appendix", "checklist") and _roman(found.group("number")) is None:
-                found = None
+        if (
+            found
+            and found.group("number")[0].isalpha()
+            and _roman(found.group("number")) is None
+            and self.part == "body"
+        ):
+            found = None  # a letter only where the outline expects one, else it is the first word ("A Method")
         if found:
             number, bare = found.group("number"), found.group("title")
             head, _, _rest = number.partition(".")

@@ -1,4 +1,4 @@
-"""A ``Paper`` as JSON values and back: how it leaves the process that read it. No pickle: that process is not trusted."""
+"""A ``Paper`` as JSON values and back: how it leaves the process that read it. No pickle: that one is not trusted."""
 
 from __future__ import annotations
 
