@@ -9,8 +9,8 @@ program, a0 is the lowest digit of the first number):
     s0                                     what is carried out of the last column
     0 4 0 8                                the product, highest digit first
 
-A sum token s<n> is (last digit of the product) + (first digit of the product before) + (carry of the sum before) + (last
-digit of the sum above), at most 29: digits and carries are read from earlier tokens by tables and never written out.
+A sum token s<n> is (last digit of the product) + (first digit of the product before) + (carry of the sum before) +
+(last digit of the sum above), at most 29: digits and carries are read off earlier tokens by tables, never written out.
 The product is therefore right if every step is, and ``identities`` proves that by algebra for all numbers at once.
 """
 

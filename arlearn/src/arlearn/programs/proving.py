@@ -245,7 +245,7 @@ class _Prover:
         total = np.full(1, rule.constant, dtype=np.int64)
         combinations = 1
         bound = sum((np.abs(source.features).max(axis=0) for source in sources), np.zeros(self.head.shape[1]))
-        whole = all(np.array_equal(source.features, np.rint(source.features)) for source in sources)
+        whole = all(_whole(source.features) for source in sources)
         exact = whole and bool((bound <= self.whole).all())
         for source in sources:
             combinations *= len(source.numbers)
@@ -255,12 +255,12 @@ class _Prover:
             features = self._round((features[:, None, :] + each).reshape(-1, each.shape[1]))
             features, total = _merged(features, (total[:, None] + numbers).reshape(-1))
         right = self.meaning.begins[step.alphabet] + rule.token(total)
-        margin, largest, fault = float("inf"), 0.0, None
+        margin, largest, most, fault = float("inf"), 0.0, float(bound.max()), None
         rows = max(1, CHUNK // self.head.shape[0])
         for begin in range(0, len(total), rows):
             part = slice(begin, begin + rows)
-            scores, sums_exact = self._scores(features[part])
-            exact = exact and sums_exact
+            scores, sums_exact, terms = self._scores(features[part])
+            exact, most = exact and sums_exact, max(most, terms)
             best = scores[np.arange(len(scores)), right[part]]
             scores[np.arange(len(scores)), right[part]] = -np.inf
             rival = scores.argmax(axis=1)
@@ -274,26 +274,24 @@ class _Prover:
                     f"{words[int(right[part][worst])]!r} is right and scores {best[worst]:g},"
                     f" {words[int(rival[worst])]!r} scores {best[worst] - gaps[worst]:g}"
                 )
-        if fault is None and not exact and not whole and self.name == "float32":
-            # Sums of numbers that are not whole depend on the order of adding; leave room for the worst order.
-            error = (len(sources) + self.head.shape[1]) * 2.0**-23 * max(largest, float(bound.max()), 1.0)
+        if fault is None and not exact and self.name == "float32":
+            # What is rounded depends on the order of adding; leave room for the worst order.
+            error = (len(sources) + self.head.shape[1]) * 2.0**-23 * max(most, 1.0)
             if margin <= 2 * error:
                 fault = f"the margin of {margin:g} is within twice the rounding error of {error:g}"
         return _Outcome(margin, exact, combinations, largest, fault)
 
-    def _scores(self, features: np.ndarray) -> tuple[np.ndarray, bool]:
-        """Scores of all tokens rounded to the format (sums inside one score are kept wide, as matrix units do), and
-        whether every partial sum in any order is exact."""
+    def _scores(self, features: np.ndarray) -> tuple[np.ndarray, bool, float]:
+        """Scores of all tokens rounded to the format (sums inside one score are kept wide, as matrix units do);
+        whether every partial sum in any order is exact; the greatest sum of absolute terms."""
         scores = features @ self.head_array.T
         if self.bias is not None:
             scores = scores + self.bias
         most = np.abs(features) @ np.abs(self.head_array).T
         up, down = (most + scores) / 2, (most - scores) / 2
-        whole = np.array_equal(self.head_array, np.rint(self.head_array)) and np.array_equal(
-            features, np.rint(features)
-        )
+        whole = _whole(self.head_array) and _whole(features)
         exact = whole and self.bias is None and float(max(up.max(), down.max())) <= self.whole
-        return self._round(scores), exact
+        return self._round(scores), exact, float(most.max())
 
     def _by_bounds(self, step: Step, rule: Rule, sources: list[_Source], combinations: int) -> _Outcome:
         """A comparison of very many tokens: where the difference of the two scores is an exact multiple of the total,
@@ -330,6 +328,10 @@ class _Prover:
             margin = min(margin, -(slope * min(rule.threshold - 1, high) + shift))
         fault = None if margin > 0 else f"the wrong token can score as much (by {-margin:g}) at the threshold"
         return _Outcome(margin, True, combinations, largest, fault)
+
+
+def _whole(numbers: np.ndarray) -> bool:
+    return bool(np.array_equal(numbers, np.rint(numbers)))
 
 
 def _merged(features: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -135,7 +135,7 @@ class Add:
     constant: int = 0
 
     def rule(self) -> str:
-        return f"add {_sum(self.terms, self.constant)}"
+        return f"add {sum_text(self.terms, self.constant)}"
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Compare:
     threshold: int
 
     def rule(self) -> str:
-        return f"compare {_sum(self.terms, 0)} >= {self.threshold}"
+        return f"compare {sum_text(self.terms, 0)} >= {self.threshold}"
 
 
 Step = Join | Lookup | Constant | Add | Compare
@@ -195,7 +195,8 @@ def written(step: Step) -> str:
     return f"{step.name} : {step.alphabet} = {step.rule()}"
 
 
-def _sum(terms: tuple[Term, ...], constant: int) -> str:
+def sum_text(terms: tuple[Term, ...], constant: int) -> str:
+    """``ones(p) + 2*q - 3``, which ``text.parse_sum`` reads back."""
     parts = [("-" if term.weight < 0 else "+", str(term)) for term in terms]
     if constant or not parts:
         parts.append(("-" if constant < 0 else "+", str(abs(constant))))

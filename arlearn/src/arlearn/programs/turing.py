@@ -1,0 +1,185 @@
+"""Turing machines: their text form, and a direct simulator that knows nothing of predictors.
+
+A machine is a TOML file (docs/programs.md shows one in full):
+
+    name = "binary-increment"
+    start = "right"
+    blank = "_"
+    halt = ["done"]
+    input = "01"                    # symbols an input may have; empty: it starts on a blank tape
+    report = "tape"                 # what to say beside steps and ones: "tape", "state" or nothing
+
+    [transitions.right]             # state: symbol read = "symbol written, L R or S, next state"
+    "0" = "0 R right"
+
+or the one-line notation of the busy-beaver literature, ``1RB1LB_1LA0LC_1RH1LD_1RD0RA``: for states A, B, ... what to do
+on 0 and on 1; H and Z halt, ``---`` is undefined. A machine halts in a halting state, or where no transition is given.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from arlearn.programs.steps import ProgramError
+
+_NOTATION = re.compile(r"(?:[0-9][LR][A-Z]|---){2}(?:_(?:[0-9][LR][A-Z]|---){2})*")
+_STATE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+OFF = "off"  # the state of a head that has left the tape
+REPORTS = ("", "tape", "state")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A deterministic machine with one tape. ``rules``: (state, symbol) -> (symbol, move -1 0 1, state)."""
+
+    name: str
+    start: str
+    blank: str
+    halt: frozenset[str]
+    symbols: tuple[str, ...]
+    states: tuple[str, ...]
+    rules: Mapping[tuple[str, str], tuple[str, int, str]]
+    input: str = ""
+    report: str = ""
+
+    def halted(self, state: str, symbol: str) -> bool:
+        """Whether the machine stops in this state on this symbol."""
+        return state in self.halt or (state, symbol) not in self.rules
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``from_mapping`` reads back; the same as the TOML file."""
+        transitions: dict[str, dict[str, str]] = {}
+        for (state, symbol), (written, move, after) in self.rules.items():
+            transitions.setdefault(state, {})[symbol] = f"{written} {'LSR'[move + 1]} {after}"
+        return {
+            "name": self.name,
+            "start": self.start,
+            "blank": self.blank,
+            "halt": sorted(self.halt),
+            "input": self.input,
+            "report": self.report,
+            "transitions": transitions,
+        }
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A moment of a run: the tape where it is not blank, the head's cell and the state."""
+
+    tape: Mapping[int, str]
+    head: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run from start to halt, or to the limit. ``history`` has one configuration more than there were steps."""
+
+    history: tuple[Configuration, ...]
+    halted: bool
+
+    @property
+    def steps(self) -> int:
+        return len(self.history) - 1
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """The leftmost and the rightmost cell that the head stood on."""
+        heads = [moment.head for moment in self.history]
+        return min(heads), max(heads)
+
+
+def simulate(machine: Machine, tape: str, limit: int = 100_000) -> Run:
+    """Run the machine with its head on the first symbol of ``tape`` (cell 0), for up to ``limit`` steps."""
+    cells = {i: symbol for i, symbol in enumerate(tape) if symbol != machine.blank}
+    head, state = 0, machine.start
+    history = [Configuration(dict(cells), head, state)]
+    while True:
+        symbol = cells.get(head, machine.blank)
+        if machine.halted(state, symbol):
+            return Run(tuple(history), True)
+        if len(history) > limit:
+            return Run(tuple(history), False)
+        cells[head], move, state = machine.rules[state, symbol]
+        if cells[head] == machine.blank:
+            del cells[head]
+        head += move
+        history.append(Configuration(dict(cells), head, state))
+
+
+def parse(text: str, name: str = "machine") -> Machine:
+    """A machine from TOML or from the one-line notation. Raises ProgramError listing every fault."""
+    if _NOTATION.fullmatch(text.strip()):
+        return from_notation(text.strip(), name)
+    try:
+        return from_mapping({"name": name} | tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ProgramError(f"machine {name!r}", [f"it is neither TOML nor of the form 1RB1LB_...: {error}"]) from error
+
+
+def from_notation(text: str, name: str) -> Machine:
+    """``1RB1LB_1LA...``: two symbols, states A, B, ..., started on a blank tape of zeros."""
+    groups = text.split("_")
+    states = [chr(ord("A") + i) for i in range(len(groups))]
+    transitions = {
+        state: {
+            str(symbol): f"{group[3 * symbol]} {group[3 * symbol + 1]} {group[3 * symbol + 2]}"
+            for symbol in (0, 1)
+            if group[3 * symbol] != "-"
+        }
+        for state, group in zip(states, groups, strict=True)
+    }
+    targets = {entry.split()[2] for row in transitions.values() for entry in row.values()}
+    halt = sorted(targets - set(states))
+    return from_mapping({"name": name, "start": "A", "blank": "0", "halt": halt, "transitions": transitions})
+
+
+def from_mapping(entry: Mapping[str, Any]) -> Machine:
+    """A machine from the contents of its TOML file. Raises ProgramError listing every fault."""
+    name = str(entry.get("name", "machine"))
+    faults = [
+        f"unknown entry {key!r}"
+        for key in sorted(set(entry) - {"name", "about", "start", "blank", "halt", "input", "report", "transitions"})
+    ]
+    start, blank, halt = str(entry.get("start", "")), str(entry.get("blank", "_")), entry.get("halt", [])
+    given, report, table = str(entry.get("input", "")), str(entry.get("report", "")), entry.get("transitions", {})
+    if (
+        not isinstance(halt, list)
+        or not isinstance(table, Mapping)
+        or not all(isinstance(row, Mapping) for row in table.values())
+    ):
+        raise ProgramError(f"machine {name!r}", [*faults, "halt must be a list of states, and transitions tables"])
+    rules: dict[tuple[str, str], tuple[str, int, str]] = {}
+    for state, row in table.items():
+        for symbol, action in row.items():
+            parts = str(action).split()
+            if len(parts) != 3 or parts[1] not in "LSR" or len(parts[1]) != 1:
+                faults.append(f"transition {state} {symbol!r}: {action!r} is not 'symbol, L R or S, state'")
+            else:
+                rules[str(state), str(symbol)] = (parts[0], "LSR".index(parts[1]) - 1, parts[2])
+    symbols = dict.fromkeys([blank, *given, *(s for _, s in rules), *(written for written, _, _ in rules.values())])
+    states = dict.fromkeys([start, *table, *(after for _, _, after in rules.values()), *map(str, halt)])
+    faults += [f"symbol {symbol!r} must be one character, not space" for symbol in symbols if not _symbol(symbol)]
+    faults += [f"state {state!r} must be a word" for state in states if state and not _STATE.fullmatch(state)]
+    faults += [f"the state name {OFF!r} is reserved"] if OFF in states else []
+    faults += [] if start else ["it has no start state"]
+    faults += [] if rules else ["it has no transitions"]
+    faults += [
+        f"state {state} has no transitions and does not halt"
+        for state in states
+        if state and state not in table and state not in halt
+    ]
+    faults += [f"the halting state {state} has transitions" for state in halt if state in table]
+    faults += [f"the blank {blank!r} cannot be an input symbol too"] if blank in given else []
+    faults += [] if report in REPORTS else [f"report must be 'tape', 'state' or '', not {report!r}"]
+    if faults:
+        raise ProgramError(f"machine {name!r}", faults)
+    return Machine(name, start, blank, frozenset(map(str, halt)), tuple(symbols), tuple(states), rules, given, report)
+
+
+def _symbol(symbol: str) -> bool:
+    return len(symbol) == 1 and not symbol.isspace() and symbol not in ":?"
