@@ -238,11 +238,12 @@ def _flow(groups: list[_Group], layout: Layout) -> list[_Group]:
     """Join paragraphs that a column, a page, a footnote or a float broke in two."""
     flowing: list[_Group] = []
     used = [False] * len(groups)
+    front = next((index for index, group in enumerate(groups) if group.kind == "heading"), 0)
     for index, group in enumerate(groups):
         if used[index]:
             continue
         used[index] = True
-        if group.kind in ("heading", "caption"):
+        if group.kind in ("heading", "caption") or index < front:
             flowing.append(group)
             continue
         held: list[_Group] = []
@@ -300,12 +301,13 @@ def _continuation(groups: list[_Group], used: list[bool], index: int, group: _Gr
         if group.part == "references":
             return following if moved and not _ENTRY.match(row.text) and row.x0 > (margin or (0, 0))[0] + 3 else None
         begins = row.text[0].islower() or last.broken or row.text[0] in "([0123456789"
-        if begins or ((moved and row.width > 25 and last.text[-1] in ",(") or last.text.split()[-1].islower()):
-            if not begins and not moved:
-                continue
+        open_end = last.text[-1] in ",(" or last.text.split()[-1].islower()
+        if begins or (moved and row.width > 25 and open_end):
             if row.width < 12 and not last.broken and len(other.rows) == 1:
                 continue
             return following
+        if moved and other.last.width > 25 and not _finished(other, layout):
+            return None  # what comes later goes on with that one
     return None
 
 
