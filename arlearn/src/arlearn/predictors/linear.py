@@ -13,6 +13,8 @@ from arlearn.errors import ArlearnError
 from arlearn.kernels.base import CausalMap
 from arlearn.kernels.building import build_map
 from arlearn.kernels.cross_entropy import linear_cross_entropy
+from arlearn.kernels.one_hot import is_one_hot, packed_last, packed_rows
+from arlearn.kernels.packed import PackedMap
 from arlearn.predictors.base import Predictor, State
 from arlearn.predictors.inputs import check_tokens, counted_targets
 from arlearn.predictors.windows import Window
@@ -70,6 +72,8 @@ class LinearPredictor(Predictor):
     def hidden(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length outputs"]:
         """What the head sees at every position."""
         check_tokens(self, tokens)
+        if isinstance(self.map, PackedMap) and is_one_hot(self.embedding):
+            return packed_rows(self.map.weight, tokens, self.map.inputs)
         out: Tensor = self.map(nn.functional.embedding(tokens, self.embedding))
         return out
 
@@ -136,6 +140,8 @@ def last_output(
     map: CausalMap, embedding: Float[Tensor, "vocabulary inputs"], tokens: Int[Tensor, "batch seen"]
 ) -> Float[Tensor, "batch outputs"]:
     """The map's output at the last of these positions, reading only the inputs that reach it."""
+    if isinstance(map, PackedMap) and is_one_hot(embedding):
+        return packed_last(map.weight, tokens, map.inputs)
     position = tokens.shape[1] - 1
     sources = map.sources(position)
     chosen = tokens if sources is None else tokens[:, sources]
