@@ -10,7 +10,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
-import io
 import lzma
 import zlib
 from collections.abc import Iterator
@@ -58,6 +57,10 @@ class TextFile:
         """Bytes on the disk."""
         return self.path.stat().st_size
 
+    def compressed(self) -> bool:
+        with self._open() as opened:
+            return isinstance(opened, lzma.LZMAFile | gzip.GzipFile)
+
     def stories(self) -> Iterator[str]:
         """The stories in order. Raises ArlearnError if the file is damaged or is not UTF-8 text."""
         decoder = codecs.getincrementaldecoder("utf-8")()
@@ -89,7 +92,7 @@ class TextFile:
             raise ArlearnError(f"cannot read {self.path}: {error}") from error
         yield from _story("".join(pending), after=not first, before=False)
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> IO[bytes] | gzip.GzipFile | lzma.LZMAFile:
         # by content, not by name: a renamed archive must not be taken for broken text
         opened = self.path.open("rb")
         magic = opened.read(6)
@@ -98,7 +101,7 @@ class TextFile:
             return lzma.open(opened)
         if magic[:2] == b"\x1f\x8b":
             return gzip.open(opened)
-        return io.BufferedReader(opened) if isinstance(opened, io.RawIOBase) else opened
+        return opened
 
 
 def _story(text: str, after: bool, before: bool) -> Iterator[str]:

@@ -206,6 +206,6 @@ def _from_hub(name: str, timeout: float) -> Path:
         return fetch(name, "tokenizer.json", timeout=timeout)
     except ArlearnError as error:
         raise ArlearnError(
-            f"no tokenizer {name}: there is no such file, and {error}; give --tokenizer FILE, or leave it out to train "
-            f"one on the data"
+            f"no tokenizer {name}: there is no such file, and {error}; give --tokenizer FILE, or --tokenizer train to "
+            f"learn one from the data"
         ) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -112,6 +112,20 @@ class Recipe:
         if problems:
             raise ArlearnError("; ".join(problems))
         return Recipe.from_mapping(content, self.name)
+
+    def with_inputs(self, data: str | Path | None, tokenizer: str | None) -> Recipe:
+        """This recipe with another text or vocabulary; tokenizer "train" means one learned from the text.
+
+        Raises ArlearnError where the task is no text.
+        """
+        if data is None and tokenizer is None:
+            return self
+        if self.task["kind"] != "text":
+            raise ArlearnError(f"recipe {self.name} learns {self.task['kind']}: --data and --tokenizer are for text")
+        given = {} if data is None else {"data": str(data)}
+        if tokenizer is not None:
+            given["tokenizer"] = "" if tokenizer == "train" else tokenizer
+        return replace(self, task=self.task | given)
 
 
 def contradictions(task: Mapping[str, Any], predictor: PredictorSettings, training: TrainingSettings) -> list[str]:

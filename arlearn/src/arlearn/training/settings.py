@@ -77,7 +77,7 @@ class TrainingSettings:
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="of the arithmetic; weights and optimiser stay in float32"
     )
-    device: str = Field("auto", description="auto: a GPU if there is one; or cpu")
+    device: Literal["auto", "cpu"] = Field("auto", description="auto: a GPU if there is one; or cpu")
     seed: int = Field(0, ge=0, description="of the first weights and of the data's order")
     checkpoint_steps: int = Field(0, ge=0, description="a checkpoint every so many updates; 0: by time alone")
     checkpoint_minutes: float = Field(1.0, ge=0, description="a checkpoint every so many minutes; 0: by updates alone")

@@ -1,0 +1,63 @@
+"""``arlearn train``: make a model by a recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arlearn.cli import app
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name (see `arlearn recipes`) or a TOML file.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as max_minutes=5 or training.batch=64."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Training text: plain, .xz or .gz, stories separated by <|endoftext|>. Without it: TinyStories under "
+            "OPENBOOK_DATA (default ../shared/data), else from the Hugging Face Hub, else Python's documentation."
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|HUB-ID|train",
+            help="A tokenizer.json, a Hugging Face Hub id, or the word train: learn one from the data.",
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory of the run. Without it: runs/RECIPE.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest intact checkpoint.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Train a predictor by a recipe.
+
+    DIR gets model.safetensors, card.json, metrics.csv, loss.png and checkpoints/. A run that was killed goes on with
+    the same command and --resume.
+    """
+    from arlearn.training.recipe import load_recipe
+    from arlearn.training.reporting import Reporter
+    from arlearn.training.running import run
+
+    wanted = [*(changes or [])]
+    loaded = load_recipe(recipe).with_changes(wanted).with_inputs(data, tokenizer)
+    out = out or Path("runs") / loaded.name
+    reporter = Reporter()
+    card = run(loaded, out, reporter, resume=resume, overwrite=overwrite)
+    metrics = card["metrics"]
+    if as_json:
+        print(json.dumps({"out": str(out), "parameters": card["parameters"], "seconds": card["seconds"], **metrics}))
+        return
+    frozen = f", given: {', '.join(card['frozen'])}" if card["frozen"] else ""
+    print(
+        f"{out}: {card['parameters']:,} weights{frozen}; {metrics['steps']:,} updates, {metrics['tokens']:,} tokens, "
+        f"{card['seconds']:.0f} s; last loss {metrics['loss']:.4f} nats a token"
+    )
+    print(f"next: arlearn evaluate {out}" + (" --data FILE" if card["task"]["kind"] == "text" else ""))

@@ -1,0 +1,97 @@
+"""The directory of a run: what lies in it, and when a run may write there.
+
+recipe.toml     the recipe with every change            model.safetensors   the weights at the end
+tokenizer.json  a text's vocabulary                     card.json           what they are and where they are from
+metrics.csv     one row an update                       loss.png            the same as a picture
+evaluations.csv measurements on the way, if asked for   checkpoints/        to resume from
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from arlearn.errors import ArlearnError
+from arlearn.training.recipe import Recipe
+
+FILES = (
+    "recipe.toml",
+    "tokenizer.json",
+    "metrics.csv",
+    "evaluations.csv",
+    "loss.png",
+    "model.safetensors",
+    "card.json",
+)
+CHECKPOINTS = "checkpoints"
+# These do not change what is computed, so a run may be resumed with others.
+FREE = {"checkpoint_steps", "checkpoint_minutes", "keep", "device"}
+
+
+def open_directory(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
+    """Make ``out`` ready for this recipe.
+
+    Raises ArlearnError if a run lies there and neither ``resume`` nor ``overwrite`` is asked for, if the run there has
+    another recipe, or if ``out`` cannot be written.
+    """
+    if resume and overwrite:
+        raise ArlearnError("--resume goes on with the run that is there, --overwrite removes it: choose one")
+    try:
+        if out.exists() and not out.is_dir():
+            raise ArlearnError(f"{out} is a file; --out names a directory")
+        there = [name for name in (*FILES, CHECKPOINTS) if (out / name).exists()]
+        if there and not resume and not overwrite:
+            raise ArlearnError(f"{out} already holds a run; go on with it by --resume, or replace it by --overwrite")
+        if not there and out.is_dir() and any(out.iterdir()) and not resume:
+            raise ArlearnError(f"{out} is not empty and holds no run; give another --out")
+        if overwrite:
+            for name in FILES:
+                (out / name).unlink(missing_ok=True)
+            shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+        out.mkdir(parents=True, exist_ok=True)
+        if resume and (out / "recipe.toml").is_file():
+            _check_same(Recipe.from_toml((out / "recipe.toml").read_text(encoding="utf-8"), recipe.name), recipe, out)
+        beside = out / f".recipe.toml.{os.getpid()}"
+        beside.write_text(recipe.to_toml(), encoding="utf-8")
+        os.replace(beside, out / "recipe.toml")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArlearnError(f"cannot use {out}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _check_same(old: Recipe, new: Recipe, out: Path) -> None:
+    before, after = old.to_mapping(), new.to_mapping()
+    differing = [
+        f"{section}.{key} was {before[section].get(key)!r}, now {after[section].get(key)!r}"
+        for section in ("task", "predictor", "training")
+        for key in sorted({*before[section], *after[section]} - FREE)
+        if before[section].get(key) != after[section].get(key)
+    ]
+    if differing:
+        raise ArlearnError(f"{out} holds a run of another recipe: " + "; ".join(differing))
+
+
+def resumed_recipe(out: Path, recipe: Recipe, resume: bool) -> Recipe:
+    """The recipe with the text and vocabulary that the run in ``out`` was given, where none are given now."""
+    saved = out / "recipe.toml"
+    if not resume or not saved.is_file() or recipe.task["kind"] != "text":
+        return recipe
+    try:
+        before = Recipe.from_toml(saved.read_text(encoding="utf-8"), recipe.name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArlearnError(f"cannot read {saved}: {error}") from error
+    given = {key: recipe.task[key] or before.task.get(key, "") for key in ("data", "tokenizer")}
+    return Recipe(recipe.name, recipe.description, recipe.task | given, recipe.predictor, recipe.training)
+
+
+def run_hash(recipe: Recipe, data: dict[str, Any] | None, tokenizer: dict[str, Any] | None) -> str:
+    """What a run is: all that decides its numbers. The data's place does not matter, its content does."""
+    content = recipe.to_mapping()
+    content.pop("description")
+    content["training"] = {key: value for key, value in content["training"].items() if key not in FREE}
+    content["task"] = {key: value for key, value in content["task"].items() if key not in ("data", "tokenizer")}
+    parts = [content, (data or {}).get("sha256"), (tokenizer or {}).get("sha256")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

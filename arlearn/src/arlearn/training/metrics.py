@@ -1,0 +1,125 @@
+"""The loss curve: ``metrics.csv``, one row an update, and ``loss.png``."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from arlearn.errors import ArlearnError
+
+
+@dataclass(frozen=True)
+class Update:
+    """One row.
+
+    Attributes:
+        step: number of the update, from 1.
+        loss: mean cross-entropy in nats of the update's batch, before the update.
+        learning_rate: with which it was made.
+        gradient_norm: before clipping; 0 where nothing is clipped.
+        progress: share of the run that was done before it.
+        tokens: targets learned from so far.
+        seconds: since the run began, stops left out.
+    """
+
+    step: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    progress: float
+    tokens: int
+    seconds: float
+
+
+NAMES = [field.name for field in fields(Update)]
+
+
+class MetricsFile:
+    """``metrics.csv``, written row by row: a killed run loses at most the row it was writing."""
+
+    def __init__(self, path: Path, keep: int) -> None:
+        """Open ``path`` for the updates after ``keep``; rows of later ones are removed, the others stay as they are.
+
+        Raises ArlearnError if that fails.
+        """
+        self.path = path
+        try:
+            kept = [line for line, update in _lines(path) if update.step <= keep]
+            beside = path.with_name(f".{path.name}.{os.getpid()}")
+            beside.write_text("".join([",".join(NAMES) + "\n", *kept]), encoding="utf-8")
+            os.replace(beside, path)
+            self._opened = path.open("a", encoding="utf-8", newline="")
+        except OSError as error:
+            raise ArlearnError(f"cannot write {path}: {error.strerror or error}") from error
+        self._writer = csv.writer(self._opened, lineterminator="\n")
+
+    def write(self, update: Update) -> None:
+        """Append a row. Raises ArlearnError if the disk is full."""
+        try:
+            self._writer.writerow(astuple(update))
+            self._opened.flush()
+        except OSError as error:
+            raise ArlearnError(
+                f"cannot write {self.path}: {error.strerror or error}; make room and go on with --resume"
+            ) from error
+
+    def close(self) -> None:
+        try:
+            self._opened.close()
+        except OSError as error:
+            raise ArlearnError(f"cannot write {self.path}: {error.strerror or error}") from error
+
+
+def read_metrics(path: Path) -> list[Update]:
+    """The rows of a ``metrics.csv``, in order, up to the first that is damaged; none if there is no file."""
+    return [update for _, update in _lines(path)]
+
+
+def _lines(path: Path) -> list[tuple[str, Update]]:
+    if not path.is_file():
+        return []
+    found: list[tuple[str, Update]] = []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    for line in lines[1:]:
+        values = line.strip().split(",")
+        try:
+            step, loss, learning_rate, norm, progress, tokens, seconds = values
+            update = Update(
+                int(step), float(loss), float(learning_rate), float(norm), float(progress), int(tokens), float(seconds)
+            )
+        except ValueError:
+            break
+        if not line.endswith("\n") or (found and update.step != found[-1][1].step + 1):
+            break
+        found.append((line, update))
+    return found
+
+
+def draw_loss(updates: list[Update], path: Path, title: str) -> None:
+    """The loss curve as PNG: every update, and its running mean. Raises ArlearnError if it cannot be written."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    steps = np.array([update.step for update in updates])
+    losses = np.array([update.loss for update in updates])
+    axes.plot(steps, losses, color="0.8", linewidth=0.6, label="each update")
+    width = max(1, len(losses) // 50)
+    if len(losses) >= 2 * width:
+        sums = np.cumsum(np.concatenate([[0.0], losses]))
+        axes.plot(steps[width - 1 :], (sums[width:] - sums[:-width]) / width, label=f"mean of {width}")
+    axes.set(xlabel="update", ylabel="loss (nats per token)", title=title)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        figure.savefig(beside, dpi=150, format="png")
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise ArlearnError(f"cannot write {path}: {error.strerror or error}") from error
