@@ -124,5 +124,7 @@ class Alphabet:
         for name, sort in self.sorts.items():
             if sort.form == "number":
                 size = len(sort.words)
-                bias[self.begins[name] : self.begins[name] + size] = -0.5 * (torch.arange(size) - sort.zero).float() ** 2
+                bias[self.begins[name] : self.begins[name] + size] = (
+                    -0.5 * (torch.arange(size) - sort.zero).float() ** 2
+                )
         return bias

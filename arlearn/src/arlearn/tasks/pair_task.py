@@ -33,15 +33,15 @@ class PairTask(SequenceTask):
         self, digits: int, format: str, split_seed: int = 0, symmetric: bool = True, skew: float = 0.0
     ) -> None:
         faults = []
-        if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 9:
+        if not _whole(digits, 1) or digits > 9:
             faults.append(f"digits must be a whole number from 1 to 9, not {digits!r}")
         if format not in self.formats:
             faults.append(f"format must be one of {', '.join(self.formats)}, not {format!r}")
-        if isinstance(split_seed, bool) or not isinstance(split_seed, int) or split_seed < 0:
+        if not _whole(split_seed, 0):
             faults.append(f"split_seed must be a whole number from 0, not {split_seed!r}")
-        if not isinstance(symmetric, bool):
+        if symmetric not in (True, False):
             faults.append(f"symmetric must be true or false, not {symmetric!r}")
-        if isinstance(skew, bool) or not isinstance(skew, int | float) or not 0 <= skew <= 1:
+        if not (_whole(skew, 0) or isinstance(skew, float)) or not 0 <= skew <= 1:
             faults.append(f"skew must be a share from 0 to 1, not {skew!r}")
         if faults:
             raise ArlearnError(f"the {self.kind} task makes no sense: {'; '.join(faults)}")
@@ -107,3 +107,7 @@ class PairTask(SequenceTask):
         if missing:
             raise ArlearnError(f"the {cls.kind} task needs {' and '.join(missing)}")
         return cls(**configuration)
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

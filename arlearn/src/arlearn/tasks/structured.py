@@ -19,13 +19,21 @@ def structured_predictor(alphabet: Alphabet, context: int, configuration: dict[s
     n h - n^2/2, all else one-hot); ``one-hot`` is the identity, which tells the model nothing. Either way the logits
     are linear in what is learned, so the loss is convex. Raises ArlearnError for another head.
     """
-    unknown = sorted(set(configuration) - {"head"})
     head = configuration.get("head", "structured")
-    if unknown or head not in ("structured", "one-hot"):
-        raise ArlearnError(f"a task's own predictor takes head = 'structured' or 'one-hot', not {configuration!r}")
+    unknown = sorted(
+        set(configuration) - {"head", "map", "width", "bias"}
+    )  # a recipe's defaults, without a meaning here
+    if unknown:
+        raise ArlearnError(f"[predictor] kind = 'task' has no {', '.join(unknown)}; it takes head")
+    if head not in ("structured", "one-hot"):
+        raise ArlearnError(f"[predictor] head must be 'structured' or 'one-hot', not {head!r}")
+    if configuration.get("map", "packed") != "packed":
+        raise ArlearnError("[predictor] kind = 'task' has a packed map; leave map out")
     size = len(alphabet)
     if head == "one-hot":
-        return LinearPredictor(torch.eye(size), PackedMap(context, size, size), torch.eye(size), frozen=("embedding", "head"))
+        return LinearPredictor(
+            torch.eye(size), PackedMap(context, size, size), torch.eye(size), frozen=("embedding", "head")
+        )
     rows = alphabet.structure()
     return LinearPredictor(
         torch.eye(size),
