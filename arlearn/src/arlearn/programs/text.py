@@ -5,7 +5,9 @@ This is the form in which a compiled model's card keeps its program, and which `
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -85,6 +87,15 @@ def parse_sum(name: str, text: str) -> tuple[tuple[Term, ...], int]:
     if not text.strip():
         raise ValueError(f"{name}: the sum is empty")
     return tuple(terms), constant
+
+
+def parse_program(text: str, name: str = "program") -> Program:
+    """A program from a TOML or JSON file's text. Raises ProgramError listing all that cannot be read."""
+    try:
+        description = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProgramError(f"the text of program {name!r}", [f"it is neither TOML nor JSON: {error}"]) from error
+    return from_json({"name": name} | description)
 
 
 def to_json(program: Program) -> dict[str, Any]:

@@ -111,9 +111,14 @@ def simulate(machine: Machine, tape: str, limit: int = 100_000) -> Run:
         history.append(Configuration(dict(cells), head, state))
 
 
+def is_notation(text: str) -> bool:
+    """Whether this is the one-line notation."""
+    return _NOTATION.fullmatch(text.strip()) is not None
+
+
 def parse(text: str, name: str = "machine") -> Machine:
     """A machine from TOML or from the one-line notation. Raises ProgramError listing every fault."""
-    if _NOTATION.fullmatch(text.strip()):
+    if is_notation(text):
         return from_notation(text.strip(), name)
     try:
         return from_mapping({"name": name} | tomllib.loads(text))

@@ -1,0 +1,275 @@
+"""``arlearn compile``: a program becomes a linear predictor with exact weights, proved if asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from arlearn.cli import app
+
+if TYPE_CHECKING:
+    from arlearn.programs.steps import Program
+
+compile_app = typer.Typer(
+    no_args_is_help=True,
+    help="Compile a program to a linear predictor with exact weights that writes it out, one token a step.\n\n"
+    "The result is a model like any other: `arlearn generate DIR`, `arlearn evaluate DIR`.",
+)
+app.add_typer(compile_app, name="compile")
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Directory for the model.", show_default=False)]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="Prove the stored weights: every step's scores for every combination of tokens that can reach it, in"
+        " float32, float16 and bfloat16; and run all inputs where they are few. Nothing is written if that fails.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Centred = Annotated[
+    bool, typer.Option("--centred", help="Count sums from the middle of their range: scores four times smaller.")
+]
+Context = Annotated[int | None, typer.Option("--context", min=1, help="Refuse a program that needs a longer context.")]
+
+
+@compile_app.command()
+def multiplication(
+    out: Out,
+    digits: Annotated[int, typer.Option(min=1, max=99, help="Digits of each number.")] = 4,
+    check: Check = False,
+    as_json: Json = False,
+    centred: Centred = False,
+    context: Context = None,
+) -> None:
+    """The product of two numbers: 2N² + 2N + 1 tokens for N digits."""
+    from arlearn.programs import arithmetic
+
+    _finish(arithmetic.multiplication(digits), out, check, as_json, centred, context)
+
+
+@compile_app.command()
+def addition(
+    out: Out,
+    digits: Annotated[int, typer.Option(min=1, max=99, help="Digits of each number.")] = 4,
+    check: Check = False,
+    as_json: Json = False,
+    centred: Centred = False,
+    context: Context = None,
+) -> None:
+    """The sum of two numbers: 2N + 1 tokens for N digits."""
+    from arlearn.programs import arithmetic
+
+    _finish(arithmetic.addition(digits), out, check, as_json, centred, context)
+
+
+@compile_app.command()
+def parity(
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Directory for the model.", show_default=False)
+    ] = None,
+    bits: Annotated[int, typer.Option(min=2, max=4096, help="Number of bits.")] = 16,
+    step: Annotated[int, typer.Option(min=1, help="Bits that each pair of tokens takes up.")] = 1,
+    write_circuit: Annotated[
+        Path | None, typer.Option("--write-circuit", help="Write the circuit's text to this file.")
+    ] = None,
+    check: Check = False,
+    as_json: Json = False,
+    centred: Centred = False,
+    context: Context = None,
+) -> None:
+    """The parity of N bits, the paper's own example: fewer bits a step, more tokens."""
+    from arlearn.errors import ArlearnError
+    from arlearn.predictors.saving import write_beside
+    from arlearn.programs.circuits import parity_circuit
+
+    if out is None and write_circuit is None:
+        raise typer.BadParameter("give --out DIR, --write-circuit FILE, or both")
+    circuit = parity_circuit(bits, step)
+    if write_circuit is not None:
+        text = "\n".join([f"# {circuit.name}, {step} bits a step", *circuit.lines()]) + "\n"
+        try:
+            write_beside(write_circuit, lambda path: path.write_text(text, encoding="utf-8"))
+        except OSError as error:
+            raise ArlearnError(f"cannot write {write_circuit}: {error}") from error
+    if out is not None:
+        _finish(circuit.program(), out, check, as_json, centred, context)
+
+
+@compile_app.command()
+def circuit(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A circuit's text, or the name of an example (parity16).")
+    ],
+    out: Out,
+    check: Check = False,
+    as_json: Json = False,
+    centred: Centred = False,
+    context: Context = None,
+) -> None:
+    """A circuit of AND, OR, NOT, XOR, majority and (weighted) threshold gates, from its text."""
+    from arlearn.programs import circuits, examples
+
+    text, name = examples.read(file, ".txt")
+    _finish(circuits.parse(text, name).program(), out, check, as_json, centred, context)
+
+
+@compile_app.command()
+def turing(
+    machine: Annotated[
+        str,
+        typer.Argument(
+            metavar="MACHINE", help="A TOML file, an example (busy-beaver-4), or a line such as 1RB1LB_1LA1RH."
+        ),
+    ],
+    out: Out,
+    input: Annotated[str | None, typer.Option("--input", help="Compile for this input alone.")] = None,
+    length: Annotated[int, typer.Option(help="Else for every input of up to so many symbols.")] = 8,
+    max_steps: Annotated[
+        int | None, typer.Option("--max-steps", help="Steps to write out; default: as many as needed.")
+    ] = None,
+    tape: Annotated[int | None, typer.Option("--tape", help="Cells of the tape; default: as many as needed.")] = None,
+    check: Check = False,
+    as_json: Json = False,
+    centred: Centred = False,
+    context: Context = None,
+) -> None:
+    """A Turing machine's run within bounds on time and tape, one token for each cell of each step."""
+    from arlearn.programs import examples
+    from arlearn.programs import turing as machines
+    from arlearn.programs.tapes import find_bounds, machine_program
+
+    if machines.is_notation(machine):
+        parsed = machines.parse(machine, "machine")
+    else:
+        parsed = machines.parse(*examples.read(machine, ".toml"))
+    bounds = find_bounds(parsed, input, length, max_steps, tape)
+    _finish(machine_program(parsed, bounds), out, check, as_json, centred, context)
+
+
+@compile_app.command()
+def program(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A program's text, TOML or JSON (docs/programs.md).")],
+    out: Out,
+    check: Check = False,
+    as_json: Json = False,
+    centred: Centred = False,
+    context: Context = None,
+) -> None:
+    """A program in the language of steps: join, lookup, copy, constant, add, compare."""
+    from arlearn.programs import examples
+    from arlearn.programs.text import parse_program
+
+    text, name = examples.read(str(file), ".program.toml")
+    _finish(parse_program(text, name), out, check, as_json, centred, context)
+
+
+def _finish(program: Program, out: Path, check: bool, as_json: bool, centred: bool, context: int | None) -> None:
+    """Compile, prove if asked, save, report. Raises ArlearnError, before anything is written, if the proof fails."""
+    import json
+    import time
+
+    from arlearn.errors import ArlearnError
+    from arlearn.predictors.saving import save_predictor
+    from arlearn.programs.compiling import compile_program
+    from arlearn.tasks.program import ProgramTask
+
+    began = time.perf_counter()
+    predictor = compile_program(program, centred=centred, context=context)
+    task = ProgramTask(program)
+    report: dict[str, Any] = {
+        "program": program.name,
+        "proved": None,
+        "prompt_tokens": task.prompt_length,
+        "generated_tokens": task.generated,
+        "context": task.context,
+        "vocabulary": task.vocabulary,
+        "parameters": predictor.parameter_count(),
+        "bytes": sum(p.numel() * p.element_size() for p in predictor.parameters()),
+    }
+    if check:
+        report |= _proof(program, predictor, task)
+    report["seconds"] = round(time.perf_counter() - began, 3)
+    report["peak_memory_bytes"] = _peak()
+    if report["proved"] is False:
+        if as_json:
+            print(json.dumps(report | {"out": None}))
+        raise ArlearnError(f"{program.name} is not proved, nothing was written: {'; '.join(report['faults'])}")
+    card = {"task": {"kind": task.kind, "configuration": task.configuration()}, "seconds": report["seconds"]}
+    save_predictor(predictor, out, card | {"metrics": {"proof": report} if check else {}})
+    if as_json:
+        print(json.dumps(report | {"out": str(out)}))
+    else:
+        _print(report, out, task.default_prompt is not None)
+
+
+def _proof(program: Program, predictor: Any, task: Any) -> dict[str, Any]:
+    """The proof as JSON: step by step; by algebra where the program claims arithmetic; by running all inputs if few."""
+    import torch
+
+    from arlearn.evaluation.exact_match import exact_match
+    from arlearn.programs.identities import identity
+    from arlearn.programs.proving import prove
+
+    proof = prove(program, predictor)
+    found = proof.as_json()
+    faults = list(proof.faults[:5])
+    if program.interface.get("kind") == "numbers":
+        gap = identity(program)
+        found["identity"] = gap is None
+        if gap is not None:
+            faults.append(f"the identity does not follow: {gap}")
+    everything = task.everything()
+    if everything is not None and len(everything) * task.generated <= 4_000_000:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # these matrices are so small that threads would only wait for one another
+        result = exact_match(predictor, task, everything, batch_size=8192)
+        torch.set_num_threads(threads)
+        found |= {"inputs_run": result.count, "inputs_wrong": result.wrong}
+        if result.wrong:
+            faults.append(
+                f"{result.wrong} of all {result.count} inputs give a wrong answer, such as {result.failures[0]}"
+            )
+    return found | {"proved": proof.proved and not faults, "faults": faults}
+
+
+def _peak() -> int:
+    """Most memory this process has held, in bytes."""
+    import resource
+    import sys
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def _print(report: dict[str, Any], out: Path, has_default: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("program", report["program"])
+    table.add_row("tokens", f"{report['prompt_tokens']} prompt + {report['generated_tokens']} generated")
+    table.add_row("vocabulary", f"{report['vocabulary']:,} tokens")
+    table.add_row("weights", f"{report['parameters']:,} stored, {report['bytes']:,} bytes")
+    if report["proved"] is not None:
+        table.add_row(
+            "proved",
+            f"[green]yes[/]: {report['steps_checked']} steps ({report['distinct_steps']} distinct),"
+            f" {report['combinations']:,} combinations of tokens",
+        )
+        table.add_row("least margin", f"{report['minimum_margin']:g} (largest score {report['largest_score']:g})")
+        if "identity" in report:
+            table.add_row("identity", "the steps give the right number for all inputs, by algebra")
+        if "inputs_run" in report:
+            table.add_row("all inputs", f"{report['inputs_run']:,} run, {report['inputs_wrong']} wrong")
+        for name, verdict in report["formats"].items():
+            table.add_row(name, f"{'[green]safe[/]' if verdict['safe'] else '[red]not safe[/]'}: {verdict['why']}")
+    table.add_row("took", f"{report['seconds']:.2f} s, {report['peak_memory_bytes'] / 1e6:,.0f} MB at most")
+    console.print(table)
+    example = "" if has_default else " --prompt ..."
+    console.print(f"\nSaved to {out}. Try: arlearn generate {out}{example}", soft_wrap=True)
