@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from arlearn.kernels.memory import keep_freed_memory
 from arlearn.predictors.saving import load_card, save_predictor
 from arlearn.training.directory import open_directory, resumed_recipe
 from arlearn.training.loop import train
@@ -24,6 +25,7 @@ def run(
     given cannot be used; what lies in ``out`` is then as good as it was.
     """
     began = time.monotonic()
+    keep_freed_memory()
     recipe = resumed_recipe(out, recipe, resume)
     open_directory(out, recipe, resume, overwrite)
     prepared = prepare(recipe, out, reporter)
