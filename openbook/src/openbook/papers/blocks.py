@@ -10,13 +10,30 @@ from openbook.papers.paper import Link, Page, Paper, Section, Sentence, Sentence
 from openbook.papers.sections import Outline
 from openbook.papers.sentences import split_sentences
 
-URL = re.compile(r"(?:https?://|ftp://|www\.)[^\s<>\"“”{}|\\^`]+", re.IGNORECASE)
-BARE_URL = re.compile(
-    r"(?<![\w@./-])(?:[\w-]+\.)?(?:github\.com|github\.io|gitlab\.com|bitbucket\.org|huggingface\.co|zenodo\.org|"
-    r"sourceforge\.net|code\.google\.com|figshare\.com|kaggle\.com|osf\.io|anonymous\.4open\.science|dl\.acm\.org|doi\.org)"
-    r"/[^\s<>\"“”{}|\\^`]+",
-    re.IGNORECASE,
+_REST = re.compile(r"[^\s<>\"“”{}|\\^`]+")
+_SCHEME = re.compile(r"(?:https?|ftp)$")
+_HOST = re.compile(r"[\w.-]*$")
+_SITES = (
+    *(
+        "github.com/",
+        "github.io/",
+        "gitlab.com/",
+        "bitbucket.org/",
+        "huggingface.co/",
+        "zenodo.org/",
+        "sourceforge.net/",
+    ),
+    *(
+        "code.google.com/",
+        "figshare.com/",
+        "kaggle.com/",
+        "osf.io/",
+        "anonymous.4open.science/",
+        "dl.acm.org/",
+        "doi.org/",
+    ),
 )
+"""Sites whose addresses papers print without ``https://``."""
 _TRAILING = ".,;:!?'’”)]}>*"
 
 
@@ -105,14 +122,14 @@ def _sections(heads: list[tuple[int, str, str, int]], length: int) -> list[Secti
 
 
 def _sentences(paper: Paper, spans: list[tuple[int, Block]]) -> None:
-    section, text = 0, paper.text
+    section, text, paged = 0, paper.text, bool(paper.pages)
     for start, block in spans:
         while section + 1 < len(paper.sections) and paper.sections[section + 1].start <= start:
             section += 1
         end = start + len(block.text)
         whole = block.kind == "heading" or block.entry
         for first, last in [(start, end)] if whole else split_sentences(text, start, end):
-            paper.sentences.append(Sentence(first, last, paper.page_at(first), section, block.kind))
+            paper.sentences.append(Sentence(first, last, paper.page_at(first) if paged else None, section, block.kind))
 
 
 def trim_url(url: str) -> str:
@@ -124,19 +141,38 @@ def trim_url(url: str) -> str:
     return url
 
 
+def _address_start(text: str, at: int, mark: str) -> int:
+    """Where the address with this mark at ``at`` begins; -1 if it is none."""
+    before = text[max(0, at - 60) : at]
+    if mark == "://":
+        scheme = _SCHEME.search(before[-5:])
+        return at - len(scheme.group()) if scheme else -1
+    host = _HOST.search(before)
+    length = len(host.group()) if host else 0
+    lead = text[at - length - 1 : at - length]
+    if lead in ("@", "/", ":") or (mark == "www." and length):
+        return -1
+    return at - length
+
+
 def _links(paper: Paper, loose: Iterable[Link]) -> None:
     """Add addresses that stand in the text and are no link yet, then links without an anchor; give each its page."""
-    taken = sorted((link.start or 0, link.end or 0) for link in paper.links if link.start is not None)
+    taken = [(link.start or 0, link.end or 0) for link in paper.links if link.start is not None]
     found: list[Link] = []
-    for pattern in (URL, BARE_URL):
-        for match in pattern.finditer(paper.text):
-            url = trim_url(match.group())
-            start, end = match.start(), match.start() + len(url)
-            if len(url) < 8 or any(s < end and start < e for s, e in taken):
-                continue
-            taken.append((start, end))
-            whole = url if "://" in url else "https://" + url
-            found.append(Link(whole, None, start, end))
+    text, lowered = paper.text, paper.text.lower()
+    if len(lowered) != len(text):  # a letter whose small form is longer: offsets would not agree
+        lowered = text
+    for mark in ("://", "www.", *_SITES):
+        at = lowered.find(mark)
+        while at >= 0:
+            start = _address_start(lowered, at, mark)
+            rest = _REST.match(text, at)
+            url = trim_url(text[start : rest.end()]) if rest and start >= 0 else ""
+            end = start + len(url)
+            if len(url) > max(8, at - start + len(mark)) and not any(s < end and start < e for s, e in taken):
+                taken.append((start, end))
+                found.append(Link(url if "://" in url else "https://" + url, None, start, end))
+            at = lowered.find(mark, at + len(mark))
     placed = [*paper.links, *found]
     placed.sort(key=lambda link: (link.start or 0, link.end or 0))
     known = {link.url for link in placed}

@@ -6,6 +6,8 @@ import re
 
 from openbook.papers.paper import Paper
 
+SAMPLE = 20_000
+"""Characters that are looked at."""
 FEWEST_WORDS = 60
 """Less text than this is a file name, a cover sheet or an error page, and no paper."""
 
@@ -55,9 +57,9 @@ _VOWEL = re.compile(r"[aeiouyAEIOUYà-üÀ-Ü]")
 
 def problem_of(paper: Paper, *, scanned_pages: int = 0, hidden: int = 0) -> str | None:
     """Why this text cannot be assessed, None if it can. ``scanned_pages``: pages that are one image without text."""
-    words = _WORD.findall(paper.text[:400_000])
+    words = _WORD.findall(paper.text[:SAMPLE])
     pages = len(paper.pages)
-    if scanned_pages and len(words) < max(FEWEST_WORDS, 25 * pages):
+    if scanned_pages and len(words) < max(FEWEST_WORDS, min(25 * pages, 400)):
         return f"scanned: {scanned_pages} of {pages} pages are images without text; run text recognition (OCR) first"
     if not words:
         if hidden:
@@ -71,10 +73,10 @@ def problem_of(paper: Paper, *, scanned_pages: int = 0, hidden: int = 0) -> str 
 
 
 def _garbled(text: str, words: list[str]) -> bool:
-    sample = words[:6000]
+    sample = words[:800]
     common = sum(word.lower() in _COMMON for word in sample) / len(sample)
     voiced = sum(bool(_VOWEL.search(word)) for word in sample) / len(sample)
-    letters = sum(len(word) for word in words) / max(len(re.sub(r"\s", "", text[:400_000])), 1)
+    letters = sum(len(word) for word in words) / max(len("".join(text[:SAMPLE].split())), 1)
     ascii_share = sum(word.isascii() for word in sample) / len(sample)
     if ascii_share < 0.3:  # another script: only symbols and scraps of letters are garbage there
         return letters < 0.4

@@ -124,7 +124,7 @@ def _drop_running_heads(pages: list[RawPage]) -> None:
             marked.append((line, _DIGITS.sub("#", line.text).strip().lower() if edge else None))
         counts.update({key for _, key in marked if key})
         kept.append(marked)
-    often = max(2, min(3, len(pages)))
+    often = 2 if len(pages) <= 6 else 3
     for page, marked in zip(pages, kept, strict=True):
         page.lines = [
             line

@@ -173,6 +173,8 @@ def _breaks(group: _Group, row: Row, layout: Layout, part: str) -> bool:
     margin = layout.margins.get((row.page, row.column))
     if part == "references":
         return _new_entry(group, row, margin, gap, layout)
+    if row.size < layout.size - 0.55 and _TERMINAL.search(last.text) and _FOOT_MARK.match(row.text):
+        return True
     small = min(row.width, last.width) < 12  # pieces of a formula
     if abs(row.size - last.size) > (0.6 if gap > 1.25 * layout.leading else 1.1) and not small:
         return True
@@ -273,7 +275,7 @@ def _finished(group: _Group, layout: Layout) -> bool:
     if _TERMINAL.search(last.text):
         return True
     margin = layout.margins.get((last.page, last.column))
-    return margin is not None and last.x1 < margin[0] + 0.5 * (margin[1] - margin[0])
+    return margin is not None and last.x1 < margin[0] + 0.72 * (margin[1] - margin[0])
 
 
 def _continuation(groups: list[_Group], used: list[bool], index: int, group: _Group, layout: Layout) -> int | None:
@@ -306,7 +308,7 @@ def _continuation(groups: list[_Group], used: list[bool], index: int, group: _Gr
             if row.width < 12 and not last.broken and len(other.rows) == 1:
                 continue
             return following
-        if moved and other.last.width > 25 and not _finished(other, layout):
+        if other.last.width > 25 and not _finished(other, layout):
             return None  # what comes later goes on with that one
     return None
 

@@ -222,7 +222,7 @@ _STARTERS = frozenset(
         "interestingly",
     ]
 )
-_LAST_WORD = re.compile(r"[^\s(\[{“\"'‘/,;:–—]+$")
+_BEFORE_WORD = frozenset(" \n\t\xa0([{“\"'‘/,;:–—")
 _NEXT_WORD = re.compile(r"[\w’'-]+")
 _LIST_MARK = re.compile(r"[\[(]?(?:\d{1,3}|[ivxIVX]{1,4}|[A-Za-z]|[A-Z]?\d{1,2}(?:\.\d{1,2})*)$")
 
@@ -247,11 +247,13 @@ def _ends_sentence(text: str, begin: int, mark: int, following: int) -> bool:
         return False
     if text[mark] != ".":
         return True
-    found = _LAST_WORD.search(text, max(begin, mark - 40), mark)
-    if not found:
+    word = mark
+    while word > begin and mark - word < 40 and text[word - 1] not in _BEFORE_WORD:
+        word -= 1
+    last = text[word:mark].rstrip(".")
+    if not last:
         return True
-    last = found.group().rstrip(".")
-    if found.start() <= begin + 1 and _LIST_MARK.match(last):
+    if word <= begin + 1 and _LIST_MARK.match(last):
         return False  # "1. Introduction", "(a). The"
     lowered = last.lower()
     if lowered in _AMBIGUOUS or (len(last) == 1 and last.isupper()):
