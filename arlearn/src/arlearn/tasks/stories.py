@@ -64,7 +64,7 @@ class TextFile:
     def stories(self) -> Iterator[str]:
         """The stories in order. Raises ArlearnError if the file is damaged or is not UTF-8 text."""
         decoder = codecs.getincrementaldecoder("utf-8")()
-        pending, read, first = [""], 0, True
+        pending, seam, read, first = [""], "", 0, True
         try:
             with self._open() as opened:
                 while True:
@@ -74,12 +74,14 @@ class TextFile:
                     text = decoder.decode(chunk, final=not chunk)
                     read += len(chunk)
                     # only the seam and the new chunk are searched: a long story costs no more than its length
-                    if END_OF_TEXT in pending[-1][1 - len(END_OF_TEXT) :] + text:
-                        *ended, rest = ("".join(pending) + text).split(END_OF_TEXT)
-                        pending = [rest]
+                    seam += text
+                    if END_OF_TEXT in seam:
+                        *ended, seam = ("".join(pending) + text).split(END_OF_TEXT)
+                        pending = [seam]
                     else:
                         ended = []
                         pending.append(text)
+                    seam = seam[1 - len(END_OF_TEXT) :]
                     for story in ended:
                         # the line break after a separator belongs to it; before the first story there is none
                         yield from _story(story, after=not first, before=True)
