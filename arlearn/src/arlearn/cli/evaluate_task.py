@@ -62,7 +62,7 @@ def evaluate_task(
         "questions": drawn,
         "distinct": len({tuple(row) for row in inputs.tolist()}),
         "task": task.kind,
-        "configuration": task.configuration(),
+        "configuration": task.description(),
         "parameters": predictor.parameter_count(),
         "frozen": predictor.frozen(),
         "training_seconds": card.get("seconds"),
@@ -88,7 +88,7 @@ def choose_questions(task: SequenceTask, count: int, hard: bool, seed: int) -> t
     """
     everything = None if hard else task.everything("held-out")
     if everything is not None and len(everything) == 0:
-        raise ArlearnError(f"the split leaves no held-out questions for {task.configuration()}")
+        raise ArlearnError(f"the split leaves no held-out questions for {task.description()}")
     if everything is not None and len(everything) <= count:
         return everything, "held-out (all there are)"
     return task.draw(count, (seed, 1), "held-out", hard), "hard held-out" if hard else "held-out"

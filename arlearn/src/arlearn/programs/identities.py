@@ -113,10 +113,10 @@ class _Values:
         key = (alphabet, low.tobytes())
         if key not in self._splits:
             value = self._alphabet_values(alphabet)
+            tables = [t for t in self.meaning.program.tables if t.source == alphabet and t.target is None]
             self._splits[key] = None
-            for table in self.meaning.program.tables:
-                numeric = value is not None and table.source == alphabet and table.target is None
-                if numeric and np.array_equal(low + 10 * self._numbers(alphabet, table.name), value):
+            for table in tables if value is not None else ():
+                if np.array_equal(low + 10 * self._numbers(alphabet, table.name), np.asarray(value)):
                     self._splits[key] = table.name
         return self._splits[key]
 

@@ -68,6 +68,10 @@ class Task(ABC):
     def configuration(self) -> dict[str, Any]:
         """JSON-ready keyword arguments that rebuild this task with ``from_configuration``."""
 
+    def description(self) -> dict[str, Any]:
+        """What a report says of the task: its configuration, or a summary where that is long."""
+        return self.configuration()
+
     @classmethod
     @abstractmethod
     def from_configuration(cls, configuration: dict[str, Any]) -> Task:

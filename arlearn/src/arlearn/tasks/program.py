@@ -93,6 +93,10 @@ class ProgramTask(SequenceTask):
     def configuration(self) -> dict[str, Any]:
         return {"program": to_json(self.program)}
 
+    def description(self) -> dict[str, Any]:
+        interface = {k: v for k, v in self.program.interface.items() if k not in ("circuit", "machine")}
+        return {"program": self.program.name, "interface": interface}
+
     @classmethod
     def from_configuration(cls, configuration: dict[str, Any]) -> Self:
         if set(configuration) != {"program"} or not isinstance(configuration["program"], dict):
