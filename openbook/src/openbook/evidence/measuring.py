@@ -1,0 +1,123 @@
+"""How well quotes are found: a table's own quotes in their own papers, and in other papers, where none should be."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from openbook.evidence.finder import Finder
+from openbook.evidence.folding import fold
+from openbook.papers.paper import Paper
+from openbook.variables import SCORED
+
+#: How a whole response came out: all of it in the paper by its letters (in one stretch or in several), all of it but
+#: some only similar, some of it, or none.
+Kind = Literal["verbatim", "near", "partial", "not_found"]
+KINDS: Final[tuple[Kind, ...]] = ("verbatim", "near", "partial", "not_found")
+
+#: A response that speaks about the paper instead of quoting it.
+_EXPLAINS: Final = re.compile(
+    r"\b(?:[Tt]he|[Tt]his) (?:paper|authors|text|document|work)\b.{0,60}"
+    r"\b(?:states?|mentions?|provides?|includes?|describes?|presents?|contains?|specif|uses?|reports?|refers?|explicitly)",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A response to one variable, and the id of the paper that it quotes."""
+
+    paper: str
+    variable: str
+    text: str
+
+    @property
+    def explains(self) -> bool:
+        """Whether it reads as somebody's words about the paper."""
+        return _EXPLAINS.search(self.text) is not None
+
+
+@dataclass(slots=True)
+class Measured:
+    """The outcome: how many quotes came out as each kind, by match of their pieces, and which were not wholly found."""
+
+    quotes: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    pieces: Counter[str] = field(default_factory=Counter)
+    letters: int = 0
+    letters_found: int = 0
+    unfound: list[dict[str, Any]] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """Counts and shares (fractions)."""
+        count = max(1, self.quotes)
+        return {
+            "quotes": self.quotes,
+            **{kind: self.kinds[kind] for kind in KINDS},
+            "shares": {kind: self.kinds[kind] / count for kind in KINDS},
+            "pieces": dict(self.pieces),
+            "share_of_letters_found": self.letters_found / max(1, self.letters),
+        }
+
+
+def quotes_of(rows: Iterable[Mapping[str, Any]]) -> list[Quote]:
+    """The responses of a table of records that answer yes to one of the seven."""
+    return [
+        Quote(row["id"], variable, row[f"{variable}_text"])
+        for row in rows
+        for variable in SCORED
+        if row[variable] == 1 and (row[f"{variable}_text"] or "").strip()
+    ]
+
+
+def measure(quotes: Iterable[Quote], papers: Mapping[str, Paper]) -> Measured:
+    """Look for each quote in its own paper."""
+    finders = {name: Finder(paper) for name, paper in papers.items()}
+    return _measured((quote, finders[quote.paper]) for quote in quotes if quote.paper in finders)
+
+
+def measure_elsewhere(quotes: list[Quote], papers: Mapping[str, Paper]) -> Measured:
+    """Look for each quote in another paper, the next by name: whatever is found there is a false discovery or a
+    sentence that papers share (``Algorithm 1``)."""
+    names = sorted(papers)
+    others = dict(zip(names, names[1:] + names[:1], strict=True))
+    finders = {name: Finder(paper) for name, paper in papers.items()}
+    return _measured((quote, finders[others[quote.paper]]) for quote in quotes if quote.paper in others)
+
+
+def _measured(pairs: Iterable[tuple[Quote, Finder]]) -> Measured:
+    result = Measured()
+    for quote, finder in pairs:
+        pieces = finder.evidence(quote.text)
+        counts = [(len(fold(piece.quote).letters), piece.match) for piece in pieces]
+        found = sum(count for count, match in counts if match != "absent")
+        result.quotes += 1
+        result.pieces.update(match for _, match in counts)
+        result.letters += sum(count for count, _ in counts)
+        result.letters_found += found
+        kind = kind_of(counts)
+        result.kinds[kind] += 1
+        if kind in ("partial", "not_found"):
+            result.unfound.append(
+                {
+                    "paper": quote.paper,
+                    "variable": quote.variable,
+                    "kind": kind,
+                    "explains": quote.explains,
+                    "pieces": [{"match": piece.match, "quote": piece.quote} for piece in pieces],
+                }
+            )
+    return result
+
+
+def kind_of(pieces: Sequence[tuple[int, str]]) -> Kind:
+    """The kind of a response from the letters and match of each of its pieces."""
+    matches = {match for count, match in pieces if count}
+    if matches <= {"absent"}:
+        return "not_found"
+    if "absent" in matches:
+        return "partial"
+    return "near" if "fuzzy" in matches else "verbatim"
