@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from openbook.errors import OpenbookError
 from openbook.model.record import Answer, Evidence
 from openbook.papers.paper import Paper, Sentence
 
@@ -61,18 +62,22 @@ class Assessor(Protocol):
 class ManyAssessor(Assessor, Protocol):
     """An assessor that is faster on many papers at once."""
 
-    def assess_many(self, papers: Iterable[Paper]) -> Iterator[dict[str, Answer]]:
-        """The answers of each paper, in order; the papers are taken lazily."""
+    def assess_many(self, papers: Iterable[Paper]) -> Iterator[dict[str, Answer] | OpenbookError]:
+        """The answers of each paper, in order; an error where one could not be had. The papers are taken lazily."""
         ...
 
 
 @runtime_checkable
 class MeteredAssessor(Assessor, Protocol):
-    """An assessor that uses tokens or money and says how much. May be called from several threads at once."""
+    """An assessor that uses tokens or money and says how much."""
 
-    def assess_metered(self, paper: Paper) -> tuple[dict[str, Answer], Usage]:
-        """As ``assess``, with what this paper used."""
+    def take_usage(self) -> Usage:
+        """What the answers given last used."""
         ...
+
+
+class StopAssessing(OpenbookError):
+    """Raised (or yielded) by an assessor that can answer no more papers, such as when its budget is spent."""
 
 
 def sentence_evidence(paper: Paper, sentence: Sentence) -> Evidence:

@@ -72,8 +72,8 @@ class Finder:
         """The quote as evidence: one piece where it stands in one stretch, else the pieces it is made of.
 
         Pieces come from lines, sentences, ellipses and lists (``openbook.evidence.pieces``), and from a float or a
-        page's end that interrupts a sentence. A piece that is not in the paper is ``absent``; neighbouring absent pieces
-        are one.
+        page's end that interrupts a sentence. A piece that is not in the paper is ``absent``; neighbouring absent
+        pieces are one.
         """
         whole = trim(quote)
         return [self._as_evidence(piece, place) for piece, place in _merged(self._pieces(whole), whole)]
@@ -192,7 +192,7 @@ class Finder:
         return None
 
     def _side(self, quote: Folded, begin: int, end: int, at: int) -> tuple[str, Location | None] | None:
-        """Letters ``begin`` to ``end`` of a quote as a piece of their own, which stands at letter ``at`` of the paper."""
+        """Letters ``begin`` to ``end`` of a quote as a piece of its own, which stands at letter ``at`` of the paper."""
         first, last = quote.span(begin, end)
         piece = fold(quote.source[first:last])
         start, stop = self._folded.span(at, at + end - begin)

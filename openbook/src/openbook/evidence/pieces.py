@@ -9,7 +9,7 @@ from typing import Final
 _QUOTES: Final = "\"'“”‘’„«»`"
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])[\"'”’)]*\s+(?=[\"'“‘(\[•]*[A-Z0-9])")
 _ABBREVIATED: Final = re.compile(
-    r"(?:\b(?:e\.g|i\.e|et al|etc|cf|vs|Figs?|Sec|Eqs?|Tab|No|resp|w\.r\.t|approx)\.|\b[A-Z]\.)$"
+    r"(?:\b(?:e\.g|i\.e|et al|etc|cf|vs|Figs?|Sec|Eqs?|Tab|No|resp|w\.r\.t|approx)\.|\b[A-Z]\.|\b(?:Figure|Table|Algorithm|Listing) \d+\.)$"
 )
 _ELLIPSIS: Final = re.compile(r"\s*\[?\s*(?:(?:\.\s?){3,}|…)\s*\]?\s*")
 _LABEL: Final = re.compile(r"[,;.]?\s+(?=(?:Algorithm|Figure|Table|Listing|Procedure)\s+\d)")
@@ -62,7 +62,7 @@ def at_labels(quote: str) -> list[str]:
 
 
 def without_notes(quote: str) -> list[str]:
-    """The quote without a reader's own note of where it stands, ``(Section 6, footnote 2)``; empty if it is only that."""
+    """The quote without a reader's own note of where it stands, ``(Section 6, page 2)``; empty if it is only that."""
     return _trimmed([_NOTE.sub("", quote)])
 
 
