@@ -10,7 +10,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from arlearn.errors import ArlearnError
@@ -38,6 +39,12 @@ class CausalMap(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Float[Tensor, "batch length inputs"]) -> Float[Tensor, "batch length outputs"]:
         """All positions at once. Raises ArlearnError if length > context or the width is wrong."""
+
+    def pick(self, columns: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length outputs"]:
+        """``forward`` of one-hot inputs, given by the place of their one. Some maps gain from that."""
+        one_hot = nn.functional.one_hot(columns, self.inputs)
+        out: Tensor = self(one_hot.to(self.weight.dtype))
+        return out
 
     def sources(self, position: int) -> list[int] | None:
         """The input positions that reach ``position``, ascending; None for all of them (0..position)."""
@@ -70,8 +77,12 @@ class CausalMap(nn.Module, ABC):
         """Raise ArlearnError unless x is (batch, length <= context, inputs)."""
         if x.dim() != 3 or x.shape[2] != self.inputs:
             raise ArlearnError(f"the map takes (batch, length, {self.inputs}), got {tuple(x.shape)}")
-        if self.context is not None and x.shape[1] > self.context:
-            raise ArlearnError(f"{x.shape[1]} positions are more than the context of {self.context}")
+        self.check_length(x.shape[1])
+
+    def check_length(self, length: int) -> None:
+        """Raise ArlearnError if there are more positions than the context."""
+        if self.context is not None and length > self.context:
+            raise ArlearnError(f"{length} positions are more than the context of {self.context}")
 
 
 def check_sizes(**sizes: int) -> None:
@@ -79,3 +90,11 @@ def check_sizes(**sizes: int) -> None:
     wrong = [f"{name} = {size!r}" for name, size in sizes.items() if not isinstance(size, int) or size < 1]
     if wrong:
         raise ArlearnError(f"a causal map needs positive whole sizes, got {', '.join(wrong)}")
+
+
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """The type products are made in: bfloat16 for float32 under bfloat16 autocast, else the tensor's own."""
+    device = x.device.type
+    if torch.is_autocast_enabled(device) and x.dtype in (torch.float32, torch.bfloat16):
+        return torch.bfloat16 if torch.get_autocast_dtype(device) == torch.bfloat16 else x.dtype
+    return x.dtype

@@ -27,6 +27,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from arlearn.errors import ArlearnError
+from arlearn.kernels.base import compute_dtype
 
 LARGEST_SUM = 1e20  # far from float32's overflow even when summed over rows, far above any vocabulary
 
@@ -65,12 +66,10 @@ def linear_cross_entropy(
     """
     _check(hidden, head, targets, bias)
     rows, vocabulary = hidden.shape[0], head.shape[0]
-    compute = hidden.dtype
-    if torch.is_autocast_enabled(hidden.device.type) and compute in (torch.float32, torch.bfloat16):
-        if torch.get_autocast_dtype(hidden.device.type) == torch.bfloat16:
-            compute = torch.bfloat16
-        if hidden.dtype != head.dtype:
-            hidden = hidden.to(head.dtype)
+    compute = compute_dtype(hidden)
+    if compute == hidden.dtype and hidden.dtype != head.dtype:
+        raise ArlearnError(f"hidden is {hidden.dtype} but head is {head.dtype}")
+    hidden = hidden.to(head.dtype)
     if chunk is None:
         # CPU: a tile of 4 MB stays in the shared cache. GPU: a chunk of about half a gigabyte keeps it busy.
         chunk = (1024, 1024) if hidden.device.type == "cpu" else (max(128, 2**27 // vocabulary), 8192)

@@ -21,7 +21,7 @@ from arlearn.predictors.windows import Window
 
 
 class LinearPredictor(Predictor):
-    """Malach 2024, section 2 and experiment 1: ``logits_t = head (sum over s <= t of W[t, s] embedding[token_s]) + bias``.
+    """Malach 2024, experiment 1: ``logits_t = head (sum over s <= t of W[t, s] embedding[token_s]) + bias``.
 
     Parameters: ``embedding`` (V, inputs), ``map.weight`` (the map's own layout), ``head`` (V, outputs) and, if given,
     ``head_bias`` (V). ``frozen`` names those that are given rather than learned.
@@ -53,6 +53,8 @@ class LinearPredictor(Predictor):
         self.head = nn.Parameter(head.detach().clone())
         self.head_bias = None if head_bias is None else nn.Parameter(head_bias.detach().clone())
         freeze(self, frozen)
+        self._seen: tuple[int, int] | None = None  # which embedding ``_one_hot`` has looked at
+        self._columns: Tensor | None = None
 
     @classmethod
     def build(

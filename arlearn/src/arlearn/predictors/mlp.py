@@ -12,7 +12,7 @@ from arlearn.kernels.base import CausalMap
 from arlearn.kernels.cross_entropy import linear_cross_entropy
 from arlearn.predictors.base import Predictor, State
 from arlearn.predictors.inputs import check_tokens, counted_targets
-from arlearn.predictors.linear import fresh_map, freeze, last_output, read_configuration
+from arlearn.predictors.linear import freeze, fresh_map, last_output, read_configuration
 from arlearn.predictors.windows import Window
 
 

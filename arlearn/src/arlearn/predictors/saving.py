@@ -1,4 +1,4 @@
-"""A predictor on disk: ``model.safetensors`` (the weights) and ``card.json`` (what they are and where they are from)."""
+"""A predictor on disk: ``model.safetensors`` (the weights) and ``card.json`` (what they are, where they are from)."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def write_beside(path: Path, write: Any) -> None:
-    """Let ``write`` fill a file beside ``path``, flush it to disk, and rename it into place; leave nothing on failure."""
+    """Let ``write`` fill a file beside ``path``, flush it, and rename it into place; leave nothing on failure."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         write(beside)
