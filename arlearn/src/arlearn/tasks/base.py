@@ -8,7 +8,7 @@ model generates is judged by the tokens at ``answer_positions``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -163,3 +163,12 @@ def generator(seed: int | Sequence[int]) -> np.random.Generator:
     if any(part < 0 for part in parts):
         raise ArlearnError(f"a seed must be 0 or more, not {seed}")
     return np.random.default_rng(parts)
+
+
+def check_keys(kind: str, configuration: Mapping[str, Any], needed: set[str], optional: set[str]) -> None:
+    """Raise ArlearnError unless a task's configuration has exactly these keys."""
+    known = needed | optional
+    faults = [f"it has no {key}" for key in sorted(set(configuration) - known)]
+    faults += [f"it needs {key}" for key in sorted(needed - set(configuration))]
+    if faults:
+        raise ArlearnError(f"the {kind} task makes no sense: {'; '.join(faults)} (it takes {', '.join(sorted(known))})")

@@ -19,71 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
-from arlearn.tasks.alphabet import Alphabet, Column, Sort, digits, numbers, pairs
-
-_GUARD = 4
-Digits = Int[Tensor, "count digits"]  # least significant first
-
-
-@dataclass(frozen=True)
-class Format:
-    """One way to write a * b out.
-
-    Attributes:
-        alphabet: its tokens.
-        prompt: how many columns are given.
-        columns: the whole sequence, from the digits of a and b, least significant first.
-        answer: positions of the product's digits, most significant first.
-    """
-
-    alphabet: Alphabet
-    prompt: int
-    columns: Callable[[Digits, Digits], list[Column]]
-    answer: list[int]
-
-
-class Writer:
-    """Collects columns, and remembers where the product's digits went."""
-
-    def __init__(self) -> None:
-        self.columns: list[Column] = []
-        self.places: dict[int, int] = {}
-
-    def write(self, sort: str, values: Tensor) -> Tensor:
-        self.columns.append(Column(sort, values))
-        return values
-
-    def answer(self, place: int, values: Tensor) -> None:
-        """The product's digit at 10**place."""
-        self.places[place] = len(self.columns)
-        self.write("digit", values)
-
-
-def digits_of(values: Int[Tensor, " count"], width: int) -> Digits:
-    """The lowest ``width`` decimal digits of whole numbers, least significant first, (count, width)."""
-    return torch.stack([values // 10**place % 10 for place in range(width)], dim=1)
-
-
-def _format(n: int, sorts: list[Sort], body: Callable[[Writer, Digits, Digits], None]) -> Format:
-    def write(a: Digits, b: Digits) -> Writer:
-        writer = Writer()
-        for number in (a, b):
-            for place in reversed(range(n)):
-                writer.write("digit", number[:, place])
-        body(writer, a, b)
-        return writer
-
-    sample = torch.zeros((1, n), dtype=torch.int64)
-    places = write(sample, sample).places
-    return Format(
-        Alphabet([digits(), *sorts]),
-        2 * n,
-        lambda a, b: write(a, b).columns,
-        [places[place] for place in reversed(range(2 * n))],
-    )
+from arlearn.tasks.alphabet import Sort, numbers, pairs
+from arlearn.tasks.formats import GUARD, Digits, Format, Writer, joined, plain_format
 
 
 @dataclass(frozen=True)
@@ -174,14 +113,10 @@ def _spelled_carry(w: Writer, last: bool, high: Tensor, carry: Tensor) -> None:
     w.write("carries", 3 * high + carry)
 
 
-def _joined(name: str, mark: str, first: int, second: int) -> Sort:
-    return Sort(name, tuple(f"{i}{mark}{j}" for i in range(first) for j in range(second)), "pair", second)
-
-
-_JOINED = (pairs(), _joined("carries", "&", 9, 3), _joined("sum", "+", 10, 10), _joined("total", "++", 19, 10))
+_JOINED = (pairs(), joined("carries", "&", 9, 3), joined("sum", "+", 10, 10), joined("total", "++", 19, 10))
 _STYLES: dict[str, _Style] = {
-    "linear": _Style(_linear_total, _linear_carry, (pairs(), numbers(27, _GUARD))),
-    "terms": _Style(_terms_total, _terms_carry, (pairs(), numbers(27, _GUARD))),
+    "linear": _Style(_linear_total, _linear_carry, (pairs(), numbers(27, GUARD))),
+    "terms": _Style(_terms_total, _terms_carry, (pairs(), numbers(27, GUARD))),
     "joins": _Style(_joins_total, _joins_carry, _JOINED),
     "spelled": _Style(_spelled_total, _spelled_carry, (*_JOINED, Sort("value", tuple(f"={n}" for n in range(28))))),
 }
@@ -219,11 +154,11 @@ def _write_nothing(w: Writer, a: Digits, b: Digits) -> None:
 def linear_format(name: str, n: int) -> Format:
     """The format of this name, for factors of n digits: one of LINEAR_FORMATS."""
     if name == "direct":
-        return _format(n, [], _write_nothing)
+        return plain_format(n, [], _write_nothing)
     if name == "columns":
-        return _format(n, [pairs(), numbers(_largest_column(n), _GUARD)], _write_columns)
+        return plain_format(n, [pairs(), numbers(_largest_column(n), GUARD)], _write_columns)
     style = _STYLES[name]
-    return _format(n, list(style.sorts), style.write)
+    return plain_format(n, list(style.sorts), style.write)
 
 
 # name -> what each token does; shortest first.

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
-from arlearn.tasks.base import SequenceTask, Split
-from arlearn.tasks.multiplication_formats import Format, digits_of
+from arlearn.tasks.base import SequenceTask, Split, check_keys
+from arlearn.tasks.formats import Format, digits_of
 from arlearn.tasks.pairs import Pairs
 from arlearn.tasks.structured import structured_predictor
 
@@ -99,13 +99,7 @@ class PairTask(SequenceTask):
 
     @classmethod
     def from_configuration(cls, configuration: dict[str, Any]) -> Self:
-        known = {"digits", "format", "split_seed", "symmetric", "skew"}
-        unknown = sorted(set(configuration) - known)
-        if unknown:
-            raise ArlearnError(f"the {cls.kind} task has no {', '.join(unknown)}; it takes {', '.join(sorted(known))}")
-        missing = sorted({"digits", "format"} - set(configuration))
-        if missing:
-            raise ArlearnError(f"the {cls.kind} task needs {' and '.join(missing)}")
+        check_keys(cls.kind, configuration, {"digits", "format"}, {"split_seed", "symmetric", "skew"})
         return cls(**configuration)
 
 

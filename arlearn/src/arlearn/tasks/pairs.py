@@ -31,6 +31,14 @@ def _mixed(values: np.ndarray) -> np.ndarray:
     return np.asarray(values ^ (values >> np.uint64(31)))
 
 
+def in_training(first: Int[Tensor, " count"], second: Int[Tensor, " count"], seed: int) -> Bool[Tensor, " count"]:
+    """Three in four of all (first, second), by a hash of both and the seed."""
+    with np.errstate(over="ignore"):
+        start = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x632BE59BD9B4E019)
+        mixed = _mixed(_mixed(first.numpy().astype(np.uint64) + start) + second.numpy().astype(np.uint64))
+    return torch.from_numpy(mixed % np.uint64(4) != 0)
+
+
 @dataclass(frozen=True)
 class Pairs:
     """All ordered pairs of numbers with exactly ``digits`` digits (0..9 where digits is 1), split by ``seed``."""
@@ -55,14 +63,10 @@ class Pairs:
 
     def is_training(self, inputs: Int[Tensor, "count 2"]) -> Bool[Tensor, " count"]:
         """Whether each pair is one of the three in four to learn from."""
-        pair = inputs.numpy().astype(np.uint64)
-        first, second = pair[:, 0], pair[:, 1]
+        first, second = inputs[:, 0], inputs[:, 1]
         if self.symmetric:
-            first, second = np.minimum(first, second), np.maximum(first, second)
-        with np.errstate(over="ignore"):
-            start = np.uint64(self.seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x632BE59BD9B4E019)
-            mixed = _mixed(_mixed(first + start) + second)
-        return torch.from_numpy(mixed % np.uint64(4) != 0)
+            first, second = torch.minimum(first, second), torch.maximum(first, second)
+        return in_training(first, second, self.seed)
 
     def _keep(self, inputs: Tensor, split: Split) -> Tensor:
         if split == "all":

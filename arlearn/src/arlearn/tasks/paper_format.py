@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from arlearn.tasks.alphabet import Alphabet, Column, Sort, digits, pairs, signs
-from arlearn.tasks.multiplication_formats import Digits, Format
+from arlearn.tasks.formats import Digits, Format
 
 
 def paper_format(n: int) -> Format:
