@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from arlearn.kernels.base import CausalMap, check_sizes, compute_dtype
-
-TILE = 8  # positions of a tile; part of the file format
-
-
-class Part(NamedTuple):
-    """A dense piece of the map: inputs at positions [first, stop) to outputs at positions [to, end)."""
-
-    start: int  # row of the parameter at which it begins
-    first: int
-    stop: int
-    to: int
-    end: int
+from arlearn.kernels.one_hot import PickedRows
+from arlearn.kernels.parts import TILE, Part
 
 
 class PackedMap(CausalMap):
@@ -76,8 +66,22 @@ class PackedMap(CausalMap):
 
     def pick(self, columns: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length outputs"]:
         self.check_length(columns.shape[1])
-        out: Tensor = _Picked.apply(columns, self.weight, self)  # type: ignore[no-untyped-call]
+        out: Tensor = PickedRows.apply(columns, self.weight, self)  # type: ignore[no-untyped-call]
         return out
+
+    def pick_last(self, columns: Int[Tensor, "batch seen"]) -> Float[Tensor, "batch outputs"]:
+        """The last position of ``pick``: (seen) rows of ``weight`` for each sequence."""
+        position = columns.shape[1] - 1
+        tile, place = position - position % TILE, position % TILE
+        stored = min(tile + TILE, self.context) - tile
+        source = torch.arange(position + 1, device=columns.device)
+        start = tile * (tile + 1) // 2 * self.inputs
+        triangle = start + (tile * stored + place * (place + 1) // 2 - tile) * self.inputs
+        before = source < tile
+        begin = torch.where(before, start + place, triangle)
+        return nn.functional.embedding_bag(
+            (source * self.inputs + columns) * torch.where(before, stored, 1) + begin, self.weight, mode="sum"
+        )
 
     def gather(self, x: Float[Tensor, "batch sources inputs"], position: int) -> Float[Tensor, "batch outputs"]:
         flat = x.flatten(1)
@@ -161,45 +165,3 @@ class _Packed(torch.autograd.Function):
                 else:
                     place.copy_(flat[:, columns].T @ sent)
         return None if of_x is None else of_x.view(x.shape).to(x.dtype), of_weight, None
-
-
-class _Picked(torch.autograd.Function):
-    """The same for one-hot inputs: outputs are sums of rows, and each row's gradient is a sum of upstream rows."""
-
-    @staticmethod
-    def forward(ctx: Any, columns: Tensor, weight: Tensor, map: PackedMap) -> Tensor:
-        ctx.save_for_backward(columns, weight)
-        ctx.map = map
-        batch, length = columns.shape
-        out = weight.new_empty(batch, length * map.outputs)
-        for part in map.parts(length):
-            made = out[:, part.to * map.outputs : part.end * map.outputs]
-            summed = nn.functional.embedding_bag(_rows(columns, part, map), map.matrix(weight, part), mode="sum")
-            if part.first == 0:
-                made.copy_(summed)
-            else:
-                made.add_(summed)
-        return out.view(batch, length, map.outputs)
-
-    @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        if torch.is_grad_enabled():
-            raise RuntimeError("the packed map is differentiable once: call backward without create_graph")
-        columns, weight = ctx.saved_tensors
-        map: PackedMap = ctx.map
-        batch, length = columns.shape
-        back = upstream.reshape(batch, -1)
-        of_weight = torch.empty_like(weight) if length == map.context else torch.zeros_like(weight)
-        for part in map.parts(length):
-            sent = back[:, part.to * map.outputs : part.end * map.outputs]
-            count = part.stop - part.first
-            repeated = sent[:, None].expand(batch, count, sent.shape[1]).reshape(batch * count, -1)
-            rows = _rows(columns, part, map).reshape(-1)
-            of_part = torch.ops.aten.embedding_dense_backward(repeated, rows, count * map.inputs, -1, False)
-            map.matrix(of_weight, part).copy_(of_part)
-        return None, of_weight, None
-
-
-def _rows(columns: Tensor, part: Part, map: PackedMap) -> Tensor:
-    first = torch.arange(part.stop - part.first, device=columns.device) * map.inputs
-    return columns[:, part.first : part.stop] + first

@@ -13,7 +13,6 @@ from arlearn.errors import ArlearnError
 from arlearn.kernels.base import CausalMap
 from arlearn.kernels.building import build_map
 from arlearn.kernels.cross_entropy import linear_cross_entropy
-from arlearn.kernels.one_hot import is_one_hot, packed_last, packed_rows
 from arlearn.kernels.packed import PackedMap
 from arlearn.predictors.base import Predictor, State
 from arlearn.predictors.inputs import check_tokens, counted_targets
@@ -74,10 +73,25 @@ class LinearPredictor(Predictor):
     def hidden(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length outputs"]:
         """What the head sees at every position."""
         check_tokens(self, tokens)
-        if isinstance(self.map, PackedMap) and is_one_hot(self.embedding):
-            return packed_rows(self.map.weight, tokens, self.map.inputs)
+        columns = self._one_hot()
+        if columns is not None:
+            return self.map.pick(columns[tokens])
         out: Tensor = self.map(nn.functional.embedding(tokens, self.embedding))
         return out
+
+    def _one_hot(self) -> Int[Tensor, " vocabulary"] | None:
+        """The place of each embedding's one, if the embedding is frozen and exactly one-hot; None otherwise.
+
+        Only a packed map gains from it, as a block of its weights is then a table whose rows are looked up.
+        """
+        if self.embedding.requires_grad or not isinstance(self.map, PackedMap):
+            return None
+        seen = (self.embedding.data_ptr(), self.embedding._version)
+        if seen != self._seen:
+            columns = self.embedding.argmax(1)
+            exact = torch.equal(self.embedding, nn.functional.one_hot(columns, self.map.inputs).to(self.embedding))
+            self._seen, self._columns = seen, columns if exact else None
+        return self._columns
 
     def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length vocabulary"]:
         return nn.functional.linear(self.hidden(tokens), self.head, self.head_bias)
@@ -101,7 +115,11 @@ class LinearPredictor(Predictor):
     ) -> tuple[Float[Tensor, "batch vocabulary"], State]:
         assert isinstance(state, Window)
         state.append(tokens)
-        hidden = last_output(self.map, self.embedding, state.tokens)
+        columns = self._one_hot()
+        if columns is not None and isinstance(self.map, PackedMap):
+            hidden = self.map.pick_last(columns[state.tokens])
+        else:
+            hidden = last_output(self.map, self.embedding, state.tokens)
         return nn.functional.linear(hidden, self.head, self.head_bias), state
 
     def configuration(self) -> dict[str, Any]:
@@ -142,8 +160,6 @@ def last_output(
     map: CausalMap, embedding: Float[Tensor, "vocabulary inputs"], tokens: Int[Tensor, "batch seen"]
 ) -> Float[Tensor, "batch outputs"]:
     """The map's output at the last of these positions, reading only the inputs that reach it."""
-    if isinstance(map, PackedMap) and is_one_hot(embedding):
-        return packed_last(map.weight, tokens, map.inputs)
     position = tokens.shape[1] - 1
     sources = map.sources(position)
     chosen = tokens if sources is None else tokens[:, sources]
