@@ -1,0 +1,60 @@
+"""Runs the rules of the audit over a set of records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Final
+
+from openbook.audit.checklists import checklists
+from openbook.audit.contradictions import contradictions
+from openbook.audit.entries import Entry, read_entries
+from openbook.audit.explanations import explanations
+from openbook.audit.findings import KINDS, Finding
+from openbook.audit.ghosts import ghosts
+from openbook.audit.links import damaged_urls
+from openbook.audit.promises import promised_code
+
+#: The rules that need nothing but the record.
+_RULES: Final[dict[str, Callable[[Entry], Iterator[Finding]]]] = {
+    "promised_code": promised_code,
+    "damaged_url": damaged_urls,
+    "checklist": checklists,
+    "not_a_quote": explanations,
+    "contradiction": contradictions,
+}
+
+
+def audit(
+    records: Path,
+    papers: Path | None = None,
+    kinds: Collection[str] = tuple(KINDS),
+    prompt_tokens: int | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+    checked: Counter[str] | None = None,
+) -> Iterator[Finding]:
+    """What is wrong with the records of a Parquet file, or of a folder that ``openbook assess`` wrote.
+
+    ``papers`` is a folder with the papers' files or texts, against which every quote is then checked. ``prompt_tokens``
+    is the size of the prompt, without the paper, of the run that made the records; that of the published index is known.
+    ``checked`` is told how the quotes that were looked for came out.
+    Answers about a ghost are not audited further: none of them means anything.
+    """
+    check = None
+    if "quote_absent" in kinds:
+        from openbook.audit.quotes import QuoteCheck
+
+        check = QuoteCheck(papers, Counter() if checked is None else checked)
+    for done, entry in enumerate(read_entries(records)):
+        progress(done)
+        found = list(ghosts(entry, prompt_tokens))
+        if found:
+            if "ghost" in kinds:
+                yield from found
+            continue
+        for kind, rule in _RULES.items():
+            if kind in kinds:
+                yield from rule(entry)
+        if check is not None:
+            yield from check(entry)

@@ -1,0 +1,219 @@
+"""Line charts with bands: one panel, or several that share their axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Final
+
+from openbook.charts.markup import document, element, line, marker, path, text
+from openbook.charts.style import LOOKS, SECOND, Look, paint
+
+WIDTH: Final = 760.0
+_TOP: Final = 66.0
+_GAP: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A value at a place of the horizontal axis, with its interval where there is one."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A named line. ``second`` marks another reading of the line before it, drawn grey, dashed and hollow."""
+
+    label: str
+    points: Sequence[Point]
+    second: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The vertical axis: its ends, its ticks, how values are written, and what it measures."""
+
+    low: float
+    high: float
+    ticks: Sequence[float]
+    label: str
+    form: Callable[[float], str] = str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Lines in one frame, with a heading where there are several panels."""
+
+    series: Sequence[Series]
+    axis: Axis
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    left: float
+    top: float
+    width: float
+    height: float
+    axis: Axis
+    years: tuple[float, float]
+    looks: Sequence[Look] = field(default=())
+
+    def x(self, value: float) -> float:
+        first, last = self.years
+        return self.left + (self.width * (value - first) / (last - first) if last > first else self.width / 2)
+
+    def y(self, value: float) -> float:
+        share = (min(max(value, self.axis.low), self.axis.high) - self.axis.low) / (self.axis.high - self.axis.low)
+        return self.top + self.height * (1 - share)
+
+
+def draw(
+    name: str,
+    title: str,
+    description: str,
+    panels: Sequence[Panel],
+    columns: int = 1,
+    panel_height: float = 300.0,
+    note: str = "",
+    label_room: float = 128.0,
+) -> str:
+    """A chart of one panel or of a grid of panels, as SVG.
+
+    ``description`` says in words what the chart shows. Lines are named at their right end, or in a legend above when a
+    grid of panels repeats the same lines. ``name`` makes the ids inside unique on a page.
+    """
+    rows = -(-len(panels) // columns)
+    room = label_room if columns == 1 else 14.0
+    across = (WIDTH - 12) / columns
+    down = panel_height + (52 if columns > 1 else 44)
+    legend = _legend(panels) if columns > 1 else []
+    top = _TOP - (0 if columns > 1 and legend else 18)
+    years = sorted({point.x for panel in panels for series in panel.series for point in series.points})
+    body = [text(title, 12, 27, kind="ob-title"), *legend]
+    for place, panel in enumerate(panels):
+        frame = _Frame(
+            left=12 + across * (place % columns) + 40,
+            top=top + down * (place // columns) + (22 if columns > 1 else 14),
+            width=across - 40 - room,
+            height=panel_height,
+            axis=panel.axis,
+            years=(years[0], years[-1]) if years else (0.0, 1.0),
+        )
+        body += _draw_panel(panel, frame, years, named=columns == 1)
+    height = top + down * rows + (26 if note else 8)
+    if note:
+        body.append(text(note, 12, height - 10, kind="ob-note"))
+    return document(name, title, description, WIDTH, height, body)
+
+
+def _looks(panel: Panel) -> list[Look]:
+    main = iter(LOOKS * (1 + len(panel.series) // len(LOOKS)))
+    return [SECOND if series.second else next(main) for series in panel.series]
+
+
+def _draw_panel(panel: Panel, frame: _Frame, years: Sequence[float], named: bool) -> list[str]:
+    axis = panel.axis
+    right = frame.left + frame.width
+    out: list[str] = []
+    if panel.heading:
+        out.append(text(panel.heading, frame.left, frame.top - 10, kind="ob-head"))
+    elif axis.label:
+        out.append(text(axis.label, frame.left - 40, frame.top - 12, kind="ob-note"))
+    for tick in axis.ticks:
+        kind = "ob-axis" if tick == axis.low else "ob-grid"
+        out.append(line(frame.left, frame.y(tick), right, frame.y(tick), kind))
+        out.append(text(axis.form(tick), frame.left - 7, frame.y(tick) + 4, "end", "ob-tick"))
+    every = 1 if frame.width > 44 * len(years) else 2 if frame.width > 22 * len(years) else 5
+    for place, year in enumerate(years):
+        if (len(years) - 1 - place) % every == 0:
+            out.append(text(f"{year:.0f}", frame.x(year), frame.top + frame.height + 18, "middle", "ob-tick"))
+    looks = _looks(panel)
+    for series, look in zip(panel.series, looks, strict=True):
+        out += [_band(part, look, frame) for part in _runs(series.points, years) if len(part) > 1]
+    for series, look in zip(panel.series, looks, strict=True):
+        out += _line(series, look, frame, years)
+    if named:
+        ends = [
+            (series.label, look, frame.y(series.points[-1].y))
+            for series, look in zip(panel.series, looks, strict=True)
+            if series.points
+        ]
+        out += [text(label, right + 10, y + 4, colour=look.colour) for label, look, y in _spread(ends)]
+    return out
+
+
+def _runs(points: Sequence[Point], years: Sequence[float]) -> list[list[Point]]:
+    """Stretches of points without a missing year between them: a gap stays a gap."""
+    place = {year: index for index, year in enumerate(years)}
+    ordered = sorted(points, key=lambda point: point.x)
+    return [
+        [point for _, point in group]
+        for _, group in groupby(enumerate(ordered), key=lambda pair: place[pair[1].x] - pair[0])
+    ]
+
+
+def _band(points: Sequence[Point], look: Look, frame: _Frame) -> str:
+    known = [point for point in points if point.low is not None and point.high is not None]
+    if len(known) < 2:
+        return ""
+    upper = [(frame.x(point.x), frame.y(point.high or 0)) for point in known]
+    lower = [(frame.x(point.x), frame.y(point.low or 0)) for point in reversed(known)]
+    if look is SECOND:  # its edges only, so that two bands over each other stay readable
+        edges = f"fill:none;stroke:{paint(look.colour)};stroke-width:1;stroke-dasharray:1 3"
+        return element("path", d=path(upper) + path(lower), style=edges)
+    return element("path", d=path(upper + lower) + "Z", style=f"fill:{paint(look.colour)};fill-opacity:0.14")
+
+
+def _line(series: Series, look: Look, frame: _Frame, years: Sequence[float]) -> list[str]:
+    out = []
+    for part in _runs(series.points, years):
+        if len(part) > 1:
+            style = f"stroke:{paint(look.colour)}" + (f";stroke-dasharray:{look.dash}" if look.dash else "")
+            places = [(frame.x(point.x), frame.y(point.y)) for point in part]
+            out.append(element("path", d=path(places), class_="ob-line", style=style))
+    size = 3.6 if frame.width > 250 else 2.6
+    for point in series.points:
+        value = frame.axis.form(point.y)
+        if point.low is not None and point.high is not None:
+            value += f" [{frame.axis.form(point.low)}, {frame.axis.form(point.high)}]"
+        tip = f"{series.label}, {point.x:.0f}: {value}"
+        out.append(marker(look, frame.x(point.x), frame.y(point.y), tip, size))
+    return out
+
+
+def _spread(ends: Sequence[tuple[str, Look, float]]) -> list[tuple[str, Look, float]]:
+    """Labels at the ends of lines, moved apart until none covers another."""
+    ordered = sorted(ends, key=lambda end: end[2])
+    places = [end[2] for end in ordered]
+    for _ in range(50):
+        moved = False
+        for one in range(len(places) - 1):
+            short = _GAP - (places[one + 1] - places[one])
+            if short > 0.01:
+                places[one] -= short / 2
+                places[one + 1] += short / 2
+                moved = True
+        if not moved:
+            break
+    return [(label, look, place) for (label, look, _), place in zip(ordered, places, strict=True)]
+
+
+def _legend(panels: Sequence[Panel]) -> list[str]:
+    """One line of samples above a grid of panels; nothing when every panel has one line."""
+    if all(len(panel.series) < 2 for panel in panels):
+        return []
+    longest = max(panels, key=lambda panel: len(panel.series))
+    out, x = [], 12.0
+    for series, look in zip(longest.series, _looks(longest), strict=True):
+        style = f"stroke:{paint(look.colour)}" + (f";stroke-dasharray:{look.dash}" if look.dash else "")
+        out.append(element("path", d=path([(x, 47), (x + 30, 47)]), class_="ob-line", style=style))
+        out.append(marker(look, x + 15, 47))
+        out.append(text(series.label, x + 38, 51))
+        x += 38 + 7.2 * len(series.label) + 26
+    return out

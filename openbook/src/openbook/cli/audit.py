@@ -1,0 +1,92 @@
+"""``openbook audit``: what is wrong with a set of records."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from openbook.cli import app
+
+
+@app.command()
+def audit(
+    records: Annotated[Path, typer.Argument(help="Records: Parquet, or a folder that `openbook assess` wrote.")],
+    papers: Annotated[
+        Path | None,
+        typer.Option(help="The papers' files, named by id (PDF, text ...), or a Parquet file with id and text."),
+    ] = None,
+    kinds: Annotated[str | None, typer.Option(help="Only these kinds of findings, separated by commas.")] = None,
+    prompt_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tokens of the prompt without the paper, to tell ghosts; known for the published index."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """Look for answers that cannot be trusted. Each finding has a kind, a severity and the words it rests on.
+
+    `ghost`: the assessor never had the paper's text. `promised_code`: code that is only promised. `damaged_url`: a link
+    broken by text extraction. `checklist`: the authors' checklist quoted instead of the paper. `not_a_quote`: the
+    assessor's own words as evidence. `quote_absent`: with --papers, a quote that is not in the paper. `contradiction`:
+    answers that exclude each other, or that their own evidence denies.
+
+        openbook audit records.parquet --json > findings.json
+        openbook audit out/ --papers pdfs/
+    """
+    import json
+    from collections import Counter
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    from openbook.audit.findings import KINDS, SEVERITIES
+    from openbook.audit.run import audit as look
+
+    wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()] if kinds is not None else list(KINDS)
+    unknown = [kind for kind in wanted if kind not in KINDS]
+    if unknown or not wanted:
+        raise typer.BadParameter(f"{', '.join(unknown) or 'nothing'}; the kinds are {', '.join(KINDS)}", param_hint="--kinds")
+    checked: Counter[str] = Counter()
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True,
+        disable=not sys.stderr.isatty(),
+    ) as bar:  # fmt: skip
+        task = bar.add_task("auditing")
+        seen = 0
+
+        def progress(done: int) -> None:
+            nonlocal seen
+            seen = done + 1
+            if seen % 200 == 0:
+                bar.update(task, description=f"{seen:,} records")
+
+        findings = list(look(records, papers, wanted, prompt_tokens, progress, checked))
+    counts = Counter(finding.kind for finding in findings)
+    report = {
+        "records": str(records),
+        "papers": seen,
+        "counts": {kind: counts[kind] for kind in KINDS if kind in wanted},  # type: ignore[index]
+        "quotes_checked": dict(checked),
+        "findings": [asdict(finding) for finding in findings],
+    }
+    if out is not None:
+        from openbook.model.files import write_atomically
+
+        write_atomically(out, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    print(f"{records}: {seen:,} records, {len(findings):,} findings in {len({one.id for one in findings}):,} of them")
+    for kind, meaning in KINDS.items():
+        if kind not in wanted:
+            continue
+        grave = Counter(one.severity for one in findings if one.kind == kind)
+        shares = ", ".join(f"{grave[severity]:,} {severity}" for severity in SEVERITIES if grave[severity])
+        print(f"{counts[kind]:>8,}  {kind:<14} {meaning}" + (f" ({shares})" if shares else ""))  # type: ignore[index]
+    if checked:
+        total = sum(checked.values())
+        print("quotes checked: " + ", ".join(f"{count:,} {match} ({count / total:.1%})" for match, count in checked.most_common()))

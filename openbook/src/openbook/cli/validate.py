@@ -1,0 +1,115 @@
+"""``openbook validate``: how far records agree with labels made by people."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from openbook.cli import app
+
+
+@app.command()
+def validate(
+    records: Annotated[
+        Path, typer.Option(help="Records: Parquet, CSV, or a folder that `openbook assess` wrote. Repeated runs too.")
+    ],
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Labels: CSV (see `openbook label`) or Parquet. Left out: the records file holds both sides."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """Compare records with labels: accuracy, precision, recall, F1, kappa, score bias, corrected prevalence, stability.
+
+    Two files are joined on `id`. One file may hold both sides, as `llm_<variable>` and `human_<variable>`. Two people's
+    labels give the agreement between annotators. Where the records hold several runs (columns `run` and `index`), the
+    majority answer is compared, and stability between runs is reported. Where the labels come in several versions
+    (`<variable>_<version>`), each is reported. Intervals are at 95 %: Wilson for shares, bootstrap over papers (seeded)
+    for F1, kappa and scores, Lang and Reiczigel for corrected prevalence.
+
+        openbook validate --records out/ --labels mine.csv
+    """
+    import json
+
+    from openbook.validation.report import validate as compare
+    from openbook.validation.sides import read_side
+
+    answers = read_side(records, "records")
+    report = compare(answers, read_side(labels or records, "labels"))
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    _show(report)
+    for line in report["odd"]:
+        print(f"odd: {line}", file=sys.stderr)
+
+
+def _show(report: dict[str, Any]) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"{report['records']} against {report['labels']}: {report['papers']} papers", soft_wrap=True)
+    agreement = Table("variable", box=SIMPLE, padding=(0, 1), pad_edge=False)
+    prevalence = Table("share of yes, %", box=SIMPLE, padding=(0, 1), pad_edge=False)
+    for column in ("n", "accuracy %", "prec.", "recall", "F1", "kappa"):
+        agreement.add_column(column, justify="right")
+    for column in ("labelled", "answered", "papers", "answered, corrected"):
+        prevalence.add_column(column, justify="right")
+    for name, one in report["variables"].items():
+        share = one["prevalence"]
+        agreement.add_row(
+            name,
+            str(one["n"]),
+            _with_interval(one["accuracy"], one["intervals"]["accuracy"]),
+            *(_percent(one[key]) for key in ("precision", "recall", "f1")),
+            "-" if one["kappa"] is None else f"{one['kappa']:.3f}",
+        )
+        prevalence.add_row(
+            name,
+            _percent(share["labelled"]),
+            _percent(share["apparent"]),
+            f"{share['papers']:,}",
+            _with_interval(share["corrected"], share["corrected_interval"]),
+        )
+    console.print(agreement)
+    console.print(prevalence)
+    score = report["documentation"]
+    if score:
+        low, high = score["bias_interval"] or (float("nan"), float("nan"))
+        console.print(
+            f"Documentation Score on {score['n']} empirical papers: bias {score['bias']:+.3f} [{low:+.3f}, {high:+.3f}], "
+            f"exact {score['exact']:.1%}, within one {score['within_one']:.1%}"
+        )
+    if "stability" in report:
+        _show_stability("labels as they are", report["stability"])
+        stable = report["stability"]
+        console.print(
+            f"Between two of {stable['runs']} runs {stable['two_runs']:.1%} of {stable['papers']} papers change at least one "
+            f"of {stable['answers']} answers; over all runs {stable['any_run']:.1%}"
+        )
+    for version, other in report.get("label_versions", {}).items():
+        accuracies = ", ".join(f"{name} {_percent(one['accuracy'])}" for name, one in other["variables"].items())
+        console.print(f"Against the labels {version!r}: accuracy % {accuracies}")
+        if "stability" in other:
+            _show_stability(f"labels {version!r}", other["stability"])
+
+
+def _show_stability(which: str, stability: dict[str, Any]) -> None:
+    for name in ("unanimous", "split"):
+        one = stability[name]
+        print(f"{name} answers, {which}: {_with_interval(one['accuracy'], one['interval'])} % right of {one['n']}")
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"
+
+
+def _with_interval(value: float | None, interval: tuple[float, float] | None) -> str:
+    if value is None or interval is None:
+        return _percent(value)
+    return f"{100 * value:.2f} [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
