@@ -8,6 +8,7 @@ from typing import Final, get_args
 from openbook.errors import OpenbookError
 from openbook.evidence.finder import Finder
 from openbook.evidence.folding import fold
+from openbook.evidence.instructions import speaks_to_the_assessor
 from openbook.model.record import Affiliation, Answer, Evidence, ResearchType, ScoredResult
 from openbook.papers.paper import Paper
 from openbook.variables import SCORED, VARIABLES
@@ -44,7 +45,7 @@ def _checked(finder: Finder, variable: str, answer: Answer) -> Answer:
     proven = False
     for item in answer.evidence:
         pieces = finder.relocate(item)
-        proven = proven or is_proven(pieces)
+        proven = proven or (is_proven(pieces) and not speaks_to_the_assessor(item.quote))
         evidence += pieces
     result = answer.result
     if variable in SCORED and result in ("yes", "unverified"):

@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,8 +23,7 @@ from openbook.ledger.tables import calls
 LEASE = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What a model answered, and what it cost. ``cost`` in US dollars, ``seconds`` of waiting."""
 
     key: str
@@ -35,8 +34,7 @@ class Reply:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A question to a model, by the hash of everything that decides its answer (64 hex digits)."""
 
     key: str
@@ -61,15 +59,16 @@ class CallBook:
         self._lease = lease
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{_process_start(os.getpid())}"
 
-    def claim(self, questions: Sequence[Question]) -> Claims:
+    def claim(self, questions: Sequence[tuple[str, str, str | None]]) -> Claims:
         """Claim what can be claimed, in one transaction. Claiming what is ours already keeps it ours."""
         claims = Claims([], {}, [])
         if not questions:
             return claims
         moment = time.time()
+        wanted = {question.key: question for question in map(Question._make, questions)}
         with writing(self._engine) as connection:
-            found = _rows(connection, [question.key for question in questions])
-            fresh = [question for question in questions if question.key not in found]
+            found = _rows(connection, list(wanted))
+            fresh = [question for key, question in wanted.items() if key not in found]
             if fresh:
                 insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(calls)
                 connection.execute(
@@ -81,7 +80,7 @@ class CallBook:
                     ],
                 )  # fmt: skip
                 found |= _rows(connection, [question.key for question in fresh])
-            for key in dict.fromkeys(question.key for question in questions):
+            for key in wanted:
                 row = found[key]
                 if row.state == "done":
                     claims.answered[key] = _reply(row)
@@ -103,11 +102,11 @@ class CallBook:
         )
         return taken.rowcount == 1
 
-    def finish(self, replies: Iterable[Reply]) -> None:
+    def finish(self, replies: Iterable[tuple[str, str, int, int, float, float]]) -> None:
         """Keep these answers. The first answer to a question stays."""
         moment = now()
         with writing(self._engine) as connection:
-            for reply in replies:
+            for reply in map(Reply._make, replies):
                 connection.execute(
                     update(calls)
                     .where(calls.c.key == reply.key, calls.c.state == "asking")
@@ -152,7 +151,7 @@ def _rows(connection: Connection, keys: Sequence[str]) -> dict[str, Any]:
 
 
 def _reply(row: Any) -> Reply:
-    return Reply(*(getattr(row, name) for name in Reply.__slots__))
+    return Reply(*(getattr(row, name) for name in Reply._fields))
 
 
 def _process_start(pid: int) -> int:

@@ -1,0 +1,95 @@
+"""What a call costs, and a budget that is never passed."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from openbook.assessors.llm.settings import LlmSettings
+from openbook.errors import OpenbookError
+
+
+class BudgetReached(OpenbookError):
+    """The next call could pass the budget, so it was not made."""
+
+
+class Price:
+    """US dollars per token of one model."""
+
+    def __init__(self, per_input: float, per_output: float) -> None:
+        self.per_input = per_input
+        self.per_output = per_output
+
+    def of(self, input_tokens: int, output_tokens: int) -> float:
+        """US dollars for a call of this size."""
+        return input_tokens * self.per_input + output_tokens * self.per_output
+
+
+def price_of(settings: LlmSettings) -> Price | None:
+    """The model's price: as given, zero on this machine, else from the price list; None where none knows it."""
+    if settings.input_price is not None or settings.output_price is not None:
+        return Price((settings.input_price or 0.0) / 1e6, (settings.output_price or 0.0) / 1e6)
+    if settings.provider == "ollama" or (settings.base_url and _is_local(settings.base_url)):
+        return Price(0.0, 0.0)
+    if settings.base_url:
+        return None
+    from genai_prices import Usage, calc_price
+
+    try:
+        million = calc_price(
+            Usage(input_tokens=1_000_000), model_ref=settings.name, provider_id=_listed_as(settings.provider)
+        ).total_price
+        both = calc_price(
+            Usage(input_tokens=1_000_000, output_tokens=1_000_000),
+            model_ref=settings.name,
+            provider_id=_listed_as(settings.provider),
+        ).total_price
+    except LookupError:
+        return None
+    return Price(float(million) / 1e6, float(both - million) / 1e6)
+
+
+def _listed_as(provider: str) -> str:
+    return {"gemini": "google", "vertexai": "google"}.get(provider, provider)
+
+
+def _is_local(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Budget:
+    """Money set aside before each call and settled after it, so that the limit holds whatever is under way."""
+
+    def __init__(self, limit: float | None, price: Price | None) -> None:
+        if limit is not None and price is None:
+            raise OpenbookError(
+                "a budget needs the model's price, which no list here knows; give --input-price and --output-price "
+                "(US dollars per million tokens)"
+            )
+        self.limit = limit
+        self.price = price or Price(0.0, 0.0)
+        self.spent = 0.0
+        self._reserved = 0.0
+
+    def reserve(self, input_tokens: int, output_tokens: int) -> float:
+        """Set aside what a call of this size costs at most. Raises BudgetReached if that could pass the limit."""
+        most = self.price.of(input_tokens, output_tokens)
+        if self.limit is not None and self.spent + self._reserved + most > self.limit:
+            raise BudgetReached(
+                f"the budget of ${self.limit:.4f} could be passed by the next call (spent ${self.spent:.4f}, "
+                f"under way at most ${self._reserved:.4f}, the call at most ${most:.4f}); what was answered is kept: "
+                "run the same command with a larger --budget to go on"
+            )
+        self._reserved += most
+        return most
+
+    def settle(self, reserved: float, cost: float) -> None:
+        """Replace what was set aside by what the call cost."""
+        self._reserved -= reserved
+        self.spent += cost

@@ -1,0 +1,162 @@
+"""A server on loopback that speaks OpenAI's chat protocol and answers by rule: for benchmarks and tests.
+
+It is no model. It answers every variable alike, with a sentence of the paper as its quote, after a fixed wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+#: What to send: an HTTP status, extra headers and a body; None: nothing, for as long as the client waits.
+Sent = tuple[int, dict[str, str], bytes] | None
+
+
+def paper_in(prompt: str) -> str:
+    """The text between the fence lines of a prompt."""
+    marks = [line for line in prompt.splitlines() if line.startswith("=====paper-") and line.endswith("=====")]
+    if not marks:
+        return ""
+    return prompt.split(f"\n{marks[0]}\n", 2)[1]
+
+
+def answers(body: dict[str, Any], result: str = "yes") -> dict[str, Any]:
+    """Replies of the schema that was asked for, quoting the paper's longest line."""
+    asked = body["response_format"]["json_schema"]["schema"]["properties"]
+    lines = paper_in(body["messages"][-1]["content"]).splitlines() or [""]
+    quote = max(lines, key=len).strip()
+    said: dict[str, Any] = {}
+    for name, shape in asked.items():
+        allowed = shape["properties"]["result"]["enum"]
+        chosen = result if result in allowed else allowed[0]
+        said[name] = {"result": chosen, "quotes": [quote] * (chosen != "no"), "reason": f"By rule: {chosen}."}
+    return said
+
+
+def completion(said: object, *, finish: str = "stop") -> bytes:
+    """A chat completion that says this (text as it is, anything else as JSON)."""
+    content = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+    message = {"role": "assistant", "content": content}
+    return json.dumps(
+        {
+            "id": "stub", "object": "chat.completion", "created": 0, "model": "stub",
+            "choices": [{"index": 0, "finish_reason": finish, "message": message}],
+            "usage": {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200},
+        }
+    ).encode()  # fmt: skip
+
+
+@dataclass(slots=True)
+class Stub:
+    """The server. ``behave(number, body)`` decides each reply, numbered from 0 in order of arrival."""
+
+    latency: float = 0.0
+    behave: Callable[[int, dict[str, Any]], Sent] | None = None
+    port: int = 0
+    seen: int = 0
+    answered: int = 0
+    busiest: int = 0
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    keep_bodies: bool = False
+    _busy: int = 0
+    _loop: asyncio.AbstractEventLoop | None = None
+    _thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def __enter__(self) -> Stub:
+        self._loop = asyncio.new_event_loop()
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
+        self._thread.start()
+        ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._loop is not None
+        assert self._thread is not None
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _end(self) -> None:
+        mine = asyncio.current_task()
+        open_connections = [task for task in asyncio.all_tasks() if task is not mine]
+        for task in open_connections:
+            task.cancel()
+        await asyncio.gather(*open_connections, return_exceptions=True)
+
+    def _run(self, ready: threading.Event) -> None:
+        assert self._loop
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self.listen())
+        ready.set()
+        self._loop.run_forever()
+
+    async def listen(self) -> asyncio.Server:
+        """Start to listen on loopback; ``port`` 0 takes any free one."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=2**26)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                lengths = [
+                    line.split(b":", 1)[1]
+                    for line in head.split(b"\r\n")
+                    if line.lower().startswith(b"content-length:")
+                ]
+                raw = await reader.readexactly(int(lengths[0]) if lengths else 0)
+                number, self.seen = self.seen, self.seen + 1
+                self._busy += 1
+                self.busiest = max(self.busiest, self._busy)
+                try:
+                    body = json.loads(raw) if raw else {}
+                    if self.keep_bodies:
+                        self.bodies.append(body)
+                    await asyncio.sleep(self.latency)
+                    sent = self.behave(number, body) if self.behave else (200, {}, completion(answers(body)))
+                    if sent is None:
+                        await asyncio.sleep(3600)
+                        return
+                    status, headers, content = sent
+                    announced = int(headers.pop("X-Announced-Length", len(content)))
+                    lines = [
+                        f"HTTP/1.1 {status} Stub",
+                        "Content-Type: application/json",
+                        f"Content-Length: {announced}",
+                    ]
+                    lines += [f"{name}: {value}" for name, value in headers.items()]
+                    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
+                    await writer.drain()
+                    self.answered += 1
+                    if announced != len(content):
+                        return
+                finally:
+                    self._busy -= 1
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+
+async def _alone(latency: float) -> None:
+    stub = Stub(latency=latency)
+    server = await stub.listen()
+    print(stub.url, flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_alone(float(sys.argv[1])))
