@@ -9,7 +9,8 @@ from typing import Final
 _QUOTES: Final = "\"'“”‘’„«»`"
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])[\"'”’)]*\s+(?=[\"'“‘(\[•]*[A-Z0-9])")
 _ABBREVIATED: Final = re.compile(
-    r"(?:\b(?:e\.g|i\.e|et al|etc|cf|vs|Figs?|Sec|Eqs?|Tab|No|resp|w\.r\.t|approx)\.|\b[A-Z]\.|\b(?:Figure|Table|Algorithm|Listing) \d+\.)$"
+    r"(?:\b(?:e\.g|i\.e|et al|etc|cf|vs|Figs?|Sec|Eqs?|Tab|No|resp|w\.r\.t|approx)\.|\b[A-Z]\."
+    r"|\b(?:Figure|Table|Algorithm|Listing) \d+\.)$"
 )
 _ELLIPSIS: Final = re.compile(r"\s*\[?\s*(?:(?:\.\s?){3,}|…)\s*\]?\s*")
 _LABEL: Final = re.compile(r"[,;.]?\s+(?=(?:Algorithm|Figure|Table|Listing|Procedure)\s+\d)")

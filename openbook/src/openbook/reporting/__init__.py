@@ -1,0 +1,1 @@
+"""Showing one record: on the terminal, and as one self-contained page."""
