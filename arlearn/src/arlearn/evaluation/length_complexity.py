@@ -1,0 +1,262 @@
+"""Length complexity, measured: what more tokens of thought save in examples and in time.
+
+Malach (ICML 2024), section 3, names the number of intermediate tokens a task needs its length complexity, and sets it
+against sample and computational complexity. Here the same task is learned in several formats, from short and hard to
+long and easy, by the same learner, and what is measured is how many examples and seconds it takes until 99.9 % of
+held-out answers are right.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from arlearn.errors import ArlearnError
+from arlearn.evaluation.exact_match import exact_match
+from arlearn.tasks.base import SequenceTask
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How every format is learned: a linear predictor that the task supplies, by Adam at a constant rate.
+
+    Attributes:
+        head: ``one-hot``, which says nothing of the tokens, or ``structured``, see ``tasks.structured``.
+        batch: examples in an update.
+        learning_rate, eps: Adam's.
+        seconds: after which a run is given up (its measurements not counted).
+        target: exact match to reach.
+        questions: held-out questions at each measurement.
+    """
+
+    head: str = "one-hot"
+    batch: int = 128
+    learning_rate: float = 0.1
+    eps: float = 1e-5
+    seconds: float = 60.0
+    target: float = 0.999
+    questions: int = 2000
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One format, learned once.
+
+    Attributes:
+        format: its name.
+        head: the output layer.
+        seed: of the examples.
+        generated_tokens: length of the chain of thought, answer included.
+        vocabulary, parameters: of the predictor.
+        reached: whether the target was.
+        examples, seconds: until then; where it was not, until the run was given up.
+        exact_match: at the last measurement.
+    """
+
+    format: str
+    head: str
+    seed: int
+    generated_tokens: int
+    vocabulary: int
+    parameters: int
+    reached: bool
+    examples: int
+    seconds: float
+    exact_match: float
+
+
+def measure(task: SequenceTask, format: str, learner: Learner, seed: int = 0) -> Cell:
+    """Learn a task until it is known or the time is up.
+
+    It is measured after 2^(k/2) updates, k = 4, 5, ...: what is reported as needed is at most 41 % too much. Time is
+    that of the updates alone, in seconds of wall-clock time. Raises ArlearnError if the task supplies no predictor.
+    """
+    predictor = task.predictor({"head": learner.head}, seed)
+    if predictor is None:
+        raise ArlearnError(f"the {task.kind} task supplies no predictor, so its formats cannot be compared")
+    weights = [weight for weight in predictor.parameters() if weight.requires_grad]
+    optimiser = torch.optim.Adam(weights, lr=learner.learning_rate, eps=learner.eps, fused=True)
+    questions = task.everything("held-out")
+    if questions is None or len(questions) > learner.questions:
+        questions = task.draw(learner.questions, (seed, 2), "held-out")
+    spent, updates, power, score = 0.0, 0, 4, 0.0
+    while spent < learner.seconds:
+        until = round(2 ** (power / 2))
+        while updates < until and spent < learner.seconds:
+            began = time.perf_counter()
+            batch = task.batch(updates, learner.batch, seed)
+            loss = predictor.loss(batch.tokens, batch.counted)
+            optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            optimiser.step()
+            updates += 1
+            spent += time.perf_counter() - began
+        with torch.no_grad():
+            score = exact_match(predictor, task, questions).exact_match
+        if score >= learner.target:
+            break
+        power += 1
+    return Cell(
+        format=format,
+        head=learner.head,
+        seed=seed,
+        generated_tokens=task.generated,
+        vocabulary=task.vocabulary,
+        parameters=predictor.parameter_count(),
+        reached=score >= learner.target,
+        examples=updates * learner.batch,
+        seconds=round(spent, 3),
+        exact_match=score,
+    )
+
+
+def measure_all(
+    tasks: Sequence[tuple[str, SequenceTask]],
+    learners: Sequence[Learner],
+    seeds: Sequence[int],
+    directory: Path,
+    told: Callable[[str], None],
+) -> list[Cell]:
+    """Every format with every learner and seed; cells that ``directory`` holds from an earlier, equal run are kept.
+
+    Raises ArlearnError if the directory cannot be written or holds a cell that cannot be read.
+    """
+    cells = []
+    for learner in learners:
+        for name, task in tasks:
+            for seed in seeds:
+                wanted = {"task": {"kind": task.kind, **task.configuration()}, "learner": asdict(learner), "seed": seed}
+                path = directory / "cells" / f"{name}-{learner.head}-{seed}.json"
+                cell = _kept(path, wanted)
+                if cell is None:
+                    told(f"{name}, {learner.head} head, seed {seed}: {task.generated} generated tokens")
+                    cell = measure(task, name, learner, seed)
+                    _keep(path, wanted, cell)
+                else:
+                    told(f"{name}, {learner.head} head, seed {seed}: kept from an earlier run")
+                cells.append(cell)
+    return cells
+
+
+def _kept(path: Path, wanted: dict[str, object]) -> Cell | None:
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Cell(**found["cell"]) if found["wanted"] == wanted else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArlearnError(f"{path} is no measurement of this bench ({error}); remove it") from error
+
+
+def _keep(path: Path, wanted: dict[str, object], cell: Cell) -> None:
+    write_text(path, json.dumps({"wanted": wanted, "cell": asdict(cell)}, indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside, then rename. Raises ArlearnError if that cannot be done."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    except OSError as error:
+        raise ArlearnError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def paragraph(cells: Sequence[Cell], target: float) -> str:
+    """What the measurements say, in words."""
+    parts = []
+    for head in dict.fromkeys(cell.head for cell in cells):
+        mine = sorted((cell for cell in cells if cell.head == head), key=lambda cell: cell.generated_tokens)
+        reached = [cell for cell in mine if cell.reached]
+        missed = list(dict.fromkeys(cell.format for cell in mine if not cell.reached))
+        text = f"With a {head} head, "
+        if reached:
+            cheapest = min(reached, key=lambda cell: cell.examples)
+            quickest = min(reached, key=lambda cell: cell.seconds)
+            shortest = reached[0]
+            text += (
+                f"the shortest chain that reached {100 * target:g} % is {shortest.format} ({shortest.generated_tokens} "
+                f"tokens, {shortest.examples:,} examples, {shortest.seconds:.1f} s); fewest examples took "
+                f"{cheapest.format} ({cheapest.generated_tokens} tokens, {cheapest.examples:,} examples), least time "
+                f"{quickest.format} ({quickest.generated_tokens} tokens, {quickest.seconds:.1f} s)"
+            )
+        else:
+            text += f"no format reached {100 * target:g} %"
+        if missed:
+            best = {name: max(cell.exact_match for cell in mine if cell.format == name) for name in missed}
+            text += "; given up: " + ", ".join(f"{name} (best {100 * best[name]:.1f} %)" for name in missed)
+        parts.append(text + ".")
+    return " ".join(parts)
+
+
+def table(cells: Sequence[Cell]) -> str:
+    """The measurements as a Markdown table; ``>`` where a run was given up."""
+    lines = [
+        "| head | format | tokens generated | vocabulary | weights | examples | seconds | exact match % |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for cell in cells:
+        more = "" if cell.reached else "> "
+        lines.append(
+            f"| {cell.head} | {cell.format} | {cell.generated_tokens} | {cell.vocabulary} | {cell.parameters:,} "
+            f"| {more}{cell.examples:,} | {more}{cell.seconds:.1f} | {100 * cell.exact_match:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def draw(cells: Sequence[Cell], path: Path, title: str) -> None:
+    """Tokens generated against examples and against seconds; open arrows stand for runs that were given up.
+
+    Raises ArlearnError if the file cannot be written.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4.2))
+    try:
+        for axis, what in zip(axes, ("examples", "seconds"), strict=True):
+            for number, head in enumerate(dict.fromkeys(cell.head for cell in cells)):
+                mine = sorted((cell for cell in cells if cell.head == head), key=lambda cell: cell.generated_tokens)
+                colour = f"C{number}"
+                lengths = list(dict.fromkeys(cell.generated_tokens for cell in mine if cell.reached))
+                middle = [
+                    math.exp(_mean([math.log(getattr(c, what)) for c in mine if c.reached and c.generated_tokens == n]))
+                    for n in lengths
+                ]
+                axis.plot(lengths, middle, color=colour, label=f"{head} head")
+                for cell in mine:
+                    mark = "o" if cell.reached else "^"
+                    face = colour if cell.reached else "none"
+                    value = getattr(cell, what)
+                    axis.plot(cell.generated_tokens, value, mark, color=colour, markerfacecolor=face)
+                for cell in {cell.format: cell for cell in mine}.values():
+                    if number == 0:
+                        point = (cell.generated_tokens, getattr(cell, what))
+                        axis.annotate(cell.format, point, (4, 6), textcoords="offset points", fontsize=8)
+            axis.set(xscale="log", yscale="log", xlabel="tokens generated", ylabel=f"{what} to the target")
+            axis.grid(alpha=0.3)
+        axes[0].plot([], [], "^", color="grey", markerfacecolor="none", label="given up: more than this")
+        axes[0].legend(fontsize=8)
+        figure.suptitle(title)
+        figure.tight_layout()
+        beside = path.with_name(f".{os.getpid()}.{path.name}")
+        figure.savefig(beside, metadata={"Date": None} if path.suffix == ".svg" else None)
+        os.replace(beside, path)
+    except OSError as error:
+        raise ArlearnError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        pyplot.close(figure)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
