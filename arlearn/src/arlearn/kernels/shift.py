@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from arlearn.kernels.base import CausalMap, check_sizes
+from arlearn.kernels.convolution import causal_convolution
 
 
 class ShiftMap(CausalMap):
@@ -28,11 +29,7 @@ class ShiftMap(CausalMap):
 
     def forward(self, x: Float[Tensor, "batch length inputs"]) -> Float[Tensor, "batch length outputs"]:
         self.check(x)
-        length = x.shape[1]
-        total = x.new_zeros(x.shape[0], length, self.outputs)
-        for k in range(min(self.span, length)):
-            total = total + nn.functional.pad(x[:, : length - k] @ self.weight[k], (0, 0, k, 0))
-        return total
+        return causal_convolution(x, self.weight)
 
     def sources(self, position: int) -> list[int] | None:
         return None if position < self.span else list(range(position - self.span + 1, position + 1))
