@@ -15,7 +15,7 @@ Match = Literal["exact", "normalised", "fuzzy", "absent"]
 
 NOTICE = (
     "These scores are estimates made by a program from the text of the paper. They say what the paper documents, not "
-    "whether its results are right."
+    "whether its results are right. How accurate they are is reported in the accuracy section of openbook's README."
 )
 
 

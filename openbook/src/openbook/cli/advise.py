@@ -1,0 +1,120 @@
+"""``openbook advise``: what an author should add, and where."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from openbook.cli import app
+
+if TYPE_CHECKING:
+    from openbook.advice.advising import Advice
+    from openbook.model.record import Record
+    from openbook.papers.paper import Paper
+
+
+@app.command()
+def advise(
+    source: Annotated[
+        str, typer.Argument(metavar="PAPER|RECORD", help="A paper (it is assessed first), or a record of one.")
+    ],
+    paper: Annotated[
+        Path | None, typer.Option(help="The paper of a record; default: the source that the record names.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 4 when something is missing.")] = False,
+) -> None:
+    """Say what a paper does not document, what to add for it, and after which sentence of which section it fits.
+
+    Exit code 0 when advice was given or none is needed, 3 when the paper could not be read, 4 with --strict when
+    something is missing or unverified.
+
+        openbook advise draft.pdf
+    """
+    from dataclasses import asdict
+
+    from openbook.advice.advising import advise as advise_on
+
+    record, read = _record_and_paper(source, paper)
+    if read.problem is not None:
+        print(f"openbook: {source} could not be read: {read.problem}", file=sys.stderr)
+        raise typer.Exit(3)
+    advice = advise_on(record, read)
+    if as_json:
+        report = {
+            "paper": record.paper.model_dump(mode="json"),
+            "documentation": record.scores.documentation,
+            "advice": [asdict(item) for item in advice],
+            "notice": record.notice,
+        }
+        print(json.dumps(report, ensure_ascii=False))
+    else:
+        _show(record, advice)
+    if strict and advice:
+        raise typer.Exit(4)
+
+
+def _record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
+    from openbook.errors import OpenbookError
+
+    if source.lower().endswith(".json"):
+        from openbook.model.files import read_record
+        from openbook.papers.paper import Paper
+        from openbook.reporting.view import paper_of
+
+        record = read_record(Path(source))
+        if record.paper.problem is not None:
+            return record, Paper("", source, "", record.paper.sha256 or "", problem=record.paper.problem)
+        found, reason = paper_of(record, given, Path(source).parent)
+        if found is None:
+            raise OpenbookError(f"{source}: advice needs the paper itself, and {reason}")
+        return record, found
+    if given is not None:
+        raise typer.BadParameter("--paper belongs to a record; a paper needs no other")
+    from openbook.assessing.recording import assess_paper
+    from openbook.assessors.linear import LinearAssessor
+    from openbook.papers.reading import local_path
+    from openbook.papers.safely import read_safely
+
+    read = read_safely(local_path(source))
+    read.source = source
+    return assess_paper(read, LinearAssessor()), read
+
+
+def _show(record: Record, advice: list[Advice]) -> None:
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
+    console.print(Text(record.paper.title or record.paper.id, style="bold"))
+    stated = record.scores.documentation or 0
+    console.print(Text(f"{stated} of 7 are stated. " + ("Nothing to add." if not advice else "To add:")))
+    kind = record.answers.get("research_type")
+    if advice and kind is not None and kind.result == "theoretical":
+        console.print(Text("The paper is theoretical: add only what applies.", style="italic"))
+    for number, item in enumerate(advice, 1):
+        console.print()
+        note = " (an answer was given, but its quote is not in the paper)" if item.reason == "unverified" else ""
+        console.print(Text(f"{number}. {item.title}{note}", style="bold"))
+        lines = [("", item.what)]
+        if item.shortfall is not None:
+            page = f", page {item.shortfall['page']}" if item.shortfall["page"] is not None else ""
+            lines.append(("So far: ", f"“{_short(str(item.shortfall['sentence']))}”{page}. {item.shortfall['lacks']}"))
+        if item.place is not None:
+            page = f" (page {item.place.page})" if item.place.page is not None else ""
+            after = f", after “{_short(item.place.after)}”" if item.place.after else ""
+            lines.append(("Where: ", f"in “{item.place.section}”{page}{after}"))
+        lines += [("States: ", item.states), ("Draft: ", item.draft)]
+        for label, text in lines:
+            console.print(Padding(Text.assemble((label, "dim"), text), (0, 0, 0, 3)))
+    console.print()
+    console.print(Text(record.notice, style="italic"))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 160 else text[:80].rstrip() + " … " + text[-70:].lstrip()
