@@ -81,7 +81,7 @@ def assess_batch(
     """
     start = time.perf_counter()
     outcome = Outcome(papers=len(papers))
-    _prepare(folder)
+    prepare(folder)
     try:
         _run(papers, assessor, folder, settings, outcome, locate, watch, keep)
     finally:
@@ -100,7 +100,7 @@ def write_folder_table(folder: Path) -> None:
         write_table(to_table(records), folder / TABLE_NAME)
 
 
-def _prepare(folder: Path) -> None:
+def prepare(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

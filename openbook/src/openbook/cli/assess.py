@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -13,11 +15,16 @@ from openbook.cli import app
 
 if TYPE_CHECKING:
     from openbook.assessing.batch import Outcome
-    from openbook.assessors.base import Assessor
-    from openbook.model.record import PaperInfo
+    from openbook.assessors.llm.assessor import LlmAssessor
+    from openbook.assessors.llm.settings import LlmSettings
+    from openbook.ledger import Ledger
+    from openbook.model.record import PaperInfo, Record
 
 #: Endings of the files that are taken from a folder.
 ENDINGS = (".pdf", ".xml", ".tei", ".tex", ".html", ".htm", ".md", ".txt", ".gz", ".zip")
+
+
+_LLM: dict[str, Any] = {"rich_help_panel": "Asking a model (--assessor llm)"}
 
 
 @app.command()
@@ -38,13 +45,44 @@ def assess(
         Path | None,
         typer.Option("--papers", help="Where the files of the list are, or are downloaded to; default: beside it."),
     ] = None,
-    assessor: Annotated[str, typer.Option(help="Who answers: linear.")] = "linear",
+    assessor: Annotated[str, typer.Option(help="Who answers: linear (offline) or llm (asks a model).")] = "linear",
+    ledger: Annotated[
+        str | None,
+        typer.Option(help="Also keep records and replies in this database: sqlite:///FILE or postgresql://…"),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="Where the work is done: local, or ray (RAY_ADDRESS's cluster).")
+    ] = "local",
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Papers read at the same time.")] = 2,
     force: Annotated[bool, typer.Option("--force", help="Assess again what has a record already.")] = False,
     seconds: Annotated[float, typer.Option(min=0.1, help="Time to read one paper, at most.")] = 60.0,
     megabytes: Annotated[int, typer.Option(min=256, help="Memory to read one paper, at most.")] = 1536,
     pause: Annotated[float, typer.Option(min=0.0, help="Seconds between two downloads from one host.")] = 3.0,
     download: Annotated[bool, typer.Option(help="Download the papers of a list that are missing.")] = True,
+    model: Annotated[
+        str | None,
+        typer.Option(help="PROVIDER/NAME (openai, anthropic, gemini, ollama, …), or NAME with --base-url.", **_LLM),
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="A server that speaks OpenAI's protocol, such as http://127.0.0.1:8080/v1.", **_LLM),
+    ] = None,
+    per: Annotated[str, typer.Option(help="One call per paper, or one per variable.", **_LLM)] = "paper",
+    votes: Annotated[int, typer.Option(help="How often each question is asked; the majority answers.", **_LLM)] = 1,
+    temperature: Annotated[float, typer.Option(help="Of the model's sampling.", **_LLM)] = 0.0,
+    context_tokens: Annotated[int, typer.Option(help="Prompt and reply together, at most.", **_LLM)] = 128_000,
+    max_output_tokens: Annotated[int, typer.Option(help="The longest reply.", **_LLM)] = 3_000,
+    concurrency: Annotated[int, typer.Option(help="Questions under way at once.", **_LLM)] = 8,
+    requests_per_minute: Annotated[int | None, typer.Option(help="The provider's limit.", **_LLM)] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(help="The provider's limit.", **_LLM)] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for one reply.", **_LLM)] = 120.0,
+    retries: Annotated[int, typer.Option(help="Attempts after a failure that may pass.", **_LLM)] = 5,
+    budget: Annotated[float | None, typer.Option(help="US dollars; stops before it is passed.", **_LLM)] = None,
+    input_price: Annotated[float | None, typer.Option(help="US dollars per million tokens.", **_LLM)] = None,
+    output_price: Annotated[float | None, typer.Option(help="US dollars per million tokens.", **_LLM)] = None,
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be asked and its cost; ask nothing.", **_LLM)
+    ] = False,
 ) -> None:
     """Read papers, answer nine variables about each, and prove every *yes* with a sentence that is in the paper.
 
@@ -52,15 +90,37 @@ def assess(
     done. Exit code 0 when all papers were read, 3 when some were not (they are listed), 2 for wrong usage.
 
         openbook assess paper.pdf --out records && openbook show records/paper.json
+        openbook assess papers/ --assessor llm --model openai/gpt-4o-mini --ledger sqlite:///l.db --dry-run
     """
     if not papers and list_ is None:
         raise typer.BadParameter("give papers, or a list of them with --list")
     if papers_folder is not None and list_ is None:
         raise typer.BadParameter("--papers says where the files of a --list are; give the list too")
+    if engine not in ("local", "ray"):
+        raise typer.BadParameter(f"{engine!r} is not an engine; choose local or ray", param_hint="--engine")
+    if assessor not in ("linear", "llm"):
+        raise typer.BadParameter(f"{assessor!r} is not an assessor; choose linear or llm", param_hint="--assessor")
+    if assessor == "llm" and model is None:
+        raise typer.BadParameter("--assessor llm asks a model: name it with --model")
+    if assessor != "llm" and (model is not None or dry or budget is not None):
+        raise typer.BadParameter("--model, --budget and --dry-run go with --assessor llm")
     from openbook.assessing.batch import Settings, assess_batch
     from openbook.assessing.listing import Locator, read_list
     from openbook.assessing.naming import Digests, name_all
+    from openbook.cli._asking import MakeAssessor, dry_run, settle, tell_account
 
+    llm: LlmSettings | None = None
+    if assessor == "llm":
+        from openbook.assessors.llm.settings import LlmSettings
+
+        if per not in ("paper", "variable"):
+            raise typer.BadParameter(f"{per!r} is neither paper nor variable", param_hint="--per")
+        llm = LlmSettings(
+            model=str(model), base_url=base_url, per=cast(Literal["paper", "variable"], per), votes=votes,
+            temperature=temperature, context_tokens=context_tokens, max_output_tokens=max_output_tokens,
+            concurrency=concurrency, requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute,
+            timeout=timeout, retries=retries, budget=budget, input_price=input_price, output_price=output_price,
+        )  # fmt: skip
     sources = [source for given in papers or [] for source in _expanded(given)]
     known: dict[str, PaperInfo] = {}
     if list_ is not None:
@@ -68,17 +128,33 @@ def assess(
         sources += listed
     if not sources:
         raise typer.BadParameter(f"no papers in {', '.join(papers or [str(list_)])}")
-    asked = _assessor(assessor)
     named = name_all(sources, out, known, Digests())
-    with _Progress(len(named)) as progress:
-        outcome = assess_batch(
-            named,
-            asked,
-            out,
-            Settings(jobs=jobs, force=force, seconds=seconds, megabytes=megabytes),
-            locate=Locator(download=download, pause=pause),
-            watch=progress.update,
-        )
+    locate = Locator(download=download, pause=pause)
+    make = MakeAssessor(assessor, llm, ledger)
+    batch = Settings(jobs=jobs, force=force, seconds=seconds, megabytes=megabytes)
+    with ExitStack() as stack:
+        kept_in = None
+        if ledger is not None and not dry:
+            from openbook.ledger import Ledger
+
+            kept_in = stack.enter_context(Ledger.open(ledger))
+        if dry:
+            asked = MakeAssessor(assessor, llm, None)()
+            dry_run(cast("LlmAssessor", asked), named, locate, as_json=as_json)
+            return
+        keep = _keeper(kept_in)
+        progress = stack.enter_context(_Progress(len(named)))
+        if engine == "ray":
+            from openbook.assessing.ray_engine import assess_on_ray
+
+            outcome = assess_on_ray(named, make, out, batch, locate=locate, watch=progress.update, keep=keep)
+        else:
+            asked = make()
+            outcome = assess_batch(named, asked, out, batch, locate=locate, watch=progress.update, keep=keep)
+            if llm is not None:
+                tell_account(cast("LlmAssessor", asked))
+        if kept_in is not None:
+            settle(kept_in, outcome.records)
     if as_json:
         print(json.dumps(_report(outcome), ensure_ascii=False))
     else:
@@ -96,12 +172,12 @@ def _expanded(given: str) -> list[str]:
     return [str(path) for path in sorted(folder.iterdir()) if path.suffix.lower() in ENDINGS and path.is_file()]
 
 
-def _assessor(name: str) -> Assessor:
-    if name != "linear":
-        raise typer.BadParameter(f"{name!r} is not an assessor; choose linear", param_hint="--assessor")
-    from openbook.assessors.linear import LinearAssessor
+def _keeper(ledger: Ledger | None) -> Callable[[Record], None]:
+    def keep(record: Record) -> None:
+        if ledger is not None:
+            ledger.put(record)
 
-    return LinearAssessor()
+    return keep
 
 
 def _report(outcome: Outcome) -> dict[str, object]:

@@ -258,6 +258,11 @@ class Ledger:
                 {name: last_change[row.paper, name] for name in VARIABLES if (row.paper, name) in last_change},
             )
 
+    def corrected(self) -> set[str]:
+        """The keys of the papers that people corrected."""
+        with reading(self.engine) as connection:
+            return set(connection.execute(select(corrections.c.paper).distinct()).scalars())
+
     def history(self, paper: str) -> list[Event]:
         """All that happened to a paper, oldest first: assessments with their results, and corrections."""
         key = self.find(paper)

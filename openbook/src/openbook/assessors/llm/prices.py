@@ -5,11 +5,12 @@ from __future__ import annotations
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from openbook.assessors.base import StopAssessing
 from openbook.assessors.llm.settings import LlmSettings
 from openbook.errors import OpenbookError
 
 
-class BudgetReached(OpenbookError):
+class BudgetReached(StopAssessing):
     """The next call could pass the budget, so it was not made."""
 
 

@@ -1,0 +1,152 @@
+"""The same batch on a Ray cluster: papers are read and assessed by its workers, records written here."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from openbook.assessing.batch import Failure, Locate, Outcome, Settings, Watch, prepare, write_folder_table
+from openbook.assessing.naming import Digests, Named, existing
+from openbook.assessing.recording import assess_paper, info_of, run_of, same_run
+from openbook.assessors.base import Assessor, StopAssessing
+from openbook.errors import OpenbookError
+from openbook.model.files import write_record
+from openbook.model.record import Record
+from openbook.papers.safely import Readers
+
+#: Papers that one task reads and assesses; a worker's start-up is paid once per task at most.
+CHUNK = 8
+
+#: Makes the assessor, in whichever process is to use it.
+MakeAssessor = Callable[[], Assessor]
+
+
+def assess_on_ray(
+    papers: Sequence[Named],
+    make_assessor: MakeAssessor,
+    folder: Path,
+    settings: Settings,
+    *,
+    locate: Locate,
+    watch: Watch = lambda outcome, source: None,
+    keep: Callable[[Record], None] = lambda record: None,
+) -> Outcome:
+    """Assess papers as ``assess_batch`` does, on the cluster at ``RAY_ADDRESS``, else on one started here.
+
+    Workers must see the papers under the same paths. Records equal those of one machine, but for the run's seconds
+    and date. Raises OpenbookError when Ray is missing or cannot be reached.
+    """
+    ray = _ray(settings.jobs)
+    start = time.perf_counter()
+    outcome = Outcome(papers=len(papers))
+    prepare(folder)
+    run, digests = run_of(make_assessor()), Digests()
+    todo: list[tuple[Named, str]] = []
+    for named in papers:
+        try:
+            path = locate(named)
+        except OpenbookError as error:
+            outcome.failures.append(Failure(named.source, str(error)))
+            watch(outcome, named.source)
+            continue
+        record = None if settings.force else existing(folder / f"{named.name}.json")
+        if record and record.paper.problem is None and same_run(record.run, run):
+            sha256 = digests.of(str(path))
+            if sha256 is not None and sha256 == record.paper.sha256:
+                outcome.kept += 1
+                outcome.records.append(folder / f"{named.name}.json")
+                watch(outcome, named.source)
+                continue
+        todo.append((named, str(path.resolve())))
+    try:
+        for named, found in _stream(ray, todo, make_assessor, settings):
+            if isinstance(found, Failure):
+                outcome.failures.append(found)
+                watch(outcome, named.source)
+                continue
+            if isinstance(found, str):
+                outcome.stopped = found
+                break
+            record_path = folder / f"{named.name}.json"
+            write_record(found, record_path)
+            keep(found)
+            outcome.records.append(record_path)
+            if found.paper.problem is not None:
+                outcome.failures.append(Failure(named.source, found.paper.problem))
+            else:
+                outcome.assessed += 1
+            outcome.input_tokens += found.run.input_tokens
+            outcome.output_tokens += found.run.output_tokens
+            outcome.cost += found.run.cost
+            watch(outcome, named.source)
+    finally:
+        write_folder_table(folder)
+    outcome.seconds = time.perf_counter() - start
+    return outcome
+
+
+def _ray(jobs: int) -> Any:
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise OpenbookError("--engine ray needs the extra: pip install 'openbook[ray]'") from error
+    if not ray.is_initialized():
+        address = os.environ.get("RAY_ADDRESS")
+        options: dict[str, Any] = {"address": address} if address else {"num_cpus": jobs, "include_dashboard": False}
+        try:
+            ray.init(log_to_driver=False, logging_level="ERROR", **options)
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            where = f"at RAY_ADDRESS={address}" if address else "on this machine"
+            raise OpenbookError(f"cannot use Ray {where}: {error}") from error
+    return ray
+
+
+def _stream(
+    ray: Any, todo: Sequence[tuple[Named, str]], make_assessor: MakeAssessor, settings: Settings
+) -> Iterator[tuple[Named, Record | Failure | str]]:
+    """What became of each paper, as tasks finish; a string is the reason to stop."""
+    task = ray.remote(_chunk)
+    chunks = [todo[first : first + CHUNK] for first in range(0, len(todo), CHUNK)]
+    rest = iter(chunks)
+    under_way: dict[Any, Sequence[tuple[Named, str]]] = {}
+    try:
+        while True:
+            while len(under_way) < 2 * settings.jobs and (chunk := next(rest, None)) is not None:
+                under_way[task.remote(chunk, make_assessor, settings)] = chunk
+            if not under_way:
+                return
+            done, _ = ray.wait(list(under_way), num_returns=1)
+            chunk = under_way.pop(done[0])
+            try:
+                results = ray.get(done[0])
+            except ray.exceptions.RayError as error:
+                reason = f"the Ray worker failed: {str(error).strip().splitlines()[-1]}"
+                results = [Failure(named.source, reason) for named, _ in chunk]
+            yield from zip((named for named, _ in chunk), results, strict=True)
+    finally:
+        for reference in under_way:
+            ray.cancel(reference, force=True)
+
+
+def _chunk(
+    papers: Sequence[tuple[Named, str]], make_assessor: MakeAssessor, settings: Settings
+) -> list[Record | Failure | str]:
+    """On a worker: read and assess some papers."""
+    assessor = make_assessor()
+    results: list[Record | Failure | str] = []
+    with Readers(1, seconds=settings.seconds, megabytes=settings.megabytes) as readers:
+        for named, path in papers:
+            try:
+                paper = readers.read(Path(path))
+                paper.source = named.source
+                results.append(assess_paper(paper, assessor, info_of(paper, named.name, named.known)))
+            except StopAssessing as error:
+                return results + [str(error)] * (len(papers) - len(results))
+            except Exception as error:  # one paper that breaks an assessor must not take the others with it
+                reason = str(error) if isinstance(error, OpenbookError) else f"{type(error).__name__}: {error}"
+                results.append(Failure(named.source, reason))
+    return results

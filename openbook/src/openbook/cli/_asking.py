@@ -1,0 +1,110 @@
+"""What ``assess`` needs to ask a model: the assessor, its shelf in a ledger, and what a run would cost."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from openbook.errors import OpenbookError
+
+if TYPE_CHECKING:
+    from openbook.assessing.batch import Locate
+    from openbook.assessing.naming import Named
+    from openbook.assessors.base import Assessor
+    from openbook.assessors.llm.asking import Tally
+    from openbook.assessors.llm.assessor import LlmAssessor
+    from openbook.assessors.llm.settings import LlmSettings
+    from openbook.ledger import Ledger
+    from openbook.papers.paper import Paper
+
+
+class MakeAssessor:
+    """Makes the assessor in whichever process is to use it; holds only what can be sent there."""
+
+    def __init__(self, name: str, settings: LlmSettings | None, ledger: str | None) -> None:
+        self.name = name
+        self.settings = settings
+        self.ledger = ledger
+
+    def __call__(self, watch: Callable[[Tally], None] | None = None) -> Assessor:
+        if self.settings is None:
+            from openbook.assessors.linear import LinearAssessor
+
+            return LinearAssessor()
+        from openbook.assessors.llm.asking import Shelf
+        from openbook.assessors.llm.assessor import LlmAssessor
+        from openbook.assessors.llm.shelf import LedgerShelf
+
+        if self.ledger is None:
+            return LlmAssessor(self.settings, shelf=Shelf, watch=watch)
+        from openbook.ledger import Ledger
+
+        ledger: Ledger = Ledger.open(self.ledger)
+        return LlmAssessor(self.settings, shelf=lambda: LedgerShelf(ledger.calls()), watch=watch)
+
+
+def dry_run(assessor: LlmAssessor, papers: Sequence[Named], locate: Locate, *, as_json: bool) -> None:
+    """Print what a run would ask and cost at most. Nothing is asked."""
+    from openbook.papers.safely import Readers
+
+    unread: list[dict[str, str]] = []
+
+    def readable() -> Iterable[Paper]:
+        with Readers(2) as readers:
+            for named in papers:
+                try:
+                    paper = readers.read(locate(named))
+                except OpenbookError as error:
+                    unread.append({"source": named.source, "reason": str(error)})
+                    continue
+                if paper.problem is not None:
+                    unread.append({"source": named.source, "reason": paper.problem})
+                    continue
+                yield paper
+
+    estimate = assessor.estimate(readable())
+    if as_json:
+        report: dict[str, Any] = {"dry_run": True, "model": assessor.model} | asdict(estimate) | {"unread": unread}
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    cost = "unknown: no list here has its price; give --input-price and --output-price"
+    if estimate.cost is not None:
+        cost = f"at most ${estimate.cost:.4f}"
+    print(f"model          {assessor.model}")
+    print(f"papers         {estimate.papers}" + (f" ({len(unread)} more cannot be read)" if unread else ""))
+    print(f"calls          {estimate.calls}")
+    print(f"input tokens   about {estimate.input_tokens}")
+    print(f"output tokens  at most {estimate.output_tokens}")
+    print(f"cost           {cost}")
+    print("Nothing was asked. Answers kept in a ledger cost nothing again; repairs of absent quotes come on top.")
+
+
+def settle(ledger: Ledger, records: Sequence[Any]) -> None:
+    """After a batch: the ledger holds every record of the folder, and the folder shows people's corrections."""
+    from openbook.ledger.store import paper_key
+    from openbook.model.files import read_record, write_record
+
+    corrected = ledger.corrected()
+    for path in records:
+        record = read_record(path)
+        if any(answer.correction for answer in record.answers.values()):
+            continue
+        ledger.put(record)
+        if paper_key(record.paper) in corrected:
+            mended = ledger.record(paper_key(record.paper))
+            if mended.run == record.run:
+                write_record(mended, path)
+
+
+def tell_account(assessor: LlmAssessor) -> None:
+    """On standard error: what this command asked and spent."""
+    tally = assessor.tally
+    retried = f", {tally.retried} retried" if tally.retried else ""
+    print(
+        f"openbook: {tally.calls} calls made{retried}, {tally.cached} answered before; "
+        f"{tally.input_tokens} + {tally.output_tokens} tokens, ${tally.cost:.4f}",
+        file=sys.stderr,
+    )
