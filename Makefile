@@ -33,5 +33,12 @@ bench: setup
 	$(BIN)/arlearn bench step
 	$(BIN)/arlearn bench generate
 
+# FUZZ_SECONDS: for each format; FUZZ_SEED: the first mutation
+FUZZ_SECONDS ?= 300
+FUZZ_SEED ?= 1000
+fuzz: setup
+	OPENBOOK_FUZZ_SECONDS=$(FUZZ_SECONDS) OPENBOOK_FUZZ_SEED=$(FUZZ_SEED) \
+	  $(BIN)/python -m pytest openbook/tests/fuzz --timeout 0
+
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

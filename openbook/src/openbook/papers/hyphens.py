@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _LAST = re.compile(r"(?<![^\W\d_])[^\W\d_]+(?:-[^\W\d_]+)*$")
@@ -57,7 +58,7 @@ _JOINED_PREFIXES = frozenset(["non", "pre", "post", "multi", "semi", "on", "in",
 class Vocabulary:
     """The words of one paper that no line end broke, to decide about those that one did."""
 
-    def __init__(self, texts: list[str]) -> None:
+    def __init__(self, texts: Iterable[str]) -> None:
         self.words: set[str] = set()
         for text in texts:
             self.words.update(word.lower() for word in _WORD.findall(text))

@@ -21,6 +21,10 @@ _REFERENCES = re.compile(
     r"\\(?:cite[a-zA-Z]*|[Cc]?ref|eqref|autoref|pageref|nameref|label|vspace|hspace|includegraphics|index|bibliographystyle|bibliography|setlength|addtolength|setcounter|usepackage|input|vskip|hskip|pagestyle|thispagestyle|affil|resizebox|scalebox)\*?\s*((?:\[[^\[\]]*\]\s*)*)(\{[^{}]*\})?"
 )
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{[\w*]+\}(?:\[[^\[\]]{0,80}\])?")
+_SILENT = re.compile(
+    r"\\(?:maketitle|tableofcontents|newpage|clearpage|cleardoublepage|centering|noindent|newblock|small|footnotesize|"
+    r"normalsize|raggedright|par|twocolumn|onecolumn|hfill|vfill|printbibliography|relax)(?![A-Za-z])"
+)
 _BARE_COMMAND = re.compile(r"\\(?:[A-Za-z@]+\*?|.)")
 _LINE_END = re.compile(r"\\\\(?:\[[^\[\]]{0,20}\])?")
 _TOKEN = re.compile(r"\\([A-Za-z]+)")
@@ -101,7 +105,7 @@ def plain(text: str) -> str:
         return clean(" ".join(text.replace("~", " ").replace("``", "“").replace("''", "”").split()))
     text = _DEFINITION_LINE.sub(" ", text)
     text = _REFERENCES.sub(_reference, text)
-    text = _ENVIRONMENT.sub(" ", text)
+    text = _SILENT.sub(" ", _ENVIRONMENT.sub(" ", text))
     text = _LINE_END.sub(" ", text).replace("&", " ") if "&" in text else _LINE_END.sub(" ", text)
     if len(text) > 60_000 or text.count("{") > 4000 or _nesting(text) > 60:
         return _stripped(text)

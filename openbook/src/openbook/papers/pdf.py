@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from openbook.papers.blocks import Block
@@ -63,7 +64,7 @@ def assemble(pages: list[RawPage]) -> Assembled:
     for row in layout.rows:
         row.text = clean(row.text)
     layout.rows = [row for row in layout.rows if row.text]
-    vocabulary = Vocabulary([row.text for row in layout.rows])
+    vocabulary = Vocabulary(_unbroken(layout.rows))
     front = front_matter(layout)
     groups = _groups(layout, vocabulary)
     _mark_footnotes(groups, layout)
@@ -86,6 +87,17 @@ def assemble(pages: list[RawPage]) -> Assembled:
         if (number, url) not in shown
     ]
     return Assembled(blocks, front, loose)
+
+
+def _unbroken(rows: list[Row]) -> Iterator[str]:
+    """The words of the rows, without the halves of words that a line's end broke."""
+    broken = False
+    for row in rows:
+        words = row.text
+        if broken:
+            words = words.partition(" ")[2]
+        broken = row.broken or words.endswith("-")
+        yield words.rpartition(" ")[0] if broken else words
 
 
 def _groups(layout: Layout, vocabulary: Vocabulary) -> list[_Group]:

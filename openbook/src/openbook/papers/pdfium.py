@@ -137,7 +137,7 @@ def _lines(text_page: Any, longest: int, hidden: set[int]) -> tuple[list[Line], 
             if 0 <= place < len(characters) and characters[place] not in "\r\n":
                 characters[place] = " "
         text = "".join(characters)
-    lines = []
+    found: list[tuple[Line, int]] = []
     start = 0
     for stop, following, mark in _pieces(text):
         piece = text[start:stop]
@@ -153,9 +153,48 @@ def _lines(text_page: Any, longest: int, hidden: set[int]) -> tuple[list[Line], 
                 unseen += len(stripped)
             elif line:
                 line.broken = mark in ("\ufffe", "\x02")
-                lines.append(line)
+                found.append((line, first))
         start = following
-    return lines, unseen
+    if aligned and _runs_across(text_page, found):
+        return [part for line, first in found for part in _parted(line, first, measure)], unseen
+    return [line for line, _ in found], unseen
+
+
+def _runs_across(text_page: Any, found: list[tuple[Line, int]]) -> bool:
+    """Whether lines run over the white gap between two columns: their content stream goes across the page."""
+    wide = [line for line, _ in found if len(line.text) > 40]
+    if len(wide) < 6:
+        return False
+    left, right = min(line.x0 for line in wide), max(line.x1 for line in wide)
+    middle = (left + right) / 2
+    crossing = [line for line in wide if line.x0 < middle - 40 and line.x1 > middle + 40]
+    if len(crossing) < 0.5 * len(wide):
+        return False
+    sample = crossing[:: max(len(crossing) // 12, 1)]
+    at = pdfium.FPDFText_GetCharIndexAtPos
+    white = sum(at(text_page, middle, (line.y0 + line.y1) / 2, 4.0, 3.0) < 0 for line in sample)
+    return bool(white >= 0.9 * len(sample))
+
+
+def _parted(line: Line, first: int, measure: _Measure) -> list[Line]:
+    """A line that runs over several columns, as one line for each."""
+    cuts = [0]
+    edge = None
+    for offset, character in enumerate(line.text):
+        box = None if character.isspace() else measure.box(first + offset)
+        if box is None:
+            continue
+        if edge is not None and not -3 * line.size < box[0] - edge < 1.5 * line.size:
+            cuts.append(offset)
+        edge = box[1]
+    parts = []
+    for start, stop in zip(cuts, [*cuts[1:], len(line.text)], strict=True):
+        words = line.text[start:stop].rstrip()
+        part = measure.line(words, first + start, first + start + len(words) - 1) if words else None
+        if part:
+            part.broken = line.broken and stop == len(line.text)
+            parts.append(part)
+    return parts
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int, str]]:

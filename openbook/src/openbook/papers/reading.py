@@ -188,7 +188,7 @@ def _read_archive(data: bytes, paper: Paper, limits: Limits) -> Paper:
         latex = read_latex(files, main)
         return _built(paper, latex.blocks, title=latex.title, authors=latex.authors)
     for path, content in files.items():
-        lone = len(files) == 1 and detect(content) not in ("archive", "binary")
+        lone = len(files) == 1 and not path.endswith((".sty", ".bbl")) and detect(content) not in ("archive", "binary")
         if lone or path.lower().endswith(".pdf"):
             inner = read_bytes(content, source=paper.source, suffix=Path(path).suffix, limits=limits)
             inner.sha256 = paper.sha256

@@ -1,0 +1,155 @@
+"""PDF: reading order, hyphens, ligatures, running heads, footnotes, captions, links and pages of typeset papers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from openbook.papers.hyphens import Vocabulary
+from openbook.papers.paper import Paper
+from openbook.papers.reading import read_bytes, read_paper
+from openbook.papers.sentences import split_sentences
+
+LINK = "https://github.com/czg1225/AsyncDiff/tree/main/experiments/very-long-folder/configurations"
+
+
+@pytest.fixture(scope="module")
+def paper(two_columns: Path) -> Paper:
+    return read_paper(two_columns)
+
+
+def test_front_matter(paper: Paper) -> None:
+    assert paper.problem is None
+    assert paper.title == "Asynchronous Denoising of Everything"
+    assert paper.authors == ["Ada Lovelace", "Alan M. Turing", "Grace Hopper"]
+    assert len(paper.sha256) == 64
+
+
+def test_sections_and_parts(paper: Paper) -> None:
+    assert [(section.title, section.part) for section in paper.sections[1:]] == [
+        ("Abstract", "body"),
+        ("1 Introduction", "body"),
+        ("2 Experiments", "body"),
+        ("2.1 Setup", "body"),
+        ("Acknowledgments", "body"),
+        ("References", "references"),
+        ("A Proofs", "appendix"),
+        ("NeurIPS Paper Checklist", "checklist"),
+    ]
+
+
+def test_columns_are_read_one_after_the_other_and_no_sentence_is_cut(paper: Paper, prose: str) -> None:
+    sentences = [prose[start:end] for start, end in split_sentences(prose)]
+    assert len(sentences) == 4
+    words = [paper.words(sentence) for sentence in paper.sentences]
+    for sentence in sentences:
+        assert words.count(sentence) == 17, sentence
+    assert (
+        sum(word.startswith("We train on 8 NVIDIA A100 GPUs with PyTorch 2.1, as said in run") for word in words) == 7
+    )
+
+
+def test_ligatures_are_letters(paper: Paper) -> None:
+    assert "We release the efficient affine official files." in paper.text
+    assert not re.search("[ﬀﬁﬂﬃﬄ]", paper.text)
+
+
+def test_running_heads_and_page_numbers_are_gone(paper: Paper) -> None:
+    assert paper.text.count("Asynchronous Denoising of Everything") == 1
+    assert not any(re.fullmatch(r"\d+", paper.words(sentence)) for sentence in paper.sentences)
+
+
+def test_footnotes_and_captions_are_kept_and_marked(paper: Paper) -> None:
+    footnotes = [paper.words(sentence) for sentence in paper.sentences if sentence.kind == "footnote"]
+    for number in range(4):
+        assert any(
+            f"Footnote number {number} says something about sufficient conditions." in note for note in footnotes
+        )
+    captions = " ".join(paper.words(sentence) for sentence in paper.sentences if sentence.kind == "caption")
+    assert "Figure 1: The pipeline of our method, from the left to the right." in captions
+    assert "Table 1: Results on the test split." in captions
+
+
+def test_links_are_whole_and_stand_in_the_text(paper: Paper) -> None:
+    assert f"Our code is at {LINK} for everyone." in paper.text
+    urls = {link.url: link for link in paper.links}
+    found = urls[LINK]
+    assert paper.text[found.start : found.end] == LINK
+    assert found.page == paper.page_at(found.start or 0)
+    assert "https://example.org/project" in urls
+
+
+def test_spans_fit_the_text(paper: Paper) -> None:
+    assert [page.number for page in paper.pages] == list(range(1, len(paper.pages) + 1))
+    assert paper.pages[0].start == 0
+    assert paper.pages[-1].end == len(paper.text)
+    assert all(a.end == b.start for a, b in zip(paper.pages, paper.pages[1:], strict=False))
+    assert all(a.end == b.start for a, b in zip(paper.sections, paper.sections[1:], strict=False))
+    for sentence in paper.sentences:
+        section = paper.sections[sentence.section]
+        assert section.start <= sentence.start < sentence.end <= section.end
+        assert sentence.page == paper.page_at(sentence.start)
+
+
+def test_references_are_entries(paper: Paper) -> None:
+    entries = [paper.words(s) for s in paper.sentences if paper.part_at(s.start) == "references" and s.kind == "text"]
+    assert len(entries) == 2
+    assert entries[0].startswith("Kingma, D. P.")
+    assert entries[0].endswith("2015.")
+
+
+def test_review_format(review: Path) -> None:
+    paper = read_paper(review)
+    assert paper.title == "A Paper Under Review"
+    assert "Under review as" not in paper.text
+    assert not re.search(r"\n\n\d+(?:\n\n|$)", paper.text)
+    body = [paper.words(s) for s in paper.sentences if s.kind == "text"]
+    assert sum(sentence == "We use a batch size of 64." for sentence in body) == 8
+    assert not any(re.search(r"[a-z] \d{1,3} [a-z]", s) for s in body if "two" not in s and "batch" not in s)
+    assert "https://anonymous.4open.science/r/asyncdiff-very-long-name-1234/readme-first-of-all.md" in {
+        link.url for link in paper.links
+    }
+
+
+def test_words_broken_at_a_line_end(
+    pdf_of: Callable[..., bytes], line: Callable[..., str], prose: str, block: Callable[..., str]
+) -> None:
+    lines = [
+        "The learner uses a large-scale corpus, and its charac-",
+        "terization is done for a large-",
+        "scale corpus again,",
+    ]
+    content = "".join(line(72, 400 - 12 * i, words) for i, words in enumerate(lines))
+    paper = read_bytes(pdf_of([block(72, 700, prose * 2) + content]), source="x.pdf")
+    assert "its characterization is done for a large-scale corpus again" in paper.text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "joined"),
+    [
+        ("the characteri", "zation of", "the characterization of"),
+        ("state-of-the", "art results", "state-of-the-art results"),
+        ("a full", "information game", "a full-information game"),
+        ("section 3", "5 of", "section 3-5 of"),
+        ("the Ben", "David bound", "the Ben-David bound"),
+        ("we con", "cern", "we concern"),
+    ],
+)
+def test_hyphens_by_the_vocabulary_of_the_paper(before: str, after: str, joined: str) -> None:
+    vocabulary = Vocabulary(["we use full-information feedback", "characterization concern", "the art of information"])
+    assert vocabulary.join(before, after) == joined
+
+
+def test_columns_out_of_order_in_the_content_stream(pdf_of: Callable[..., bytes], line: Callable[..., str]) -> None:
+    left = [f"Left line number {i} has the words of the first column" for i in range(30)]
+    right = [f"Right line number {i} has the words of the second one" for i in range(30)]
+    content = "".join(
+        line(320, 700 - 14 * i, right[i], size=9) + line(50, 700 - 14 * i, left[i], size=9) for i in range(30)
+    )
+    text = read_bytes(pdf_of([content]), source="x.pdf").text
+    places = [text.find(f"{side} line number {i} ") for side in ("Left", "Right") for i in range(30)]
+    assert -1 not in places
+    assert places == sorted(places)

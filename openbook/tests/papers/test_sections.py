@@ -1,0 +1,64 @@
+"""Headings and parts: which lines are headings, and what they open."""
+
+from __future__ import annotations
+
+import pytest
+
+from openbook.papers.sections import Outline
+
+
+def follow(*titles: str) -> list[tuple[int, str]]:
+    outline = Outline()
+    return [outline.enter(title) for title in titles]
+
+
+def test_parts_of_a_whole_paper() -> None:
+    found = follow("Abstract", "1 Introduction", "1.1 Data", "2 Results", "Acknowledgments", "References",
+                   "A Proofs", "A.1 Lemma", "B More Results", "NeurIPS Paper Checklist")  # fmt: skip
+    assert [part for _, part in found] == ["body"] * 5 + ["references"] + ["appendix"] * 3 + ["checklist"]
+    assert [level for level, _ in found] == [1, 1, 2, 1, 1, 1, 1, 2, 1, 1]
+
+
+@pytest.mark.parametrize("title", ["Appendix", "APPENDIX A", "Appendix A: Proofs", "Supplementary Material"])
+def test_appendix_by_name(title: str) -> None:
+    assert follow("1 Introduction", title)[-1][1] == "appendix"
+
+
+def test_acknowledgments_after_references_are_body() -> None:
+    assert follow("References", "Acknowledgements")[-1][1] == "body"
+
+
+def test_a_first_word_of_one_letter_is_no_number() -> None:
+    assert follow("1 Introduction", "A Method for Everything") == [(1, "body"), (1, "body")]
+
+
+@pytest.mark.parametrize(
+    "title", ["Abstract", "REFERENCES", "1 Introduction", "1. Introduction", "Related Work", "I. INTRODUCTION"]
+)
+def test_headings(title: str) -> None:
+    assert Outline().is_heading(title)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["We use Adam.", "12 0.0006 0.34", "7: update functions", "3. MV, assigning the majority vote;", "x = 3",
+     "1 and 2 are the same", "5 layers", "", "1. A. Hyvärinen and P. Hoyer. A two-layer sparse coding"],
+)  # fmt: skip
+def test_no_headings(text: str) -> None:
+    assert not Outline().is_heading(text)
+
+
+def test_numbers_must_follow() -> None:
+    outline = Outline()
+    outline.enter("4 Experiments")
+    assert outline.is_heading("4.1 Data Sets")
+    assert outline.is_heading("5 Conclusion")
+    assert not outline.is_heading("1. Initialise the Weights")
+    assert not outline.is_heading("9 Things to Do")
+
+
+def test_list_items_are_none_once_headings_have_a_style() -> None:
+    outline = Outline()
+    outline.enter("1 Introduction", marked=True)
+    assert not outline.is_heading("2. We Show That It Works")
+    assert outline.is_heading("2. We Show That It Works", marked=True)
