@@ -67,7 +67,7 @@ def linear_cross_entropy(
     _check(hidden, head, targets, bias)
     rows, vocabulary = hidden.shape[0], head.shape[0]
     compute = compute_dtype(hidden)
-    if compute == hidden.dtype and hidden.dtype != head.dtype:
+    if hidden.dtype != head.dtype and not torch.is_autocast_enabled(hidden.device.type):
         raise ArlearnError(f"hidden is {hidden.dtype} but head is {head.dtype}")
     hidden = hidden.to(head.dtype)
     if chunk is None:
