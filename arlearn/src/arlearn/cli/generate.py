@@ -1,0 +1,208 @@
+"""``arlearn generate``: let a model of text write on, or a model of a task answer a question step by step."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from arlearn.cli import app
+
+if TYPE_CHECKING:
+    from arlearn.predictors.base import Predictor
+
+Show = Literal["nothing", "tokens", "samples"]
+TEXT_TOKENS, TEXT_TEMPERATURE = 120, 0.5  # the temperature is the paper's
+
+
+@app.command()
+def generate(
+    model: Annotated[Path, typer.Argument(help="Directory of a model: what train or compile wrote.")],
+    prompt: Annotated[
+        str | None,
+        typer.Option(help='Text to go on from, or a question such as "1234 x 5678"; - reads it from standard input.'),
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(min=1, help="Most tokens to write. Default: 120 of text, a task's whole chain.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="0 is greedy. Default: 0.5 for text, 0 for tasks.")
+    ] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Draw from the k likeliest tokens only.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Draw from the fewest tokens that hold this much of the mass.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same text.")] = 0,
+    samples: Annotated[int, typer.Option(min=1, help="How many continuations, generated together.")] = 1,
+    stream: Annotated[bool, typer.Option(help="Show a single sample while it is written.")] = True,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Of a compiled program: which step wrote each token, from which others.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Continue a prompt, one token at a time.
+
+    A model of a task writes its chain of thought and then, alone on the last line, the answer.
+    """
+    from arlearn.decoding.sampling import check_sampling
+    from arlearn.errors import ArlearnError
+    from arlearn.predictors.saving import load_predictor
+
+    check_sampling(temperature or 0.0, top_k, top_p)
+    predictor, card = load_predictor(model)
+    if prompt == "-":
+        prompt = sys.stdin.read().rstrip("\n")
+    task = card.get("task") or {}
+    of_text = task.get("kind") in (None, "text")
+    if trace and task.get("kind") != "program":
+        raise ArlearnError(f"{model} was not compiled from a program, so there are no steps to trace")
+    settings = {
+        "temperature": temperature if temperature is not None else (TEXT_TEMPERATURE if of_text else 0.0),
+        "top_k": top_k,
+        "top_p": top_p,
+        "seed": seed,
+    }
+    # with --json nothing but the object is printed; a single sample is shown as it comes, several when all are there
+    show: Show = "nothing" if as_json else ("tokens" if stream and samples == 1 else "samples")
+    predictor.eval()
+    if of_text:
+        result = _text(model, predictor, card, prompt, tokens or TEXT_TOKENS, samples, show, settings)
+    else:
+        result = _task(model, predictor, task, prompt, tokens, samples, show, settings, trace)
+    if as_json:
+        print(json.dumps(result | settings, ensure_ascii=False))
+    else:
+        rate = f"{result['tokens_per_second']:,.0f} tokens/s"
+        print(f"{result['tokens']} tokens, {rate}", file=sys.stderr)
+
+
+def _text(
+    model: Path,
+    predictor: Predictor,
+    card: dict[str, Any],
+    prompt: str | None,
+    count: int,
+    samples: int,
+    show: Show,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    import torch
+
+    from arlearn.decoding.generate import generate as decode
+    from arlearn.decoding.streaming import TextStream
+    from arlearn.errors import ArlearnError
+    from arlearn.tokens import BytePair
+
+    recorded = card.get("tokenizer")
+    if not recorded:
+        raise ArlearnError(f"{model / 'card.json'} names no tokenizer, so there is no text to generate")
+    vocabulary = BytePair.load(model / recorded["file"])
+    if vocabulary.sha256 != recorded.get("sha256"):
+        raise ArlearnError(f"{model / recorded['file']} is not the tokenizer that the card names by its hash")
+    prompt = prompt or ""
+    stream = TextStream(vocabulary.decode)
+
+    def tell(_rows: torch.Tensor, token: torch.Tensor) -> None:
+        if int(token) != vocabulary.end_of_text:
+            print(stream.feed(int(token)), end="", flush=True)
+
+    if show == "tokens":
+        print(prompt, end="", flush=True)
+    given = torch.tensor([vocabulary.prompt(prompt)]).expand(samples, -1)
+    began = time.perf_counter()
+    made = decode(
+        predictor, given, count, stop=[vocabulary.end_of_text], callback=tell if show == "tokens" else None, **settings
+    )
+    seconds = time.perf_counter() - began
+    if show == "tokens":
+        print(stream.end())
+    written = [[token for token in row if token not in (-1, vocabulary.end_of_text)] for row in made.tolist()]
+    texts = [vocabulary.decode(row) for row in written]
+    if show == "samples":
+        for place, text in enumerate(texts):
+            _print_sample(prompt + text, place, samples, settings)
+    total = int((made >= 0).sum())
+    return {
+        "prompt": prompt,
+        "text": texts[0],
+        "samples": [{"text": text, "tokens": len(row)} for text, row in zip(texts, written, strict=True)],
+        "tokens": total,
+        "tokens_per_second": total / seconds,
+    }
+
+
+def _print_sample(text: str, place: int, samples: int, settings: dict[str, Any]) -> None:
+    if samples > 1:
+        print(f"--- {place + 1} of {samples}, seed {settings['seed']} ---")
+    print(text)
+
+
+def _task(
+    model: Path,
+    predictor: Predictor,
+    described: dict[str, Any],
+    prompt: str | None,
+    count: int | None,
+    samples: int,
+    show: Show,
+    settings: dict[str, Any],
+    trace: bool,
+) -> dict[str, Any]:
+    import torch
+
+    from arlearn.decoding.generate import generate as decode
+    from arlearn.errors import ArlearnError
+    from arlearn.tasks import load_task
+    from arlearn.tasks.base import SequenceTask
+    from arlearn.tasks.program import ProgramTask
+
+    task = load_task(described["kind"], described.get("configuration") or {})
+    if not isinstance(task, SequenceTask):
+        raise ArlearnError(f"{model} is a model of {described['kind']}, which has no questions to answer")
+    if prompt is None:
+        prompt = getattr(task, "default_prompt", None)
+    if prompt is None:
+        example = " ".join(task.render(task.encode_prompts(task.draw(1, 0))[0]))
+        raise ArlearnError(f"{model} answers questions: give one with --prompt (tokens of one: {example})")
+    count = task.generated if count is None else min(count, task.generated)
+    given = task.encode_prompts(task.parse_prompt(prompt)).expand(samples, -1)
+    asked = task.render(given[0])
+
+    def tell(_rows: torch.Tensor, token: torch.Tensor) -> None:
+        print(task.render(token)[0], end=" ", flush=True)
+
+    if show == "tokens":
+        print(*asked, end=" ", flush=True)
+    began = time.perf_counter()
+    made = decode(predictor, given, count, callback=tell if show == "tokens" else None, **settings)
+    seconds = time.perf_counter() - began
+    if show == "tokens":
+        print()
+    whole = count == task.generated
+    answers = [task.final_answer(torch.cat([given[0], row])) if whole else None for row in made]
+    chains = [task.render(row) for row in made]
+    origins = (
+        [task.trace(torch.cat([given[0], row])) for row in made] if isinstance(task, ProgramTask) and trace else []
+    )
+    for place, (chain, answer) in enumerate(zip(chains, answers, strict=True)):
+        if show == "samples":
+            _print_sample(" ".join([*asked, *chain]), place, samples, settings)
+        if trace and show != "nothing":
+            print(*origins[place], sep="\n")
+        if answer is not None and show != "nothing":
+            print(answer)
+    if not whole:
+        print(f"the chain has {task.generated} tokens; after {count} there is no answer yet", file=sys.stderr)
+    return {
+        "prompt": prompt,
+        "answer": answers[0],
+        "chain": chains[0],
+        **({"trace": [origin.as_json() for origin in origins[0]]} if origins else {}),
+        "samples": [{"answer": a, "chain": c} for a, c in zip(answers, chains, strict=True)],
+        "tokens": made.numel(),
+        "tokens_per_second": made.numel() / seconds if seconds > 0 else 0.0,
+    }

@@ -1,0 +1,72 @@
+"""``arlearn import-reference``: a checkpoint of the paper's public code becomes a model of this package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arlearn.cli import app
+
+
+@app.command("import-reference")
+def import_reference(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(help="State dict with in_embedding, linear1, mask and out_embedding. No code in it is run."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory for the model.", show_default=False)],
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(help="tokenizer.json, a directory that holds one, or a Hub id: the vocabulary of the checkpoint."),
+    ] = None,
+) -> None:
+    """Read a checkpoint in the reference layout into packed form, with equal logits.
+
+    With --tokenizer the model can be evaluated on text and generate it.
+    """
+    import sys
+
+    from arlearn.errors import ArlearnError
+    from arlearn.predictors.reference import read_reference
+    from arlearn.predictors.saving import save_predictor
+    from arlearn.tokens import BytePair
+
+    predictor = read_reference(checkpoint)
+    card: dict[str, object] = {
+        "data": None,
+        "imported": {"file": checkpoint.name, "sha256": _sha256(checkpoint)},
+    }
+    if tokenizer is not None:
+        vocabulary = BytePair.load(tokenizer)
+        if vocabulary.size > predictor.vocabulary:
+            raise ArlearnError(
+                f"{tokenizer} has {vocabulary.size} tokens with its special ones, the checkpoint {predictor.vocabulary}"
+            )
+        vocabulary.save(out / "tokenizer.json")
+        card["tokenizer"] = {"file": "tokenizer.json", "sha256": vocabulary.sha256}
+        card["task"] = {
+            "kind": "text",
+            "configuration": {
+                "context": predictor.context,
+                "boundaries": "story",
+                "padding": "ignored",
+                "vocabulary": predictor.vocabulary,
+                "end_of_text": vocabulary.end_of_text,
+                "pad": vocabulary.pad,
+            },
+        }
+    save_predictor(predictor, out, card)
+    print(
+        f"{out}: context {predictor.context}, width {predictor.map.inputs}, vocabulary {predictor.vocabulary:,}, "
+        f"{predictor.parameter_count():,} weights",
+        file=sys.stderr,
+    )
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
