@@ -105,7 +105,7 @@ def exact_match(
         raise ArlearnError("there is nothing to evaluate: no inputs")
     if predictor.vocabulary != task.vocabulary:
         raise ArlearnError(
-            f"the predictor knows {predictor.vocabulary} tokens and the task {task.vocabulary}; they do not fit together"
+            f"the predictor knows {predictor.vocabulary} tokens, the task {task.vocabulary}; they do not fit together"
         )
     right_places = torch.zeros(len(task.answer_positions), dtype=torch.float64)
     wrong, seconds = 0, 0.0

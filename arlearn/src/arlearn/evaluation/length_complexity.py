@@ -25,7 +25,8 @@ from arlearn.tasks.base import SequenceTask
 
 @dataclass(frozen=True)
 class Learner:
-    """How every format is learned: a linear predictor that the task supplies, by Adam at a constant rate.
+    """How every format is learned: a linear predictor that the task supplies, by Adam, whose rate falls as
+    1/sqrt(updates) after the first 100: the run's length is what is measured, so no schedule may know it.
 
     Attributes:
         head: ``one-hot``, which says nothing of the tokens, or ``structured``, see ``tasks.structured``.
@@ -36,10 +37,10 @@ class Learner:
         questions: held-out questions at each measurement.
     """
 
-    head: str = "one-hot"
-    batch: int = 128
-    learning_rate: float = 0.1
-    eps: float = 1e-5
+    head: str = "structured"
+    batch: int = 256
+    learning_rate: float = 0.3
+    eps: float = 7e-5
     seconds: float = 60.0
     target: float = 0.999
     questions: int = 2000
@@ -91,6 +92,8 @@ def measure(task: SequenceTask, format: str, learner: Learner, seed: int = 0) ->
         until = round(2 ** (power / 2))
         while updates < until and spent < learner.seconds:
             began = time.perf_counter()
+            for group in optimiser.param_groups:
+                group["lr"] = learner.learning_rate * min(1.0, math.sqrt(100 / (updates + 1)))
             batch = task.batch(updates, learner.batch, seed)
             loss = predictor.loss(batch.tokens, batch.counted)
             optimiser.zero_grad()
