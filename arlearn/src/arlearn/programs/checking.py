@@ -50,6 +50,9 @@ class Checker:
         self.meaning = Meaning(program)
         self.faults: list[str] = []
         self.reach: dict[str, np.ndarray] = {}
+        self._fitting: set[tuple[object, ...]] = set()  # shapes of steps that have been found to fit
+        self._writing: dict[tuple[object, ...], np.ndarray] = {}  # what steps of a shape write, by what they read
+        self._sets: dict[bytes, np.ndarray] = {}  # equal sets of tokens are one array
         self._alphabets()
         self._tables()
         self._names()
@@ -138,7 +141,7 @@ class Checker:
             elif slot.only is not None and not slot.only:
                 self._fault(f"slot {slot.name} allows no token")
             else:
-                self.reach.setdefault(slot.name, np.unique(self.meaning.allowed(place)))
+                self.reach.setdefault(slot.name, self._one(np.unique(self.meaning.allowed(place))))
 
     def _outputs(self) -> None:
         if not self.program.outputs:
@@ -162,12 +165,25 @@ class Checker:
                     f"step {step.name} refers to {'itself' if where == place else f'{ref}, which comes after it'}"
                 )
         if len(self.faults) == before and all(ref in self.reach for ref in refs):
-            self._fits(step)
+            shape = self.meaning.shape(step)
+            if shape not in self._fitting:
+                self._fits(step)
             if len(self.faults) == before:
-                self.reach.setdefault(step.name, self._written(step))
+                self._fitting.add(shape)
+                key = (shape, *(id(self.reach[ref]) for ref in refs))
+                if key not in self._writing:
+                    written = self._one(self._written(step))
+                    if len(self.faults) == before:
+                        self._writing[key] = written
+                self.reach.setdefault(step.name, self._writing.get(key, self._all(step.alphabet)))
         if step.alphabet in self.meaning.alphabets:
-            whole = np.arange(len(self.meaning.alphabets[step.alphabet].words))
-            self.reach.setdefault(step.name, whole)
+            self.reach.setdefault(step.name, self._all(step.alphabet))
+
+    def _all(self, alphabet: str) -> np.ndarray:
+        return self._one(np.arange(len(self.meaning.alphabets[alphabet].words)))
+
+    def _one(self, indices: np.ndarray) -> np.ndarray:
+        return self._sets.setdefault(indices.tobytes(), indices)
 
     def _fits(self, step: Step) -> None:
         """Whether the rule, its alphabet and its tables belong together."""
@@ -233,7 +249,7 @@ class Checker:
             gaps = [words[i] for i in seen if not defined[i]]
             if gaps:
                 self._fault(f"step {step.name}: its table has a gap: no entry for {_some(gaps)}, which {ref} can be")
-                return np.arange(len(self.meaning.alphabets[step.alphabet].words))
+                return self._all(step.alphabet)
         reached = totals(rule, sets)
         tokens = rule.token(reached)
         outside = reached[tokens == GAP]

@@ -104,15 +104,15 @@ def make_blocks(meaning: Meaning, readings: Readings, scores: Scores) -> tuple[l
     """Stage 3: (to, from) and W[to, from] for every reference of every step; equal blocks are made once."""
     pairs: list[tuple[int, int]] = []
     blocks: list[np.ndarray] = []
-    made: dict[int, list[np.ndarray]] = {}
+    made: dict[tuple[object, ...], list[np.ndarray]] = {}
     for place, (step, rule) in enumerate(
         zip(meaning.program.steps, meaning.rules, strict=True), len(meaning.program.slots)
     ):
-        if id(rule.readings) not in made:  # rules that mean the same share their readings
-            made[id(rule.readings)] = _step_blocks(meaning, readings, scores, step)
+        if rule.shape not in made:
+            made[rule.shape] = _step_blocks(meaning, readings, scores, step)
         sources = [meaning.position[ref] for ref in rule.refs] or [place - 1]
         pairs.extend((place - 1, source) for source in sources)
-        blocks.extend(made[id(rule.readings)])
+        blocks.extend(made[rule.shape])
     return pairs, blocks
 
 

@@ -28,6 +28,7 @@ class Rule:
         defined: for each, whether its tables have an entry for the token.
         named: total -> index of the token; None where ``threshold`` decides.
         threshold: tokens 0 and 1 stand for totals below and from it.
+        shape: equal for steps that mean the same but for the names they refer to.
     """
 
     refs: tuple[str, ...]
@@ -36,6 +37,7 @@ class Rule:
     constant: int
     named: Mapping[int, int] | None
     threshold: int = 0
+    shape: tuple[object, ...] = ()
 
     def token(self, total: np.ndarray) -> np.ndarray:
         """The index of the token for each total; GAP where there is none."""
@@ -64,6 +66,7 @@ class Meaning:
         for place, item in enumerate((*program.slots, *program.steps)):
             self.position.setdefault(item.name, place)
             self.alphabet_of.setdefault(item.name, item.alphabet)
+        self._rules: dict[tuple[object, ...], Rule] = {}
         self.index = {name: {word: i for i, word in enumerate(a.words)} for name, a in self.alphabets.items()}
 
     @cached_property
@@ -111,8 +114,23 @@ class Meaning:
                 defined[i] = target is None or numbers[i] != GAP
         return numbers, defined
 
+    def shape(self, step: Step) -> tuple[object, ...]:
+        """What the step means, apart from the names it refers to; these must exist."""
+        local = {ref: f"#{i}:{self.alphabet_of[ref]}" for i, ref in enumerate(references(step))}
+        return _shape(step, local)
+
     def rule(self, step: Step) -> Rule:
-        """What the step computes. Its names must exist and fit (``checking`` says whether they do)."""
+        """What the step computes. Its names must exist and fit (``checking`` says whether they do).
+
+        Steps of one shape share their arrays.
+        """
+        shape = self.shape(step)
+        if shape not in self._rules:
+            self._rules[shape] = self._new_rule(step)
+        same = self._rules[shape]
+        return Rule(references(step), same.readings, same.defined, same.constant, same.named, same.threshold, shape)
+
+    def _new_rule(self, step: Step) -> Rule:
         alphabet = self.alphabets[step.alphabet]
         refs = references(step)
         size = {ref: len(self.alphabets[self.alphabet_of[ref]].words) for ref in refs}
@@ -153,18 +171,8 @@ class Meaning:
 
     @cached_property
     def rules(self) -> list[Rule]:
-        """The rule of every step; equal steps elsewhere in the program share their arrays."""
-        seen: dict[tuple[object, ...], Rule] = {}
-        found = []
-        for step in self.program.steps:
-            refs = references(step)
-            local = {ref: f"#{i}:{self.alphabet_of[ref]}" for i, ref in enumerate(refs)}
-            shape = _shape(step, local)
-            if shape not in seen:
-                seen[shape] = self.rule(step)
-            same = seen[shape]
-            found.append(Rule(refs, same.readings, same.defined, same.constant, same.named, same.threshold))
-        return found
+        """The rule of every step."""
+        return [self.rule(step) for step in self.program.steps]
 
     def run(self, prompt: np.ndarray) -> np.ndarray:
         """Interpret the program directly: (count, slots) indices -> (count, length) indices.

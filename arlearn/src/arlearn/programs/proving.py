@@ -152,7 +152,6 @@ class _Prover:
 
     def __init__(self, checker: Checker, predictor: LinearPredictor, name: str) -> None:
         self.meaning: Meaning = checker.meaning
-        self.reach = checker.reach
         self.predictor = predictor
         self.name = name
         self.kind, self.whole = FORMATS[name]
@@ -164,28 +163,23 @@ class _Prover:
             torch.equal(self._rounded(p), p.detach().double().cpu()) for p in predictor.parameters()
         )
         items = (*self.meaning.program.slots, *self.meaning.program.steps)
-        self.held = [self.meaning.begins[item.alphabet] + self.reach[item.name] for item in items]
+        self.held = [checker.reach[item.name] for item in items]  # equal sets are one array
         self.done: dict[tuple[Any, ...], _Outcome] = {}
         self.combinations = 0
         self.largest = 0.0
-        self._features: dict[tuple[bytes, bytes], np.ndarray] = {}
 
     def verdict(self) -> Verdict:
         slots = len(self.meaning.program.slots)
         faults: list[str] = []
         margin, exact = float("inf"), self.stored_exactly
+        first = self.meaning.first_tokens
         for place, (step, rule) in enumerate(zip(self.meaning.program.steps, self.meaning.rules, strict=True), slots):
-            sources = self._sources(place, rule)
-            key = (
-                type(step).__name__,
-                step.alphabet,
-                rule.constant,
-                rule.threshold,
-                rule.named is None,
-                *((source.features.tobytes(), source.numbers.tobytes()) for source in sources),
-            )
+            positions, blocks = self._read(place, rule)
+            order = [positions.index(self.meaning.position[ref]) for ref in rule.refs]
+            seen = [(int(first[p]), id(self.held[p]), block) for p, block in zip(positions, blocks, strict=True)]
+            key = (rule.shape, *order, *seen)
             if key not in self.done:
-                self.done[key] = self._outcome(step, rule, sources)
+                self.done[key] = self._outcome(step, rule, self._sources(place, rule, positions))
             outcome = self.done[key]
             self.combinations += outcome.combinations
             self.largest = max(self.largest, outcome.largest)
@@ -211,36 +205,34 @@ class _Prover:
     def _round(self, numbers: np.ndarray) -> np.ndarray:
         return np.asarray(torch.from_numpy(numbers).to(self.kind).double().numpy())
 
-    def _sources(self, place: int, rule: Rule) -> list[_Source]:
-        """Every position that output ``place - 1`` reads or the rule refers to, in the order the map adds them."""
-        row = place - 1
-        read = self.predictor.map.sources(row)
-        positions = set(range(row + 1) if read is None else read)
-        numbers_at = {
-            self.meaning.position[ref]: numbers for ref, numbers in zip(rule.refs, rule.readings, strict=True)
-        }
-        sources = []
-        for position in sorted(positions | set(numbers_at)):
-            tokens = self.held[position]
-            block = self.predictor.map.block(row, position)
-            if block is None:
-                features = np.zeros((len(tokens), self.head.shape[1]))
-            else:
-                features = self._block_features(block, tokens)
-            local = tokens - self.meaning.first_tokens[position]
-            numbers = numbers_at.get(position)
-            sources.append(_Source(features, np.zeros(len(tokens), np.int64) if numbers is None else numbers[local]))
-        return sources
+    def _read(self, place: int, rule: Rule) -> tuple[list[int], list[bytes]]:
+        """Every position that output ``place - 1`` reads or the rule refers to, in the order the map adds them, and
+        the weights of the blocks that read them (nothing where there is no block)."""
+        read = self.predictor.map.sources(place - 1)
+        positions = sorted({*(range(place) if read is None else read), *(self.meaning.position[r] for r in rule.refs)})
+        blocks = [self.predictor.map.block(place - 1, position) for position in positions]
+        return positions, [b"" if block is None else block.detach().cpu().numpy().tobytes() for block in blocks]
 
-    def _block_features(self, block: torch.Tensor, tokens: np.ndarray) -> np.ndarray:
-        key = (block.detach().cpu().numpy().tobytes(), tokens.tobytes())
-        if key not in self._features:
-            exact = self.embedding[torch.from_numpy(tokens)] @ self._rounded(block).T
-            self._features[key] = self._round(exact.numpy())
-        return self._features[key]
+    def _sources(self, place: int, rule: Rule, positions: list[int]) -> list[_Source]:
+        """What each token at these positions adds to the features of output ``place - 1``, and to the rule's total."""
+        places = (self.meaning.position[ref] for ref in rule.refs)
+        numbers_at = dict(zip(places, rule.readings, strict=True))
+        sources = []
+        for position in positions:
+            local = self.held[position]
+            tokens = torch.from_numpy(local + self.meaning.first_tokens[position])
+            block = self.predictor.map.block(place - 1, position)
+            features = np.zeros((len(local), self.head.shape[1]))
+            if block is not None:
+                features = self._round((self.embedding[tokens] @ self._rounded(block).T).numpy())
+            numbers = numbers_at.get(position)
+            sources.append(_Source(features, np.zeros(len(local), np.int64) if numbers is None else numbers[local]))
+        return sources
 
     def _outcome(self, step: Step, rule: Rule, sources: list[_Source]) -> _Outcome:
         """Enumerate one step: features and total of every combination, then scores, then the margin."""
+        if not all(np.isfinite(source.features).all() for source in sources):
+            return _Outcome(0.0, False, 0, float("inf"), f"a feature overflows in {self.name}")
         features = np.zeros((1, self.head.shape[1]))
         total = np.full(1, rule.constant, dtype=np.int64)
         combinations = 1
@@ -261,6 +253,8 @@ class _Prover:
             part = slice(begin, begin + rows)
             scores, sums_exact, terms = self._scores(features[part])
             exact, most = exact and sums_exact, max(most, terms)
+            if not np.isfinite(scores).all():
+                return _Outcome(0.0, False, combinations, float("inf"), f"the scores overflow in {self.name}")
             best = scores[np.arange(len(scores)), right[part]]
             scores[np.arange(len(scores)), right[part]] = -np.inf
             rival = scores.argmax(axis=1)

@@ -32,6 +32,7 @@ from arlearn.programs.turing import OFF, Machine, Run, from_mapping, simulate
 
 TRIED = 20_000  # inputs that are simulated to find the bounds on time and tape
 LIMIT = 100_000  # steps of one such simulation
+LONGEST = 250_000  # tokens of a run that are worth writing out
 
 
 @dataclass(frozen=True)
@@ -82,13 +83,14 @@ def find_bounds(
                 f"{count} inputs of up to {length} symbols are too many to simulate; give --max-steps and --tape"
             )
         return _checked(Bounds(steps, cells, (cells - length) // 2, tape, length))
-    runs = [simulate(machine, each, steps or LIMIT) for each in inputs_of(machine, tape, length)]
-    endless = next((run for run in runs if not run.halted), None)
-    if endless is not None and steps is None:
-        raise ArlearnError(
-            f"{machine.name} does not halt within {LIMIT} steps on {_tape_text(endless.history[0].tape)!r};"
-            " give --max-steps to write out that much of its run"
-        )
+    runs = []
+    for each in inputs_of(machine, tape, length):
+        runs.append(simulate(machine, each, steps or LIMIT))
+        if not runs[-1].halted and steps is None:
+            raise ArlearnError(
+                f"{machine.name} does not halt within {LIMIT} steps on the input {each!r};"
+                " give --max-steps to write out that much of its run"
+            )
     left, right = min(run.cells[0] for run in runs), max(*(run.cells[1] for run in runs), length - 1, 0)
     needed = right - left + 1
     longest = max(1, *(run.steps for run in runs))
@@ -330,9 +332,9 @@ def _within(machine: Machine, tape: Mapping[int, str], bounds: Bounds) -> Run:
     if left.strip(machine.blank):
         raise ArlearnError("an input must start at the head, with blanks to its left")
     run = simulate(machine, written, bounds.steps)
-    for t, moment in enumerate(run.history):
-        if not low <= moment.head < high:
-            return Run(run.history[: t + 1], False)
+    for t, (head, _) in enumerate(run.moments):
+        if not low <= head < high:
+            return run.shortened(t)
     return run
 
 
@@ -344,12 +346,13 @@ def _start(left: int, needed: int, cells: int | None) -> int:
 def _checked(bounds: Bounds) -> Bounds:
     if bounds.start < 0 or bounds.start + bounds.length > bounds.cells:
         raise ArlearnError(f"a tape of {bounds.cells} cells has no room for an input of {bounds.length} symbols")
+    if bounds.steps * bounds.cells > LONGEST:
+        raise ArlearnError(
+            f"{bounds.steps} steps on {bounds.cells} cells are {bounds.steps * bounds.cells} tokens, more than {LONGEST};"
+            " give smaller --max-steps or --tape"
+        )
     return bounds
 
 
 def _ones(row: Sequence[str]) -> int:
     return sum(word[-1] == "1" for word in row)
-
-
-def _tape_text(tape: Mapping[int, str]) -> str:
-    return "".join(tape[i] for i in sorted(tape))

@@ -22,6 +22,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from arlearn.programs.steps import ProgramError
@@ -77,38 +78,63 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Run:
-    """A run from start to halt, or to the limit. ``history`` has one configuration more than there were steps."""
+    """A run from start to halt, or to the limit.
 
-    history: tuple[Configuration, ...]
+    Attributes:
+        tape: the symbols at the start, from cell 0.
+        blank: the symbol of every other cell.
+        moments: where the head stood and in which state, before the first step and after each.
+        written: the symbol each step wrote.
+        halted: whether the machine stopped by itself.
+    """
+
+    tape: str
+    blank: str
+    moments: tuple[tuple[int, str], ...]
+    written: tuple[str, ...]
     halted: bool
 
     @property
     def steps(self) -> int:
-        return len(self.history) - 1
+        return len(self.written)
 
     @property
     def cells(self) -> tuple[int, int]:
         """The leftmost and the rightmost cell that the head stood on."""
-        heads = [moment.head for moment in self.history]
+        heads = [head for head, _ in self.moments]
         return min(heads), max(heads)
+
+    @cached_property
+    def history(self) -> tuple[Configuration, ...]:
+        """One configuration more than there were steps; takes memory for every one of them."""
+        cells = {i: symbol for i, symbol in enumerate(self.tape) if symbol != self.blank}
+        found = [Configuration(dict(cells), *self.moments[0])]
+        for (head, _), symbol, after in zip(self.moments, self.written, self.moments[1:], strict=False):
+            cells[head] = symbol
+            if symbol == self.blank:
+                del cells[head]
+            found.append(Configuration(dict(cells), *after))
+        return tuple(found)
+
+    def shortened(self, steps: int) -> Run:
+        """The first steps of this run."""
+        return Run(self.tape, self.blank, self.moments[: steps + 1], self.written[:steps], False)
 
 
 def simulate(machine: Machine, tape: str, limit: int = 100_000) -> Run:
     """Run the machine with its head on the first symbol of ``tape`` (cell 0), for up to ``limit`` steps."""
-    cells = {i: symbol for i, symbol in enumerate(tape) if symbol != machine.blank}
+    cells = dict(enumerate(tape))
     head, state = 0, machine.start
-    history = [Configuration(dict(cells), head, state)]
+    moments = [(head, state)]
+    written: list[str] = []
     while True:
         symbol = cells.get(head, machine.blank)
-        if machine.halted(state, symbol):
-            return Run(tuple(history), True)
-        if len(history) > limit:
-            return Run(tuple(history), False)
+        if machine.halted(state, symbol) or len(written) >= limit:
+            return Run(tape, machine.blank, tuple(moments), tuple(written), machine.halted(state, symbol))
         cells[head], move, state = machine.rules[state, symbol]
-        if cells[head] == machine.blank:
-            del cells[head]
+        written.append(cells[head])
         head += move
-        history.append(Configuration(dict(cells), head, state))
+        moments.append((head, state))
 
 
 def is_notation(text: str) -> bool:

@@ -1,0 +1,102 @@
+"""``arlearn compile`` as a user runs it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from arlearn.cli import app
+from arlearn.errors import ArlearnError
+from arlearn.predictors.saving import load_predictor
+
+run = CliRunner()
+
+
+def compiled(*arguments: str) -> dict[str, object]:
+    result = run.invoke(app, ["compile", *arguments, "--json"], catch_exceptions=False)
+    assert result.exit_code == 0
+    found: dict[str, object] = json.loads(result.stdout)
+    return found
+
+
+def test_multiplication_with_its_proof(tmp_path: Path) -> None:
+    report = compiled("multiplication", "--digits", "2", "--out", str(tmp_path / "m"), "--check")
+    assert report["proved"] is True
+    assert report["generated_tokens"] == 13
+    assert report["vocabulary"] == 142
+    assert report["minimum_margin"] == 1
+    assert report["identity"] is True
+    assert (report["inputs_run"], report["inputs_wrong"]) == (10_000, 0)
+    assert "float32" in report["safe_in"]  # type: ignore[operator]
+    predictor, card = load_predictor(tmp_path / "m")
+    assert report["parameters"] == predictor.parameter_count() == card["parameters"]
+    assert card["frozen"] == predictor.frozen() == ["embedding", "head", "map.weight"]
+    assert card["metrics"]["proof"]["proved"] is True
+
+
+def test_without_a_proof_nothing_is_claimed(tmp_path: Path) -> None:
+    assert compiled("addition", "--digits", "3", "--out", str(tmp_path / "a"))["proved"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "generated"),
+    [
+        (("circuit", "thresholds"), 12),
+        (("parity", "--bits", "9", "--step", "4"), 4),
+        (("turing", "1RB1LB_1LA1RH"), 24),
+        (("turing", "binary-increment", "--length", "3"), 40),
+        (("program", "difference"), 4),
+    ],
+)
+def test_every_kind_is_proved(arguments: tuple[str, ...], generated: int, tmp_path: Path) -> None:
+    report = compiled(*arguments, "--out", str(tmp_path / "x"), "--check")
+    assert report["proved"] is True
+    assert report["generated_tokens"] == generated
+    assert report["inputs_wrong"] == 0
+
+
+def test_a_written_circuit_is_read_back(tmp_path: Path) -> None:
+    file = tmp_path / "parity.txt"
+    result = run.invoke(app, ["compile", "parity", "--bits", "6", "--write-circuit", str(file)])
+    assert result.exit_code == 0
+    assert compiled("circuit", str(file), "--out", str(tmp_path / "p"), "--check")["inputs_run"] == 64
+
+
+def test_tables_for_people(tmp_path: Path) -> None:
+    result = run.invoke(app, ["compile", "addition", "--digits", "1", "--out", str(tmp_path / "a"), "--check"])
+    assert result.exit_code == 0
+    for said in ("proved", "least margin", "bfloat16", "Saved to"):
+        assert said in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("circuit", "no-such-file.txt"), "there is no file"),
+        (("turing", "no-such-machine"), "busy-beaver-4"),
+        (("multiplication", "--digits", "4", "--context", "20"), "the context overflows"),
+        (("turing", "busy-beaver-4", "--input", "2"), "does not know"),
+        (("turing", "palindromes", "--length", "30"), "too many to simulate"),
+    ],
+)
+def test_bad_input_leaves_nothing(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    out = tmp_path / "x"
+    with pytest.raises(ArlearnError, match=said):
+        run.invoke(app, ["compile", *arguments, "--out", str(out)], catch_exceptions=False)
+    assert not out.exists()
+
+
+def test_a_binary_file_is_no_circuit(tmp_path: Path) -> None:
+    file = tmp_path / "noise.txt"
+    file.write_bytes(bytes(range(256)))
+    with pytest.raises(ArlearnError, match="cannot be read as text"):
+        run.invoke(app, ["compile", "circuit", str(file), "--out", str(tmp_path / "x")], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("multiplication", "--digits", "0"), ("multiplication",), ("parity",), ("dance",)]
+)
+def test_wrong_usage_is_exit_code_two(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    out = () if arguments in (("multiplication",), ("parity",)) else ("--out", str(tmp_path / "x"))
+    assert run.invoke(app, ["compile", *arguments, *out]).exit_code == 2
