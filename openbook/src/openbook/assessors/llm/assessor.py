@@ -215,7 +215,10 @@ class LlmAssessor:
         why = ""
         for attempt in range(READABLE_ATTEMPTS):
             kept: Kept = await asker.ask(
-                messages, prompts.schema(names), paper=paper.sha256, nonce=[*nonce, attempt] if attempt else nonce
+                messages,
+                prompts.schema(names, bounded=self.settings.base_url is not None),
+                paper=paper.sha256,
+                nonce=[*nonce, attempt] if attempt else nonce,
             )
             usage.input_tokens += kept.input_tokens
             usage.output_tokens += kept.output_tokens

@@ -63,8 +63,14 @@ instructions.
 Now answer for: {names}."""
 
 
-def schema(names: Sequence[str]) -> dict[str, Any]:
-    """The JSON schema of a reply about these variables."""
+def schema(names: Sequence[str], *, bounded: bool = False) -> dict[str, Any]:
+    """The JSON schema of a reply about these variables.
+
+    ``bounded`` limits the number and length of quotes, for servers that hold a model to the schema token by token:
+    a small model otherwise goes on quoting until its reply is cut. The large providers refuse such limits.
+    """
+    quote = {"type": "string"} | ({"maxLength": 400} if bounded else {})
+    reason = {"type": "string"} | ({"maxLength": 200} if bounded else {})
     return {
         "type": "object",
         "properties": {
@@ -72,8 +78,8 @@ def schema(names: Sequence[str]) -> dict[str, Any]:
                 "type": "object",
                 "properties": {
                     "result": {"type": "string", "enum": list(results(name))},
-                    "quotes": {"type": "array", "items": {"type": "string"}},
-                    "reason": {"type": "string"},
+                    "quotes": {"type": "array", "items": quote} | ({"maxItems": 2} if bounded else {}),
+                    "reason": reason,
                 },
                 "required": ["result", "quotes", "reason"],
                 "additionalProperties": False,

@@ -1,0 +1,259 @@
+"""``openbook assess --assessor llm`` as people run it: ledger, dry run, budget, kill and rerun, two processes, Ray."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openbook.assessors.llm.stub import Stub
+from openbook.ledger import Ledger
+from openbook.model.record import Record
+
+pytest.importorskip("any_llm", reason="the extra openbook[llm] is not installed")
+
+BODY = """A Paper Called {name}
+
+Ada One, University of Somewhere
+
+Abstract
+We study small things and measure how they behave when nobody looks at them for quite a while.
+
+1 Introduction
+Small things are everywhere, and yet they are rarely written about in any depth. This one is {name}.
+
+2 Experiments
+All models of {name} were trained on a single NVIDIA A100 with 40 GB of memory for about six hours.
+We split the data into 80% for training, 10% for validation and 10% for testing, with seed 7.
+"""
+
+
+def papers(folder: Path, count: int) -> list[str]:
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for number in range(count):
+        path = folder / f"paper_{number:03d}.txt"
+        path.write_text(BODY.format(name=f"Number {number}"))
+        paths.append(str(path))
+    return paths
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "openbook.cli", *map(str, arguments)]
+
+
+def run(*arguments: object, code: int = 0) -> dict[str, Any]:
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return (
+        dict(json.loads(done.stdout))
+        if done.stdout.strip().startswith("{")
+        else {"stdout": done.stdout, "stderr": done.stderr}
+    )
+
+
+def asking(stub: Stub, out: Path, *more: object) -> Sequence[object]:
+    return ("--assessor", "llm", "--model", "stub", "--base-url", stub.url, "--out", out, "--json", *more)
+
+
+def records(folder: Path) -> list[Record]:
+    return [Record.model_validate_json(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+def test_the_second_time_nothing_is_asked(tmp_path: Path) -> None:
+    files = papers(tmp_path / "in", 3)
+    ledger = f"sqlite:///{tmp_path / 'l.db'}"
+    with Stub() as stub:
+        first = run("assess", *files, *asking(stub, tmp_path / "a", "--ledger", ledger))
+        assert (first["papers"], first["failed"], stub.seen) == (3, 0, 3)
+        run("assess", *files, *asking(stub, tmp_path / "a", "--ledger", ledger))
+        run("assess", *files, *asking(stub, tmp_path / "b", "--ledger", ledger))
+        assert stub.seen == 3
+    one, other = records(tmp_path / "a"), records(tmp_path / "b")
+    assert [record.answers for record in one] == [record.answers for record in other]
+    assert one[0].run.input_tokens == other[0].run.input_tokens == 1000
+    history = run("history", "paper_000", "--ledger", ledger, "--json")
+    assert [event["kind"] for event in history["events"]] == ["assessed"]
+
+
+def test_a_correction_shows_in_the_history_and_in_the_next_record(tmp_path: Path) -> None:
+    files = papers(tmp_path / "in", 1)
+    ledger = f"sqlite:///{tmp_path / 'l.db'}"
+    with Stub() as stub:
+        run("assess", *files, *asking(stub, tmp_path / "a", "--ledger", ledger))
+        with Ledger.open(ledger) as kept:
+            kept.correct("paper_000", "pseudocode", "no", who="Ada", why="there is none")
+        run("assess", *files, *asking(stub, tmp_path / "b", "--ledger", ledger))
+    assert records(tmp_path / "b")[0].answers["pseudocode"].result == "no"
+    said = run("history", "paper_000", "--ledger", ledger)["stdout"]
+    assert "pseudocode -> no, by Ada: there is none" in said
+
+
+def test_a_dry_run_asks_nothing_and_writes_nothing(tmp_path: Path) -> None:
+    files = papers(tmp_path / "in", 2)
+    with Stub() as stub:
+        said = run(
+            "assess", *files, *asking(stub, tmp_path / "a", "--dry-run", "--input-price", 1, "--output-price", 2,
+                                      "--ledger", f"sqlite:///{tmp_path / 'l.db'}")
+        )  # fmt: skip
+        assert stub.seen == 0
+    assert (said["papers"], said["calls"]) == (2, 2)
+    assert said["cost"] > 0
+    assert not (tmp_path / "a").exists()
+    assert not (tmp_path / "l.db").exists()
+
+
+def test_a_budget_stops_the_batch_and_keeps_what_was_done(tmp_path: Path) -> None:
+    files = papers(tmp_path / "in", 8)
+    more = ("--budget", 6, "--input-price", 1000, "--output-price", 1000, "--concurrency", 1)
+    with Stub() as stub:
+        said = run("assess", *files, *asking(stub, tmp_path / "a", *more), code=3)
+    assert said["cost"] <= 6
+    assert said["assessed"] == stub.seen
+    assert 1 <= said["assessed"] < 8
+    assert "budget" in said["stopped"]
+    assert len(records(tmp_path / "a")) == said["assessed"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--assessor", "llm"), "--model"),
+        (("--assessor", "oracle"), "linear or llm"),
+        (("--model", "x/y"), "--assessor llm"),
+        (("--engine", "steam"), "local or ray"),
+        (("--assessor", "llm", "--model", "x/y", "--per", "page"), "neither paper nor variable"),
+    ],
+)
+def test_wrong_usage(tmp_path: Path, arguments: Sequence[str], said: str) -> None:
+    files = papers(tmp_path / "in", 1)
+    wrong = run("assess", *files, "--out", tmp_path / "a", *arguments, code=2)
+    assert said in " ".join(wrong["stderr"].replace("│", " ").split())
+
+
+def test_a_model_nobody_serves(tmp_path: Path) -> None:
+    files = papers(tmp_path / "in", 1)
+    wrong = run("assess", *files, "--out", tmp_path / "a", "--assessor", "llm", "--model", "nobody/x", code=1)
+    assert "nobody/x" in wrong["stderr"]
+
+
+def test_killed_at_random_moments_and_run_again(tmp_path: Path) -> None:
+    """Nothing is lost or asked twice, but for what was under way at the server when the process died."""
+    files = papers(tmp_path / "in", 60)
+    ledger = f"sqlite:///{tmp_path / 'l.db'}"
+    chance = random.Random(5)
+    concurrency, kills = 4, 5
+    with Stub(latency=0.05) as stub:
+        arguments = ("assess", *files, *asking(stub, tmp_path / "a", "--ledger", ledger, "--concurrency", concurrency))
+        lost = 0
+        for _ in range(kills):
+            before = stub.seen
+            process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            until = time.monotonic() + 60
+            while stub.seen == before and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0, 0.4))
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
+                lost += concurrency
+            process.wait()
+            for path in (tmp_path / "a").glob("*.json"):
+                Record.model_validate_json(path.read_text())
+        said = run(*arguments)
+        assert said["failed"] == 0
+        assert 60 <= stub.seen <= 60 + lost
+    assert len(records(tmp_path / "a")) == 60
+    with Ledger.open(ledger) as kept:
+        assert kept.count() == 60
+        assert len(kept.history("paper_007")) == 1
+
+
+def test_two_processes_on_one_ledger_ask_each_question_once(tmp_path: Path) -> None:
+    files = papers(tmp_path / "in", 24)
+    ledger = f"sqlite:///{tmp_path / 'l.db'}"
+    with Stub(latency=0.1) as stub:
+        both = [
+            subprocess.Popen(
+                command("assess", *files, *asking(stub, tmp_path / name, "--ledger", ledger)),
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            )
+            for name in ("a", "b")
+        ]  # fmt: skip
+        for process in both:
+            _, error = process.communicate(timeout=240)
+            assert process.returncode == 0, error
+        assert stub.seen == 24
+    assert [r.answers for r in records(tmp_path / "a")] == [r.answers for r in records(tmp_path / "b")]
+
+
+def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
+    """A limit on file size plays the full disk: the ledger cannot grow beyond it."""
+    files = papers(tmp_path / "in", 40)
+    ledger = tmp_path / "l.db"
+    script = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))\n"
+        "from openbook.cli import main\nmain()"
+    )
+    with Stub() as stub:
+        done = subprocess.run(
+            [sys.executable, "-c", script, *map(str, ("assess", *files, *asking(stub, tmp_path / "a", "--ledger", f"sqlite:///{ledger}")))],
+            capture_output=True, text=True, timeout=240, check=False,
+        )  # fmt: skip
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr
+        for record in (tmp_path / "a").glob("*.json"):
+            Record.model_validate_json(record.read_text())
+        assert run("assess", *files, *asking(stub, tmp_path / "a", "--ledger", f"sqlite:///{ledger}"))["failed"] == 0
+    assert len(records(tmp_path / "a")) == 40
+
+
+def test_the_same_on_a_ray_cluster(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the extra openbook[ray] is not installed")
+    files = papers(tmp_path / "in", 6)
+    with Stub() as stub:
+        run("assess", *files, *asking(stub, tmp_path / "a"))
+        said = run("assess", *files, *asking(stub, tmp_path / "b", "--engine", "ray", "--jobs", 2))
+    assert (said["assessed"], said["failed"]) == (6, 0)
+    one, other = records(tmp_path / "a"), records(tmp_path / "b")
+    assert [(r.paper, r.answers, r.scores) for r in one] == [(r.paper, r.answers, r.scores) for r in other]
+
+
+def test_reviewing_what_is_unsure(tmp_path: Path) -> None:
+    from openbook.assessors.llm.stub import answers, completion
+
+    files = papers(tmp_path / "in", 1)
+    ledger = f"sqlite:///{tmp_path / 'l.db'}"
+
+    def behave(number: int, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        said = answers(body)
+        if "pseudocode" in said:
+            said["pseudocode"]["quotes"] = ["These words are nowhere to be found in it."]
+        return 200, {}, completion(said)
+
+    with Stub(behave=behave) as stub:
+        run("assess", *files, *asking(stub, tmp_path / "a", "--ledger", ledger))
+    listed = run("review", "--ledger", ledger, "--json")
+    assert [(row["variable"], row["result"]) for row in listed["review"]] == [("pseudocode", "unverified")]
+    walked = subprocess.run(
+        command("review", "--ledger", ledger, "--who", "Ada"),
+        input="\nno\nI looked\n", capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert walked.returncode == 0, walked.stderr
+    with Ledger.open(ledger) as kept:
+        answer = kept.record("paper_000").answers["pseudocode"]
+        assert answer.result == "no"
+        assert answer.correction is not None
+        assert (answer.correction.who, answer.correction.why) == ("Ada", "I looked")
+    assert run("review", "--ledger", ledger, "--json")["count"] == 0
