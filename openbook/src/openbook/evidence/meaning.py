@@ -17,12 +17,46 @@ _FUNCTION_WORDS: Final = frozenset(
     (
         *("a", "an", "the", "this", "that", "these", "those", "its", "their", "our", "we", "it", "they", "and", "also"),
         *("of", "in", "on", "at", "to", "for", "with", "by", "from", "as", "is", "are", "was", "were", "be", "which"),
-        *("including", "include", "includes", "here", "then", "such", "both", "used", "use", "uses"),
+        *("here", "then", "such", "both", "too", "thus"),
     )
 )
-#: Prose that a quote may lack of its place, and have beyond it, in one stretch, in words.
+_PREFIXES: Final = frozenset(
+    (
+        "a",
+        "an",
+        "un",
+        "in",
+        "im",
+        "ir",
+        "il",
+        "non",
+        "de",
+        "dis",
+        "anti",
+        "semi",
+        "sub",
+        "super",
+        "over",
+        "under",
+        "pre",
+        "post",
+        "multi",
+        "bi",
+        "uni",
+        "mis",
+        "re",
+        "co",
+        "inter",
+        "intra",
+        "micro",
+        "macro",
+        "hyper",
+        "hypo",
+    )
+)
+#: Words of its place that a quote may leave out in one stretch, and that may stand for words that carry little.
 _MOST_LEFT_OUT: Final = 6
-_MOST_ADDED: Final = 3
+_MOST_EXCHANGED: Final = 3
 _COMPARISONS: Final = re.compile(r"[<>≤≥≠]")
 _FRACTIONS: Final = "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
 _TOKEN: Final = re.compile(rf"\d+(?:[.,]\d+)*|[{_FRACTIONS}]|[^\W\d_]+")
@@ -163,13 +197,19 @@ def _same_words(mine: list[str], other: list[str]) -> bool:
     """Whether exchanged, added or left-out words say the same: one word damaged, or words that carry little."""
     left, right = "".join(mine), "".join(other)
     if min(len(left), len(right)) >= 5 and Levenshtein.normalized_similarity(left, right) >= 0.7:
-        return True
+        return not _prefixed(left, right)
     content = [word for word in mine if word not in _FUNCTION_WORDS and not _is_number(word)]
     if not mine:
         return len(other) <= _MOST_LEFT_OUT
-    if not other:
-        return len(content) <= _MOST_ADDED
-    return not content and len(other) <= _MOST_ADDED
+    if not other:  # a symbol that one extraction lost is no loss of meaning by itself
+        return all(len(word) == 1 for word in content)
+    return not content and len(other) <= _MOST_EXCHANGED
+
+
+def _prefixed(left: str, right: str) -> bool:
+    """Whether two words differ by a prefix that changes what is meant, as *synchronous* and *asynchronous* do."""
+    short, long = sorted((left, right), key=len)
+    return long.endswith(short) and long[: len(long) - len(short)] in _PREFIXES
 
 
 def is_formula(text: str) -> bool:

@@ -1,0 +1,1 @@
+"""How fast each stage is, on papers that are given or made up when the benchmark runs."""

@@ -1,0 +1,147 @@
+"""``openbook bench``: papers per second of each stage; ``bench evidence``: how well quotes are found."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from openbook.cli import app
+
+bench_app = typer.Typer(
+    help="Measure speed, or (``bench evidence``) how well quotes are found.",
+    context_settings={"max_content_width": 100},
+)
+app.add_typer(bench_app, name="bench")
+
+
+@bench_app.callback(invoke_without_command=True)
+def bench(
+    context: typer.Context,
+    papers: Annotated[
+        list[Path] | None, typer.Option(help="A paper or a folder of papers; may be given again. Default: made up.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many papers to make up when none are given.")] = 20,
+    processes: Annotated[int, typer.Option(min=1, help="Measured with one process, and with this many.")] = 2,
+    assessor: Annotated[bool, typer.Option(help="Measure the linear assessor too.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """Papers per second of each stage (read, sentences, assess, evidence, whole) with one process and with two.
+
+    openbook bench --papers papers/ --json
+    """
+    if context.invoked_subcommand is not None:
+        return
+    import tempfile
+
+    from rich.console import Console
+
+    from openbook.benching.stages import measure
+    from openbook.benching.synthetic import write_papers
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = _paths(papers) if papers else write_papers(Path(folder), count)
+        console = Console(stderr=True)
+        speeds = []
+        for number in sorted({1, processes}):
+            with console.status(f"{len(paths)} papers, {number} process{'es' if number > 1 else ''}"):
+                speeds += measure(paths, number, assessor=assessor)
+    if as_json:
+        report: dict[str, Any] = {"papers": len(paths), "synthetic": not papers, "stages": {}}
+        for speed in speeds:
+            stage = report["stages"].setdefault(speed.stage, {})
+            stage[str(speed.processes)] = {
+                "papers": speed.papers,
+                "seconds": speed.seconds,
+                "papers_per_second": speed.rate,
+            }
+        print(json.dumps(report))
+        return
+    print(f"{'stage':<12}{'processes':>10}{'papers':>8}{'papers/s':>12}")
+    for speed in speeds:
+        print(f"{speed.stage:<12}{speed.processes:>10}{speed.papers:>8}{speed.rate:>12.1f}")
+
+
+@bench_app.command()
+def evidence(
+    records: Annotated[Path, typer.Option(help="A Parquet table or a folder of records, with responses that quote.")],
+    papers: Annotated[Path, typer.Option(help="The folder of their papers, each named after the record's id.")],
+    unfound: Annotated[bool, typer.Option("--unfound", help="List what was not wholly found, to be judged by eye.")] = (
+        False
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """Look for every quote of a table in its own paper, in another paper, and damaged so that it says something else.
+
+    Only the first should succeed. Kinds: verbatim (all of it by its letters, in one stretch or several), near (some
+    only similar), partial (some of it absent), not found.
+
+        openbook bench evidence --records records.parquet --papers pdf/ --unfound
+    """
+    import pyarrow.compute as pc
+
+    from openbook.errors import OpenbookError
+    from openbook.evidence.measuring import KINDS, measure, measure_altered, measure_elsewhere, quotes_of
+    from openbook.model.table import read_table
+    from openbook.papers.safely import Readers
+
+    paths = {path.stem: path for path in _paths([papers])}
+    table = read_table(records)
+    rows = table.filter(pc.is_in(table["id"], pc.cast(_array(list(paths)), table["id"].type))).to_pylist()
+    quotes = quotes_of(rows)
+    if not quotes:
+        raise OpenbookError(f"no record of {records} answers yes about a paper in {papers}; files are named <id>.pdf")
+    with Readers(2) as readers:
+        wanted = [paths[name] for name in sorted({quote.paper for quote in quotes})]
+        read = {path.stem: paper for path, paper in zip(wanted, readers.map(wanted), strict=True) if not paper.problem}
+    own, elsewhere, altered = measure(quotes, read), measure_elsewhere(quotes, read), measure_altered(quotes, read)
+    if as_json:
+        report = {
+            "papers": len(read),
+            "own": own.summary(),
+            "elsewhere": elsewhere.summary(),
+            "altered": altered,
+            "unfound": own.unfound,
+        }
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    print(f"{own.quotes} quotes of {len(read)} papers")
+    for name, measured in (("own paper", own), ("another paper", elsewhere)):
+        shares = ", ".join(
+            f"{kind.replace('_', ' ')} {100 * measured.kinds[kind] / max(1, measured.quotes):.1f} %" for kind in KINDS
+        )
+        found = 100 * measured.letters_found / max(1, measured.letters)
+        print(f"{name:<14} {shares}; letters found {found:.2f} %")
+    for kind, counts in altered.items():
+        print(f"altered: {kind:<9} {counts['found']} of {counts['quotes']} still found")
+    for item in own.unfound if unfound else []:
+        print(f"\n{item['kind']}: {item['paper']} {item['variable']}", file=sys.stdout)
+        for piece in item["pieces"]:
+            print(f"  {piece['match']:<10} {piece['quote']}")
+
+
+def _array(values: list[str]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(values)
+
+
+def _paths(given: list[Path]) -> list[Path]:
+    """Files, and the papers in folders."""
+    from openbook.cli.assess import ENDINGS
+    from openbook.errors import OpenbookError
+
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            found += [each for each in sorted(path.iterdir()) if each.suffix.lower() in ENDINGS and each.is_file()]
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise OpenbookError(f"there is no paper and no folder {path}")
+    if not found:
+        raise OpenbookError(f"no papers in {', '.join(map(str, given))}")
+    return found
