@@ -104,13 +104,16 @@ def test_safe_formats_are_those_that_work(kind: torch.dtype, centred: bool) -> N
 
 def test_a_comparison_too_wide_to_enumerate() -> None:
     build = CircuitBuilder("wide", [f"x{i}" for i in range(22)])
-    build.weighted("z", {f"x{i}": 3**i % 1009 + i for i in range(22)}, 4000)
+    build.weighted("z", {f"x{i}": 2**i for i in range(22)}, 3_000_001)  # every input has a sum of its own
     build.output("z")
     program = build.circuit().program()
     predictor = compile_program(program)
     proof = prove(program, predictor)
     assert proof.proved
-    assert proof.combinations == 2**22
+    assert (proof.combinations, proof.minimum_margin) == (2**22, 1)
+    task = ProgramTask(program)
+    near = torch.tensor([[n >> i & 1 for i in range(22)] for n in range(2_999_980, 3_000_020)])
+    assert torch.equal(generate(predictor, task.encode_prompts(near), 1), task.encode(near)[:, 22:])
     with torch.no_grad():
         predictor.map.weight[3] *= 1.5
     assert not prove(program, predictor).proved
