@@ -13,11 +13,15 @@ _QUESTION: Final = (
     r"\bdid you (?:include|specify|report|describe|state|discuss|cite|mention|use|read|provide|release)\b|"
     r"\bquestion\s*:\s*(?:do|does|is|are|if|for|did|have)\b"
 )
-_MARK: Final = r"\[\s?(?:yes|no|n/?a|todo)\s?\]|\b(?:justification|guidelines)\s*:|\banswer\s*:\s*\[?\s?(?:yes|no|n/?a)\b"
+_MARK: Final = (
+    r"\[\s?(?:yes|no|n/?a|todo)\s?\]|\b(?:justification|guidelines)\s*:|\banswer\s*:\s*\[?\s?(?:yes|no|n/?a)\b"
+)
 _CHECKLIST: Final = re.compile(f"{_QUESTION}|{_MARK}", re.IGNORECASE)
 #: One of these stands in every match; looking for them is a hundred times faster.
 _SIGNS: Final = ("id you ", "[", "uestion", "ustification", "uidelines", "nswer")
-_FURNITURE: Final = re.compile(f"(?:{_QUESTION})[^?]*\\??|{_MARK}|\\bquestion\\s*:|\\([a-z]\\)|^\\s*\\d+\\.", re.IGNORECASE)
+_FURNITURE: Final = re.compile(
+    f"(?:{_QUESTION})[^?]*\\??|{_MARK}|\\bquestion\\s*:|\\([a-z]\\)|^\\s*\\d+\\.", re.IGNORECASE
+)
 #: Words that are left beside the checklist's own before an answer is held to quote the paper as well.
 _OWN_WORDS: Final = 25
 

@@ -26,7 +26,10 @@ _OWN_CODE: Final = re.compile(
     r"(?:https?://|www\.|github\.com|gitlab\.com)\S+",
     re.IGNORECASE,
 )
-_BUT: Final = re.compile(r"\b(?:however|but|although|not\b|n't|baseline|third.party|dataset only|upon request|404|empty|will be|accept|review)", re.IGNORECASE)
+_BUT: Final = re.compile(
+    r"\b(?:however|but|although|not\b|n't|baseline|third.party|dataset only|upon request|404|empty|will be|accept|review)",
+    re.IGNORECASE,
+)
 
 
 def contradictions(entry: Entry) -> Iterator[Finding]:
@@ -45,7 +48,9 @@ def contradictions(entry: Entry) -> Iterator[Finding]:
         match = _OWN_CODE.search(code.words)
         if match and not _BUT.search(code.words):
             why = "the answer is no, yet its evidence says where the code is"
-            yield Finding(entry.id, "contradiction", "medium", "open_source_code", excerpt(code.words, *match.span()), why)
+            yield Finding(
+                entry.id, "contradiction", "medium", "open_source_code", excerpt(code.words, *match.span()), why
+            )
 
 
 def _denied(id_: str, variable: str, said: Said) -> Iterator[Finding]:

@@ -6,14 +6,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import pyarrow.compute as pc
 
 from openbook.errors import OpenbookError
 from openbook.model.table import read_table
 from openbook.variables import SCORED, VARIABLES
 
-YES = 1
-NO = 0
+YES: Final = 1
+NO: Final = 0
+#: The model of the published index.
+PUBLISHED_MODEL: Final = "gemini-2.5-flash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +41,11 @@ class Entry:
     published: bool
 
 
-def read_entries(records: Path) -> Iterator[Entry]:
+def read_entries(records: Path, most_tokens: int | None = None) -> Iterator[Entry]:
     """The records of a Parquet file or of a folder that ``openbook assess`` wrote.
 
-    Raises ``OpenbookError`` when the table has no answers.
+    With ``most_tokens``, records of the published index with a larger input are left out. Raises ``OpenbookError`` when
+    the table has no answers.
     """
     table = read_table(records)
     names = set(table.column_names)
@@ -50,6 +55,9 @@ def read_entries(records: Path) -> Iterator[Entry]:
     wanted = ["id", "title", "input_tokens", "model", "assessor"]
     for variable in answered:
         wanted += [variable, f"{variable}_text", f"{variable}_result", f"{variable}_evidence"]
+    if most_tokens is not None and {"input_tokens", "model"} <= names and "assessor" not in names:
+        large = pc.greater(table["input_tokens"], most_tokens)
+        table = table.filter(pc.invert(pc.fill_null(pc.and_(large, pc.equal(table["model"], PUBLISHED_MODEL)), False)))
     table = table.select([name for name in wanted if name in names])
     for batch in table.to_batches(max_chunksize=2000):
         for row in batch.to_pylist():
@@ -69,7 +77,7 @@ def _entry(row: dict[str, Any], answered: list[str]) -> Entry:
         title=row.get("title") or "",
         answers=answers,
         input_tokens=row.get("input_tokens"),
-        published=row.get("assessor") in (None, "published") and row.get("model") == "gemini-2.5-flash",
+        published=row.get("assessor") in (None, "published") and row.get("model") == PUBLISHED_MODEL,
     )
 
 

@@ -32,4 +32,6 @@ def explanations(entry: Entry) -> Iterator[Finding]:
             continue
         quoted = quotes > 0
         why = "the evidence is the assessor's own words" + (" around a quote" if quoted else " and quotes nothing")
-        yield Finding(entry.id, "not_a_quote", "low" if quoted else "medium", variable, excerpt(said.words, 0, 200, 0), why)
+        yield Finding(
+            entry.id, "not_a_quote", "low" if quoted else "medium", variable, excerpt(said.words, 0, 200, 0), why
+        )

@@ -15,6 +15,8 @@ PUBLISHED_PROMPT_TOKENS: Final = 6400
 LEAST_TEXT_TOKENS: Final = 100
 #: Up to here the assessor's own word that it had only a title is believed; a paper has more.
 SHORT_TEXT_TOKENS: Final = 1000
+#: No record of the published index with a larger input is a ghost.
+MOST_GHOST_TOKENS: Final = PUBLISHED_PROMPT_TOKENS + SHORT_TEXT_TOKENS
 
 _ONLY_A_TITLE: Final = re.compile(
     r"\b(?:only|just)\b[^.]{0,40}\btitle\b|\b(?:provided|given|supplied)\s+(?:\w+\s+)?(?:text|excerpt|snippets?|document|paper)\b"

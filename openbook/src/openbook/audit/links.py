@@ -15,7 +15,9 @@ _FORGE: Final = r"(?:(?:https?://)?(?:www\.)?(?:github|gitlab|bitbucket)\.(?:com
 
 _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (
-        re.compile(r"\bhttps?\s+:\s*//|\bhttps?:\s+//|\bhttps?:/\s+/|\bhttps?://\s+(?=[\w-]+\s?\.\s?[\w-])", re.IGNORECASE),
+        re.compile(
+            r"\bhttps?\s+:\s*//|\bhttps?:\s+//|\bhttps?:/\s+/|\bhttps?://\s+(?=[\w-]+\s?\.\s?[\w-])", re.IGNORECASE
+        ),
         "a space within or after http://",
     ),
     (
@@ -27,7 +29,9 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
         "a space within the name of the host",
     ),
     (
-        re.compile(rf"{_FORGE}/(?:[\w.-]+/)?\s(?!and\b|or\b|for\b|which\b|\d?https?:)[\w-]+(?:/[\w.-]+)?(?=[\s.,;)\]'\"]|$)"),
+        re.compile(
+            rf"{_FORGE}/(?:[\w.-]+/)?\s(?!and\b|or\b|for\b|which\b|\d?https?:)[\w-]+(?:/[\w.-]+)?(?=[\s.,;)\]'\"]|$)"
+        ),
         "a space after a slash",
     ),
     (
@@ -46,9 +50,57 @@ _RULES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
 )
 #: Words that begin a sentence after a link which simply lacks its full stop.
 _BEGINS_A_SENTENCE: Final = frozenset(
-    "The This That These Those Our We It In To For A An All Code Codes Data See And Also Project Section Appendix "
-    "Table Figure Model Models Here Please Note Source Python Git GitHub Github Supplementary Checklist Abstract "
-    "Reproducibility Introduction Correspondence Equal Dataset Datasets Implementation Available Footnote Ref Acknowledgements".split()
+    [
+        "The",
+        "This",
+        "That",
+        "These",
+        "Those",
+        "Our",
+        "We",
+        "It",
+        "In",
+        "To",
+        "For",
+        "A",
+        "An",
+        "All",
+        "Code",
+        "Codes",
+        "Data",
+        "See",
+        "And",
+        "Also",
+        "Project",
+        "Section",
+        "Appendix",
+        "Table",
+        "Figure",
+        "Model",
+        "Models",
+        "Here",
+        "Please",
+        "Note",
+        "Source",
+        "Python",
+        "Git",
+        "GitHub",
+        "Github",
+        "Supplementary",
+        "Checklist",
+        "Abstract",
+        "Reproducibility",
+        "Introduction",
+        "Correspondence",
+        "Equal",
+        "Dataset",
+        "Datasets",
+        "Implementation",
+        "Available",
+        "Footnote",
+        "Ref",
+        "Acknowledgements",
+    ]
 )
 
 

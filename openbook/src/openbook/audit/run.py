@@ -12,7 +12,7 @@ from openbook.audit.contradictions import contradictions
 from openbook.audit.entries import Entry, read_entries
 from openbook.audit.explanations import explanations
 from openbook.audit.findings import KINDS, Finding
-from openbook.audit.ghosts import ghosts
+from openbook.audit.ghosts import MOST_GHOST_TOKENS, ghosts
 from openbook.audit.links import damaged_urls
 from openbook.audit.promises import promised_code
 
@@ -46,7 +46,8 @@ def audit(
         from openbook.audit.quotes import QuoteCheck
 
         check = QuoteCheck(papers, Counter() if checked is None else checked)
-    for done, entry in enumerate(read_entries(records)):
+    only_ghosts = set(kinds) == {"ghost"} and prompt_tokens is None
+    for done, entry in enumerate(read_entries(records, MOST_GHOST_TOKENS if only_ghosts else None)):
         progress(done)
         found = list(ghosts(entry, prompt_tokens))
         if found:

@@ -23,7 +23,9 @@ def _value(value: object) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
-def text(words: str, x: float, y: float, anchor: str = "start", kind: str | None = None, colour: str | None = None) -> str:
+def text(
+    words: str, x: float, y: float, anchor: str = "start", kind: str | None = None, colour: str | None = None
+) -> str:
     """A line of text; ``anchor`` is start, middle or end."""
     style = f"fill:{paint(colour)};font-weight:600" if colour else None
     return element("text", escape(words), x=float(x), y=float(y), text_anchor=anchor, class_=kind, style=style)
@@ -57,7 +59,9 @@ def marker(look: Look, x: float, y: float, tip: str = "", size: float = 3.6) -> 
             corners = [(x, y - 1.4 * size), (x + 1.4 * size, y), (x, y + 1.4 * size), (x - 1.4 * size, y)]
         case _:
             stroke = f"fill:none;stroke:{paint(look.colour)};stroke-width:2"
-            cross = path([(x - size, y - size), (x + size, y + size)]) + path([(x - size, y + size), (x + size, y - size)])
+            cross = path([(x - size, y - size), (x + size, y + size)]) + path(
+                [(x - size, y + size), (x + size, y - size)]
+            )
             return element("path", title, d=cross, style=stroke)
     return element("path", title, d=path(corners) + "Z", style=fill)
 

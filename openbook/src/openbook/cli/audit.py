@@ -21,7 +21,9 @@ def audit(
     kinds: Annotated[str | None, typer.Option(help="Only these kinds of findings, separated by commas.")] = None,
     prompt_tokens: Annotated[
         int | None,
-        typer.Option(min=1, help="Tokens of the prompt without the paper, to tell ghosts; known for the published index."),
+        typer.Option(
+            min=1, help="Tokens of the prompt without the paper, to tell ghosts; known for the published index."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
@@ -49,7 +51,9 @@ def audit(
     wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()] if kinds is not None else list(KINDS)
     unknown = [kind for kind in wanted if kind not in KINDS]
     if unknown or not wanted:
-        raise typer.BadParameter(f"{', '.join(unknown) or 'nothing'}; the kinds are {', '.join(KINDS)}", param_hint="--kinds")
+        raise typer.BadParameter(
+            f"{', '.join(unknown) or 'nothing'}; the kinds are {', '.join(KINDS)}", param_hint="--kinds"
+        )
     checked: Counter[str] = Counter()
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True,
@@ -89,4 +93,7 @@ def audit(
         print(f"{counts[kind]:>8,}  {kind:<14} {meaning}" + (f" ({shares})" if shares else ""))  # type: ignore[index]
     if checked:
         total = sum(checked.values())
-        print("quotes checked: " + ", ".join(f"{count:,} {match} ({count / total:.1%})" for match, count in checked.most_common()))
+        print(
+            "quotes checked: "
+            + ", ".join(f"{count:,} {match} ({count / total:.1%})" for match, count in checked.most_common())
+        )

@@ -16,7 +16,9 @@ def trends(
     by: Annotated[str, typer.Option(help="Cut by these, in this order: venue, year, affiliation, variable.")] = "year",
     labels: Annotated[
         Path | None,
-        typer.Option(help="Labelled papers (see `openbook validate`); adds figures corrected for the assessor's errors."),
+        typer.Option(
+            help="Labelled papers (see `openbook validate`); adds figures corrected for the assessor's errors."
+        ),
     ] = None,
     without_findings: Annotated[
         str | None,
@@ -26,8 +28,12 @@ def trends(
             "findings of these KINDS (such as `ghost`), found now.",
         ),
     ] = None,
-    svg: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the figures here: SVG, CSV and a page each.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as one JSON list on standard output.")] = False,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the figures here: SVG, CSV and a page each.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the rows as one JSON list on standard output.")
+    ] = False,
 ) -> None:
     """Count what papers document: papers, shares per variable, mean scores and estimated reproducibility, with totals.
 
@@ -94,7 +100,9 @@ def _show(table: list[dict[str, Any]], dimensions: list[str]) -> None:
     for name in dimensions:
         shown.add_column(name)
     long = "variable" in dimensions
-    headings = ["papers", "empirical"] + (["share %"] if long else ["mean D", "code+data %", "reproducible %", "industry %"])
+    headings = ["papers", "empirical"] + (
+        ["share %"] if long else ["mean D", "code+data %", "reproducible %", "industry %"]
+    )
     for heading in headings:
         shown.add_column(heading, justify="right")
     corrected = any("corrected" in row for row in table)

@@ -18,7 +18,9 @@ def validate(
     ],
     labels: Annotated[
         Path | None,
-        typer.Option(help="Labels: CSV (see `openbook label`) or Parquet. Left out: the records file holds both sides."),
+        typer.Option(
+            help="Labels: CSV (see `openbook label`) or Parquet. Left out: the records file holds both sides."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:

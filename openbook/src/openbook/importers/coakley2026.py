@@ -37,7 +37,17 @@ EXCLUDED: Final = Path("paper_lists/excluded_papers")
 PUBLISHED_KEY: Final = {"open_datasets": "train", "dataset_splits": "validation"}
 #: Entries that are no papers: the settings of the run.
 SETTINGS: Final = frozenset(
-    "filter_stopwords lemmatize model permute prompt questions temperature top_p evaluation_seconds".split()
+    [
+        "filter_stopwords",
+        "lemmatize",
+        "model",
+        "permute",
+        "prompt",
+        "questions",
+        "temperature",
+        "top_p",
+        "evaluation_seconds",
+    ]
 )
 ALLOWED: Final = {variable: (0, 1, 2) if variable == "affiliation" else (0, 1) for variable in VARIABLES}
 UNKNOWN: Final = -1

@@ -89,7 +89,9 @@ def _attach(connection: duckdb.DuckDBPyConnection, records: Path) -> set[str]:
         connection.register("records", read_table(records))
     else:
         if not records.exists():
-            raise OpenbookError(f"there is no file or folder {records}; give a Parquet file of records or a folder of them")
+            raise OpenbookError(
+                f"there is no file or folder {records}; give a Parquet file of records or a folder of them"
+            )
         quoted = str(records).replace("'", "''")
         try:
             connection.execute(f"CREATE VIEW records AS SELECT * FROM read_parquet('{quoted}')")

@@ -57,7 +57,9 @@ def _score_axis(rows: Iterable[Row], label: str) -> Axis:
     return Axis(float(low), float(high), [float(tick) for tick in range(low, high + 1)], label, _score)
 
 
-def _points(rows: Iterable[Row], value: Callable[[Row], float | None], interval: Callable[[Row], Interval]) -> list[Point]:
+def _points(
+    rows: Iterable[Row], value: Callable[[Row], float | None], interval: Callable[[Row], Interval]
+) -> list[Point]:
     out = []
     for row in rows:
         y = value(row)
@@ -115,7 +117,9 @@ def documentation(rows: Sequence[Row]) -> Figure:
     """Mean Documentation Score by year, from the rows of ``--by year``."""
     key = "documentation_mean"
     main = Series("as recorded", _points(rows, *_plain(key, "documentation_interval")))
-    axis = _score_axis([*rows, *(row["corrected"] for row in rows if row.get("corrected"))], "Variables documented, of 7")
+    axis = _score_axis(
+        [*rows, *(row["corrected"] for row in rows if row.get("corrected"))], "Variables documented, of 7"
+    )
     description = (
         f"Mean Documentation Score of empirical papers by year, {_span(rows)}: {_from_to(rows, key, _score)}. "
         "The band is the 95 % interval of the mean."
@@ -124,7 +128,14 @@ def documentation(rows: Sequence[Row]) -> Figure:
     svg = draw("documentation", title, description, [Panel(_readings(rows, key, main), axis)], note=_second_note(rows))
     columns = ["year", "papers", "empirical", key, "low", "high", *_extra(rows, key)]
     table = [
-        [row["year"], row["papers"], row["empirical"], row[key], *_ends(row["documentation_interval"]), *_more(row, key, rows)]
+        [
+            row["year"],
+            row["papers"],
+            row["empirical"],
+            row[key],
+            *_ends(row["documentation_interval"]),
+            *_more(row, key, rows),
+        ]
         for row in rows
     ]
     return Figure("documentation", title, description, svg, columns, table)
@@ -168,12 +179,15 @@ def variables(rows: Sequence[Row]) -> Figure:
         axis = _share_axis("", step=0.5)
         panels.append(Panel(_readings(rows, key, main), axis, NAMES[key]))
     said = "; ".join(f"{NAMES[key].lower()} {_from_to(rows, key, _percent)}" for key in keys)
-    description = f"Share of empirical papers that document each variable, {_span(rows)}: {said}. Bands are 95 % intervals."
+    description = (
+        f"Share of empirical papers that document each variable, {_span(rows)}: {said}. Bands are 95 % intervals."
+    )
     title = "What papers document, variable by variable"
     svg = draw("variables", title, description, panels, columns=4, panel_height=130, note=_second_note(rows))
     columns = ["year", "empirical", *(column for key in keys for column in (key, *_extra(rows, key, named=True)))]
     table = [
-        [row["year"], row["empirical"], *(cell for key in keys for cell in (row[key], *_more(row, key, rows)))] for row in rows
+        [row["year"], row["empirical"], *(cell for key in keys for cell in (row[key], *_more(row, key, rows)))]
+        for row in rows
     ]
     return Figure("variables", title, description, svg, columns, table)
 
@@ -203,7 +217,8 @@ def _groups(rows: Sequence[Row], by: str, name: str, title: str, remark: str, ba
     def panel(key: str, heading: str, axis: Axis, interval: Callable[[Row], Interval]) -> Panel:
         shown = interval if bands else (lambda row: None)
         series = [
-            Series(group, _points((row for row in rows if row[by] == group), lambda row: row[key], shown)) for group in groups
+            Series(group, _points((row for row in rows if row[by] == group), lambda row: row[key], shown))
+            for group in groups
         ]
         return Panel(series, axis, heading)
 
@@ -219,7 +234,8 @@ def _groups(rows: Sequence[Row], by: str, name: str, title: str, remark: str, ba
     ]
     of_group = [[row for row in rows if row[by] == group] for group in groups]
     said = "; ".join(
-        f"{group}: code and data {_from_to(some, 'code_and_data', _percent)}" for group, some in zip(groups, of_group, strict=True)
+        f"{group}: code and data {_from_to(some, 'code_and_data', _percent)}"
+        for group, some in zip(groups, of_group, strict=True)
     )
     description = f"Mean Documentation Score and share of papers with code and data, by {by} and year. {said}. {remark}"
     svg = draw(name, title, description, panels, columns=2, panel_height=280)
@@ -252,7 +268,11 @@ def affiliation_variables(rows: Sequence[Row]) -> Figure | None:
     )
     columns = ["affiliation", "empirical", *(column for key in keys for column in (key, f"{key}_low", f"{key}_high"))]
     table = [
-        [name, of[name]["empirical"], *(cell for key in keys for cell in (of[name][key], *_ends(_share(key)[1](of[name]))))]
+        [
+            name,
+            of[name]["empirical"],
+            *(cell for key in keys for cell in (of[name][key], *_ends(_share(key)[1](of[name])))),
+        ]
         for name in ("academia", "industry")
     ]
     return Figure("affiliation_variables", title, description, svg, columns, table)
@@ -287,7 +307,9 @@ def _second_note(rows: Sequence[Row]) -> str:
     labelled = next((row["corrected"]["labelled_papers"] for row in rows if row.get("corrected")), None)
     if labelled is None:
         return ""
-    return f"Corrected for the assessor's errors as seen on {labelled} labelled papers, held to be the same in every year."
+    return (
+        f"Corrected for the assessor's errors as seen on {labelled} labelled papers, held to be the same in every year."
+    )
 
 
 def all_figures(records: Path, errors: ErrorModel | None = None, without: Iterable[str] | None = None) -> list[Figure]:

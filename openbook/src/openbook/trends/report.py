@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 from openbook.variables import SCORED
 
 
-
 def parse_by(text: str) -> list[str]:
     """The dimensions of ``--by``, in their order. Raises ``OpenbookError`` on a name that is none."""
     names = [name.strip() for name in text.split(",") if name.strip()]

@@ -24,7 +24,9 @@ class Confusion:
     def of(cls, answers: NDArray[np.int64], labels: NDArray[np.int64]) -> Confusion:
         """Count two arrays of 0 and 1, shape ``(papers,)``."""
         yes, true = answers == 1, labels == 1
-        return cls(int((yes & true).sum()), int((yes & ~true).sum()), int((~yes & true).sum()), int((~yes & ~true).sum()))
+        return cls(
+            int((yes & true).sum()), int((yes & ~true).sum()), int((~yes & true).sum()), int((~yes & ~true).sum())
+        )
 
     @property
     def n(self) -> int:

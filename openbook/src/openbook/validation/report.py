@@ -59,10 +59,7 @@ def _aligned(records: Side, labels: Side, joined: list[Joined]) -> tuple[Values,
     for variable in VARIABLES:
         if variable in records.values and variable in labels.values:
             repeated[variable] = np.array(
-                [
-                    [records.values[variable][place[id_]] if id_ in common else -1 for id_ in order]
-                    for place in places
-                ]
+                [[records.values[variable][place[id_]] if id_ in common else -1 for id_ in order] for place in places]
             )
     answers = {name: runs[0] if len(runs) == 1 else majority(runs) for name, runs in repeated.items()}
     truth = {name: labels.values[name][joined[0].labels] for name in repeated}

@@ -32,7 +32,9 @@ _CODES: Final[dict[str, dict[str, int]]] = {
     "affiliation": {"academia": 0, "0": 0, "0.0": 0}
     | dict.fromkeys(("industry", "collaboration", "1", "1.0", "2", "2.0"), 1),
 }
-_NOTHING: Final = frozenset(("", "unknown", "unread", "unsure", "skip", "none", "null", "nan", "na", "n/a", "-1", "-1.0"))
+_NOTHING: Final = frozenset(
+    ("", "unknown", "unread", "unsure", "skip", "none", "null", "nan", "na", "n/a", "-1", "-1.0")
+)
 
 
 @dataclass(slots=True)
@@ -71,7 +73,9 @@ def read_side(path: Path, role: Role) -> Side:
     found = {variable: f"{prefix}{variable}" for variable in VARIABLES if f"{prefix}{variable}" in columns}
     if not found:
         other = PREFIX["labels" if role == "records" else "records"]
-        hint = f" It has only columns that begin with {other}." if any(name.startswith(other) for name in columns) else ""
+        hint = (
+            f" It has only columns that begin with {other}." if any(name.startswith(other) for name in columns) else ""
+        )
         raise OpenbookError(f"{path} has none of the variables' columns ({', '.join(SCORED)}).{hint}")
     side = Side(str(path), [str(value) for value in columns[key]], {})
     for variable, name in found.items():
@@ -132,7 +136,9 @@ def _coded(values: Iterable[Any], variable: str, name: str, side: Side) -> NDArr
 
 
 def _refuse_repeated(side: Side) -> None:
-    keys = side.ids if side.run is None else [f"{id_} in run {run}" for id_, run in zip(side.ids, side.run, strict=True)]
+    keys = (
+        side.ids if side.run is None else [f"{id_} in run {run}" for id_, run in zip(side.ids, side.run, strict=True)]
+    )
     repeated = [key for key, count in Counter(keys).items() if count > 1]
     if repeated:
         raise OpenbookError(

@@ -1,0 +1,74 @@
+"""``openbook label``: a person labels papers in the terminal."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from openbook.cli import app
+
+
+@app.command()
+def label(
+    papers: Annotated[list[Path], typer.Argument(help="The papers' files (PDF, text ...), or folders of them.")],
+    out: Annotated[
+        Path, typer.Option(help="Your labels, CSV; one file per annotator. Begun anew or gone on with.")
+    ] = Path("labels.csv"),
+    annotator: Annotated[str | None, typer.Option(help="Your name in the file [default: your login].")] = None,
+    variables: Annotated[str | None, typer.Option(help="Only these variables, separated by commas.")] = None,
+) -> None:
+    """Label papers by hand: for each variable the passages that matter, one key for the answer, saved at once.
+
+    Keys: y yes, n no, u unknown (e, t for the research type; a, i, c for the affiliation), m more passages, b back, s skip
+    the paper, q quit. Run it again to go on. Without a terminal it reads one line per answer. Compare with records, or with
+    another annotator:
+
+        openbook label papers/*.pdf --out mine.csv
+        openbook validate --records out/ --labels mine.csv
+        openbook validate --records mine.csv --labels hers.csv
+    """
+    from openbook.errors import OpenbookError
+    from openbook.papers.paper import Paper
+    from openbook.papers.safely import read_safely
+    from openbook.validation.annotator import Item, Labels, annotate
+    from openbook.variables import VARIABLES
+
+    wanted = (
+        [name.strip() for name in variables.split(",") if name.strip()] if variables is not None else list(VARIABLES)
+    )
+    unknown = [name for name in wanted if name not in VARIABLES]
+    if unknown or not wanted:
+        raise typer.BadParameter(
+            f"{', '.join(unknown) or 'nothing'}; the variables are {', '.join(VARIABLES)}", param_hint="--variables"
+        )
+    paths = [path for place in papers for path in (sorted(place.iterdir()) if place.is_dir() else [place])]
+    missing = [path for path in paths if not path.is_file() and not path.is_dir()]
+    if missing:
+        raise OpenbookError(f"there is no file {missing[0]}: give the papers' files, or a folder of them.")
+
+    def item(path: Path) -> Item:
+        def read() -> Paper:
+            return read_safely(path)
+
+        return Item(path.stem, read)
+
+    items = [item(path) for path in paths if path.is_file()]
+    if not items:
+        raise OpenbookError("there are no papers to label in what you gave.")
+    annotate(items, Labels.open(out, wanted), annotator or getpass.getuser(), _ask, typer.echo)
+
+
+def _ask(prompt: str) -> str:
+    """One key from a terminal, or one line from anything else; an empty string at the end of the input."""
+    print(prompt, end="", flush=True)
+    if not sys.stdin.isatty():
+        line = sys.stdin.readline()
+        print()
+        return "" if not line else line.strip() or "?"
+    key = typer.getchar()
+    print(key if key.isprintable() else "")
+    return "q" if key in ("\x03", "\x04") else key if key.isalpha() else "?"
