@@ -15,7 +15,7 @@ from typing import Final
 
 from openbook.evidence.alignment import Grams, best_stretch
 from openbook.evidence.folding import Folded, fold
-from openbook.evidence.meaning import is_formula, same_claim, same_signs
+from openbook.evidence.meaning import is_formula, is_harmless, same_claim, same_signs
 from openbook.evidence.pieces import CUTS, at_colons, trim
 from openbook.model.record import Evidence, Match
 from openbook.papers.paper import Paper
@@ -26,7 +26,7 @@ FUZZY_THRESHOLD: Final = 85.0
 FUZZY_LETTERS: Final = 20
 #: Pieces of fewer letters than this prove nothing by themselves.
 LEAST_LETTERS: Final = 8
-#: Between the two sides of an interrupted sentence stand at least, and at most, this many letters.
+#: What stands between the two sides of a sentence may be anything from this many letters on; and at most how many.
 SPLICE_GAP: Final = 40
 GAP_LETTERS: Final = 6000
 #: Each side of it has this many letters; if the two stand far apart or in the other order, this many.
@@ -170,8 +170,8 @@ class Finder:
     def _spliced(self, sentence: str) -> list[tuple[str, Location | None]] | None:
         """The two sides of a sentence of which every letter is in the paper, but in two places.
 
-        A float, a footnote or a page's end interrupts the sentence, or a reader joined two. Two sides that are close to
-        each other are not taken: what was left out between them may be a number or a *not*.
+        A float, a footnote or a page's end interrupts the sentence, or a reader left words out or joined two sentences.
+        What was left out between two sides that are close to each other must be no number and no *not*.
         """
         folded = fold(sentence)
         letters, paper = folded.letters, self._folded
@@ -183,13 +183,20 @@ class Finder:
                 if letters[cut - 1].isdigit() and letters[cut].isdigit():
                     continue
                 for follows in _occurrences(paper.letters, letters[cut:]):
-                    interrupted = SPLICE_GAP <= follows - at - cut <= GAP_LETTERS
-                    apart = min(cut, len(letters) - cut) >= SPLICE_APART and not 0 <= follows - at - cut < SPLICE_GAP
-                    first = self._side(folded, 0, cut, at) if interrupted or apart else None
+                    gap = follows - at - cut
+                    interrupted = 0 < gap <= GAP_LETTERS
+                    apart = min(cut, len(letters) - cut) >= SPLICE_APART and gap != 0
+                    if not (interrupted or apart) or (0 < gap < SPLICE_GAP and not self._harmless_gap(at + cut, gap)):
+                        continue
+                    first = self._side(folded, 0, cut, at)
                     second = self._side(folded, cut, len(letters), follows) if first else None
                     if first and second:
                         return [first, second]
         return None
+
+    def _harmless_gap(self, at: int, gap: int) -> bool:
+        """Whether what stands between two close sides of a sentence may be left out of it."""
+        return is_harmless(self.text[slice(*self._folded.span(at, at + gap))])
 
     def _side(self, quote: Folded, begin: int, end: int, at: int) -> tuple[str, Location | None] | None:
         """Letters ``begin`` to ``end`` of a quote as a piece of its own, which stands at letter ``at`` of the paper."""

@@ -212,6 +212,11 @@ def _prefixed(left: str, right: str) -> bool:
     return long.endswith(short) and long[: len(long) - len(short)] in _PREFIXES
 
 
+def is_harmless(text: str) -> bool:
+    """Whether leaving a text out of a quote leaves out no number and no negation."""
+    return not any(_is_number(token) or token in _NEGATIONS for token in tokens(text))
+
+
 def is_formula(text: str) -> bool:
     """Whether a text is a formula rather than prose or a number: symbols, and hardly a word."""
     words = tokens(text)
