@@ -1,0 +1,88 @@
+"""``arlearn bench generate``: tokens one at a time, ours against rerunning the dense layer for each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import torch
+
+from arlearn.benchmarks.dense import DensePredictor
+from arlearn.benchmarks.machine import Size, available_bytes, machine
+from arlearn.decoding.generate import generate
+from arlearn.errors import ArlearnError
+from arlearn.predictors.linear import LinearPredictor
+
+
+@torch.no_grad()
+def bench_generate(size: Size, budget: float, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Measure at batch 1 up to T tokens; returns what ``--json`` prints.
+
+    In turn, for several rounds: ours generates T - 1 tokens after one, each baseline some tokens of the same. Every
+    baseline's cost is the same for each token, as it computes all T positions. The seconds are of medians a token.
+    """
+    began = time.monotonic()
+    needed = 5 * 4 * (size.context * size.width) ** 2
+    if available_bytes() < needed:
+        raise ArlearnError(f"this needs about {needed / 1e9:.1f} GB of memory; {available_bytes() / 1e9:.1f} are free")
+    tell("building")
+    torch.manual_seed(0)
+    ours = LinearPredictor.build(size.vocabulary, size.context, size.width)
+    dense = DensePredictor(size.vocabulary, size.context, size.width)
+    dense.mixing.weight.zero_()
+    dense.load(ours)
+    masked = dense.mixing.weight * dense.mask
+    prompt = torch.tensor([[1]])
+    count = size.context - 1
+    expected = generate(ours, prompt, count)
+    whole = torch.cat([prompt, expected], dim=1)
+    state, steps = ours.start(1), []
+    for place in range(size.context):
+        logits, state = ours.step(state, whole[:, place])
+        steps.append(logits)
+    difference = float((torch.stack(steps, 1) - dense(whole)).abs().max())
+
+    def ways(length: int) -> dict[str, Callable[[], object]]:
+        padded = torch.nn.functional.pad(whole[:, :length], (0, size.context - length))
+        return {
+            "masked_in_each_forward": lambda: dense(padded)[:, length - 1].argmax(-1),
+            "masked_once": lambda: dense.logits(padded, masked)[:, length - 1].argmax(-1),
+            "packed_forward": lambda: ours(whole[:, :length])[:, -1].argmax(-1),
+        }
+
+    mine: list[float] = []
+    others: dict[str, list[float]] = {name: [] for name in ways(1)}
+    agree = True
+    while len(mine) < 3 or (len(mine) < 12 and time.monotonic() - began < 0.6 * budget):
+        tell(f"round {len(mine) + 1}")
+        start = time.perf_counter()
+        made = generate(ours, prompt, count)
+        mine.append((time.perf_counter() - start) / count)
+        agree = agree and torch.equal(made, expected)
+        # lengths spread over the context, since our own packed forward costs more the longer the text is
+        for length in (size.context // 4, size.context // 2, size.context * 3 // 4):
+            for name, way in ways(max(1, length)).items():
+                start = time.perf_counter()
+                way()
+                others[name].append(time.perf_counter() - start)
+    seconds = median(mine)
+    baseline = {name: median(times) for name, times in others.items()}
+    context, width, vocabulary = size.context, size.width, size.vocabulary
+    return {
+        "speedup": baseline["masked_in_each_forward"] / seconds,
+        "speedup_masked_once": baseline["masked_once"] / seconds,
+        "speedup_packed_forward": baseline["packed_forward"] / seconds,
+        "tokens_per_second": 1 / seconds,
+        "token_seconds": seconds,
+        "baseline_token_seconds": baseline,
+        "logits_difference": difference,
+        "same_tokens": agree,
+        "multiply_adds_per_token": (context + 1) / 2 * width**2 + vocabulary * width,
+        "bytes_read_per_token": 4 * ((context + 1) / 2 * width**2 + vocabulary * width),
+        "rounds": len(mine),
+        "size": {"context": context, "width": width, "vocabulary": vocabulary, "batch": 1},
+        "machine": machine(),
+        "measured_in_seconds": time.monotonic() - began,
+    }

@@ -1,0 +1,174 @@
+"""``arlearn bench step``: one training step, ours against the dense masked layer as it is usually written down."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from arlearn.benchmarks.contest import Process
+from arlearn.benchmarks.dense import DensePredictor
+from arlearn.benchmarks.machine import Size, available_bytes, machine
+from arlearn.benchmarks.step_worker import DECAY, RATE
+from arlearn.benchmarks.text import sample_rows
+from arlearn.errors import ArlearnError
+from arlearn.predictors.linear import LinearPredictor
+
+CHECKED = Size(context=16, width=32, vocabulary=3_000, batch=8)  # where the losses of 20 steps are compared
+NEGLIGIBLE = 1e-5  # mean softmax mass below which a tile of 1,024 tokens is left out
+Tell = Callable[[str], None]
+
+
+def bench_step(size: Size, budget: float, text: Path | None, real_text: bool, tell: Tell) -> dict[str, Any]:
+    """Measure; returns what ``--json`` prints. ``budget`` in seconds bounds the whole.
+
+    Baseline and ours take alternate steps in separate processes; every ratio is one of medians. The baseline's
+    optimiser alternates between the default and the fused one. Raises ArlearnError where memory does not suffice.
+    """
+    began = time.monotonic()
+    threads = torch.get_num_threads()
+    if available_bytes() < size.baseline_bytes * 1.1:
+        raise ArlearnError(
+            f"the baseline needs about {size.baseline_bytes / 1e9:.1f} GB, {available_bytes() / 1e9:.1f} GB are free; "
+            "take a smaller --batch"
+        )
+    tell("losses of 20 steps from equal weights")
+    difference = loss_difference(CHECKED, steps=20)
+    base: list[dict[str, float]] = []
+    fused: list[dict[str, float]] = []
+    ours: list[dict[str, float]] = []
+    rates: list[float] = []
+    with Process("baseline", size, threads) as baseline, Process("packed", size, threads) as packed:
+        tell("warming up")
+        packed.ask("step")
+        slowest = baseline.ask("step", optimiser="default")["seconds"]
+        # one round is two steps of the baseline and two of ours; the text rows get what is left of the budget
+        share = 0.55 if real_text else 0.9
+        while not base or (len(base) < 5 and time.monotonic() - began + 2.8 * slowest < share * budget):
+            tell(f"round {len(base) + 1}")
+            rates.append(packed.ask("gemm"))
+            ours.append(packed.ask("step"))
+            base.append(baseline.ask("step", optimiser="default"))
+            rates.append(packed.ask("gemm"))
+            ours.append(packed.ask("step"))
+            fused.append(baseline.ask("step", optimiser="fused"))
+        memory, baseline_memory = packed.ask("peak"), baseline.ask("peak")
+    # forward and backward do not depend on the optimiser, so all of the baseline's steps tell of them
+    passes = median(step["forward"] + step["backward"] for step in base + fused)
+    seconds = median(step["seconds"] for step in ours)
+    baseline_seconds = passes + median(step["optimiser"] for step in base)
+    rate = median(rates)
+    result: dict[str, Any] = {
+        "speedup": baseline_seconds / seconds,
+        "speedup_equal_optimiser": (passes + median(step["optimiser"] for step in fused)) / seconds,
+        "memory_ratio": memory / baseline_memory,
+        "loss_difference": difference,
+        "gemm_share": size.step_operations / seconds / rate,
+        "seconds": {name: median(step[name] for step in ours) for name in ("forward", "backward", "optimiser")},
+        "baseline_seconds": {
+            name: median(step[name] for step in base) for name in ("forward", "backward", "optimiser")
+        },
+        "step_seconds": seconds,
+        "baseline_step_seconds": baseline_seconds,
+        "peak_bytes": memory,
+        "baseline_peak_bytes": baseline_memory,
+        "operations": size.step_operations,
+        "gemm_rate": rate,
+        "bound_seconds": size.step_operations / rate,
+        "bound_speedup": baseline_seconds * rate / size.step_operations,
+        "rounds": len(base),
+        "size": size.as_dict(),
+        "loss_check_size": CHECKED.as_dict(),
+        "machine": machine(),
+    }
+    if real_text:
+        left = budget - (time.monotonic() - began)
+        result["real_text"] = _real_text(size, threads, text, left, baseline_seconds, seconds, tell)
+    result["measured_in_seconds"] = time.monotonic() - began
+    return result
+
+
+def loss_difference(size: Size, steps: int) -> float:
+    """The largest difference of the loss over these steps, from equal weights and on equal batches."""
+    ours = LinearPredictor.build(size.vocabulary, size.context, size.width, seed=1)
+    dense = DensePredictor(size.vocabulary, size.context, size.width)
+    torch.nn.init.zeros_(dense.mixing.weight)
+    dense.load(ours)
+    first = torch.optim.AdamW(ours.parameters(), lr=RATE, weight_decay=DECAY, fused=True)
+    second = torch.optim.AdamW(dense.parameters(), lr=RATE, weight_decay=DECAY)
+    worst = 0.0
+    for step in range(steps):
+        generator = torch.Generator().manual_seed(step)
+        tokens = torch.randint(size.vocabulary, (size.batch, size.context + 1), generator=generator)
+        losses = []
+        for loss, optimiser in ((ours.loss(tokens), first), (dense.loss(tokens), second)):
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            optimiser.zero_grad()
+            losses.append(loss.item())
+        worst = max(worst, abs(losses[0] - losses[1]))
+    return worst
+
+
+def _real_text(
+    size: Size, threads: int, given: Path | None, left: float, baseline: float, ours: float, tell: Tell
+) -> dict[str, Any]:
+    """Beyond the bound: fewer tokens in the softmax, and less of its gradient. What these rows change is said in each.
+
+    The speed-ups are over the baseline's step of this run, whose time does not depend on what the tokens are.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        tell("tokens of real text")
+        rows, described, used = sample_rows(given, size)
+        result: dict[str, Any] = {"text": described}
+        if left < 14 * ours:
+            return result | {"skipped": f"{left:.0f} s were left, too little for these rows"}
+        whole, compact = Path(directory) / "whole.pt", Path(directory) / "compact.pt"
+        torch.save(rows, whole)
+        place = torch.zeros(size.vocabulary, dtype=torch.long)
+        place[used] = torch.arange(len(used))
+        torch.save(place[rows.long()].to(torch.int32), compact)
+        warm = max(1, size.batch // 8)
+        tell("exact and filtered, after some steps on the text")
+        with Process("packed", size, threads, str(whole), rate=3e-3) as process:
+            result |= _filtering(process, size, warm, baseline)
+        tell("compact vocabulary")
+        smaller = Size(size.context, size.width, len(used), size.batch)
+        with Process("packed", smaller, threads, str(compact), rate=3e-3) as process:
+            both = _filtering(process, smaller, warm, baseline)
+    result["compact"] = both["exact"] | {
+        "vocabulary": len(used),
+        "changes": "tokens that the text never uses have no logits: exact for this text, impossible to generate",
+    }
+    result["compact_filtered"] = both["filtered"]
+    return result
+
+
+def _filtering(process: Process, size: Size, warm: int, baseline: float) -> dict[str, Any]:
+    """The exact and the filtered step in turn, once the model has learned which tokens are rare."""
+    for _ in range(24):
+        process.ask("step", batch=warm)
+    error = process.ask("gradient_error", negligible=NEGLIGIBLE, batch=warm)
+    exact, filtered = [], []
+    for _ in range(2):
+        exact.append(process.ask("step"))
+        filtered.append(process.ask("step", negligible=NEGLIGIBLE))
+    seconds = median(step["seconds"] for step in exact)
+    less = median(step["seconds"] for step in filtered)
+    return {
+        "exact": {"step_seconds": seconds, "speedup": baseline / seconds, "loss": exact[-1]["loss"]},
+        "filtered": {
+            "step_seconds": less,
+            "speedup": baseline / less,
+            "negligible": NEGLIGIBLE,
+            "tiles_skipped": filtered[-1]["skipped"],
+            "gradient_relative_error": error["relative_error"],
+            "gradient_cosine": error["cosine"],
+            "changes": "softmax gradients of tiles with less than this mean mass are left out; the loss is exact",
+        },
+    }
