@@ -196,7 +196,7 @@ def _steps(
             logits, state = predictor.step(state, rows[:alive, position])
             scored = counted[:alive, position + 1]
             target = rows[:alive, position + 1]
-            nats = nn.functional.cross_entropy(logits.float(), target, reduction="none")
+            nats = nn.functional.cross_entropy(logits, target, reduction="none")
             total += float(nats.double()[scored].sum())
             tokens += int(scored.sum())
             done += alive
