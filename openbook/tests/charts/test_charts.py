@@ -1,5 +1,6 @@
 """Charts: well-formed, escaped, described, and told apart without colour."""
 
+from itertools import pairwise
 from xml.etree import ElementTree
 
 from hypothesis import given
@@ -57,7 +58,7 @@ def test_labels_at_the_ends_do_not_cover_each_other() -> None:
     heights = sorted(
         float(text.get("y", 0)) for text in root.iter(f"{SVG}text") if (text.text or "").startswith("line")
     )
-    assert all(high - low > 14 for low, high in zip(heights, heights[1:], strict=False))
+    assert all(high - low > 14 for low, high in pairwise(heights))
 
 
 def test_a_figure_escapes_its_table() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from openbook.audit.entries import Entry, excerpt, said_yes
-from openbook.audit.findings import Finding
+from openbook.audit.findings import Finding, Severity
 
 _QUESTION: Final = (
     r"\bdid you (?:include|specify|report|describe|state|discuss|cite|mention|use|read|provide|release)\b|"
@@ -35,6 +35,6 @@ def checklists(entry: Entry) -> Iterator[Finding]:
         if match is None:
             continue
         rest = len(_FURNITURE.sub(" ", said.words).split())
-        severity = "medium" if rest < _OWN_WORDS else "low"
+        severity: Severity = "medium" if rest < _OWN_WORDS else "low"
         why = "the evidence is the authors' checklist" + ("" if severity == "medium" else ", beside other text")
         yield Finding(entry.id, "checklist", severity, variable, excerpt(said.words, *match.span()), why)

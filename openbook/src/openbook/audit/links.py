@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from openbook.audit.entries import Entry, excerpt
-from openbook.audit.findings import Finding
+from openbook.audit.findings import Finding, Severity
 from openbook.variables import SCORED
 
 _HOST: Final = r"(?:https?://|www\.)(?:www\.)?[\w-]+(?:\.[\w-]+)+"
@@ -116,7 +116,7 @@ def damaged_urls(entry: Entry) -> Iterator[Finding]:
         for pattern, why in _RULES:
             match = next((one for one in pattern.finditer(said.words) if not _ends_before(one.group(0))), None)
             if match:
-                severity = "low" if pattern is _RULES[0][0] else "medium"
+                severity: Severity = "low" if pattern is _RULES[0][0] else "medium"
                 link = excerpt(said.words, match.start(), min(len(said.words), match.end() + 40), 0)
                 yield Finding(entry.id, "damaged_url", severity, variable, link, why)
                 break

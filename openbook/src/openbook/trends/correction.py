@@ -124,7 +124,7 @@ def _classes(yes: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-3:
         return np.full((3, 3), np.nan)
-    return np.linalg.inv(matrix)
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
 def _point(values: NDArray[np.float64]) -> float | None:

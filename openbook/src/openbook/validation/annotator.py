@@ -18,7 +18,7 @@ from openbook.variables.definitions import definition as definition_of
 
 #: Key -> answer, by variable.
 KEYS: Final[dict[str, dict[str, str]]] = {
-    **dict.fromkeys(SCORED, {"y": "yes", "n": "no", "u": "unknown"}),
+    **{variable: {"y": "yes", "n": "no", "u": "unknown"} for variable in SCORED},
     "research_type": {"e": "experimental", "t": "theoretical", "u": "unknown"},
     "affiliation": {"a": "academia", "i": "industry", "c": "collaboration", "u": "unknown"},
 }
