@@ -84,19 +84,16 @@ def dry_run(assessor: LlmAssessor, papers: Sequence[Named], locate: Locate, *, a
 
 def settle(ledger: Ledger, records: Sequence[Any]) -> None:
     """After a batch: the ledger holds every record of the folder, and the folder shows people's corrections."""
-    from openbook.ledger.store import paper_key
     from openbook.model.files import read_record, write_record
 
-    corrected = ledger.corrected()
     for path in records:
         record = read_record(path)
         if any(answer.correction for answer in record.answers.values()):
             continue
         ledger.put(record)
-        if paper_key(record.paper) in corrected:
-            mended = ledger.record(paper_key(record.paper))
-            if mended.run == record.run:
-                write_record(mended, path)
+        mended = ledger.with_corrections(record)
+        if mended != record:
+            write_record(mended, path)
 
 
 def tell_account(assessor: LlmAssessor) -> None:

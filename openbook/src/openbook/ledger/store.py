@@ -258,10 +258,13 @@ class Ledger:
                 {name: last_change[row.paper, name] for name in VARIABLES if (row.paper, name) in last_change},
             )
 
-    def corrected(self) -> set[str]:
-        """The keys of the papers that people corrected."""
+    def with_corrections(self, record: Record) -> Record:
+        """A record that was not read from here, as people's corrections of its paper leave it."""
         with reading(self.engine) as connection:
-            return set(connection.execute(select(corrections.c.paper).distinct()).scalars())
+            rows = connection.execute(
+                select(corrections).where(corrections.c.paper == paper_key(record.paper)).order_by(corrections.c.id)
+            ).all()
+        return _with_corrections(record, {row.variable: row for row in rows})
 
     def history(self, paper: str) -> list[Event]:
         """All that happened to a paper, oldest first: assessments with their results, and corrections."""
