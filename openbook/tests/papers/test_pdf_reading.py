@@ -153,3 +153,17 @@ def test_columns_out_of_order_in_the_content_stream(pdf_of: Callable[..., bytes]
     places = [text.find(f"{side} line number {i} ") for side in ("Left", "Right") for i in range(30)]
     assert -1 not in places
     assert places == sorted(places)
+
+
+def test_columns_below_a_table_that_spans_the_page(pdf_of: Callable[..., bytes], line: Callable[..., str]) -> None:
+    table = [
+        line(60, 740 - 9 * i, f"{i} row of a table that runs over both of the columns 0.12 " * 2, size=7)
+        for i in range(40)
+    ]
+    left = [f"left row {i} has the words of the first column" for i in range(25)]
+    right = [f"right row {i} has the words of the second one" for i in range(25)]
+    columns = [line(x, 370 - 12 * i, rows[i], size=10) for x, rows in ((50, left), (320, right)) for i in range(25)]
+    text = read_bytes(pdf_of(["".join(table + columns)]), source="x.pdf").text
+    places = [text.find(f"{side} row {i} ") for side in ("left", "right") for i in range(25)]
+    assert -1 not in places
+    assert places == sorted(places)

@@ -68,13 +68,18 @@ def lay_out(pages: list[RawPage]) -> Layout:
     _drop_line_numbers(pages)
     _drop_running_heads(pages)
     size = _usual_size(pages)
+    middles = [_gutter(page, size) for page in pages]
+    known = sorted(middle for middle in middles if middle is not None)
+    double = len(known)
+    if double * 2 > len(pages):
+        usual = known[double // 2]
+        middles = [
+            _gutter(page, size, usual) if middle is None else middle
+            for page, middle in zip(pages, middles, strict=True)
+        ]
     rows: list[Row] = []
-    double = 0
-    for page in pages:
-        middle = _gutter(page)
-        double += middle is not None
-        found = _rows(page, middle)
-        rows.extend(_reordered(found, middle))
+    for page, middle in zip(pages, middles, strict=True):
+        rows.extend(_reordered(_rows(page, middle), middle))
     layout = Layout(rows, size, _leading(rows, size), two_columns=double * 2 > len(pages))
     layout.margins = _margins(rows, size)
     return layout
@@ -146,20 +151,25 @@ def _usual_size(pages: list[RawPage]) -> float:
     return sizes.most_common(1)[0][0] if sizes else 10.0
 
 
-def _gutter(page: RawPage) -> float | None:
-    """The middle of the white gap between two columns, None when most of the text spans it."""
-    long = [line for line in page.lines if len(line.text) > 25]
+def _gutter(page: RawPage, size: float, usual: float | None = None) -> float | None:
+    """The middle of the white gap between two columns, None when most of the text spans it.
+
+    Print of the usual size decides, for tables run across the gap. ``usual``: the gap of other pages.
+    """
+    long = [line for line in page.lines if len(line.text) > 25 and abs(line.size - size) < 0.6]
+    if len(long) < 6:
+        long = [line for line in page.lines if len(line.text) > (25 if usual is None else 8)]
     if len(long) < 6:
         long = [line for line in page.lines if len(line.text) > 8]
     if not long:
         return None
     left, right = min(line.x0 for line in long), max(line.x1 for line in long)
     best, fewest = None, 0.25 * len(long)
-    for share in (0.5, 0.48, 0.52, 0.46, 0.54):
-        middle = left + share * (right - left)
+    tried = [left + share * (right - left) for share in (0.5, 0.48, 0.52, 0.46, 0.54)] if usual is None else [usual]
+    for middle in tried:
         spanning = sum(line.x0 < middle - 3 and line.x1 > middle + 3 for line in long)
         beside = sum(line.x0 >= middle - 3 for line in long), sum(line.x1 <= middle + 3 for line in long)
-        if spanning < fewest and min(beside) >= 2:
+        if spanning < fewest and (min(beside) >= 2 or usual is not None):
             best, fewest = middle, spanning
     return best
 
