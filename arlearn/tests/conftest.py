@@ -63,3 +63,30 @@ def story_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("stories") / "stories.txt"
     path.write_text("\n<|endoftext|>\n".join(invent_stories(300)) + "\n<|endoftext|>\n", encoding="utf-8")
     return path
+
+
+TINY = """description = "small enough for a test"
+[task]
+kind = "text"
+context = 12
+vocabulary = 300
+[predictor]
+map = "packed"
+width = 8
+bias = true
+[training]
+steps = 40
+batch = 8
+learning_rate = 0.01
+warmup = 0.1
+clip = 1.0
+checkpoint_steps = 5
+"""
+
+
+@pytest.fixture
+def tiny_recipe(tmp_path: Path) -> Path:
+    """A recipe of 40 updates that takes a second."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
