@@ -151,7 +151,8 @@ class Finder:
             place = self._aligned(letters, diagonal)
             if place is None or (best is not None and place.score <= best.score):
                 continue
-            if same_claim(quote, self.text[place.start : place.end]):
+            before, after = self.text[max(0, place.start - 60) : place.start], self.text[place.end : place.end + 60]
+            if same_claim(quote, self.text[place.start : place.end], before, after):
                 best = place
         return best
 

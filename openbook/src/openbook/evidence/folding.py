@@ -26,7 +26,8 @@ def fold_character(character: str) -> str:
     if unicodedata.category(character) == "No" and unicodedata.decomposition(character).startswith("<fraction>"):
         return character
     plain = unicodedata.normalize("NFKD", character).translate(_ALIKE).casefold()
-    return "".join(letter for letter in plain if letter.isalnum())
+    # Accents that stand alone (a spacing circumflex, category Lm) belong to letters that extraction puts elsewhere.
+    return "".join(letter for letter in plain if letter.isalnum() and unicodedata.category(letter) != "Lm")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,11 @@ _PREFIXES: Final = frozenset(
 #: Words of its place that a quote may leave out in one stretch, and that may stand for words that carry little.
 _MOST_LEFT_OUT: Final = 6
 _MOST_EXCHANGED: Final = 3
+#: A negation this many words before or after a place may belong to it.
+_NEAR: Final = 4
 _COMPARISONS: Final = re.compile(r"[<>≤≥≠]")
 _FRACTIONS: Final = "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
-_TOKEN: Final = re.compile(rf"\d+(?:[.,]\d+)*|[{_FRACTIONS}]|[^\W\d_]+")
+_TOKEN: Final = re.compile(rf"\d+(?:[.,]\d+)*(?:e-?\d+)?|[{_FRACTIONS}]|[^\W\d_]+")
 _MINUS: Final = "-−–‐‑"
 
 
@@ -106,28 +108,36 @@ def tokens(text: str) -> list[str]:
     text = re.sub(rf"(?<=[^\W\d_])[{_MINUS}\u00ad]\s*\n\s*(?=[^\W\d_])", "", text)
     plain = "".join(c if c in _FRACTIONS else unicodedata.normalize("NFKD", c) for c in text)
     plain = "".join(c for c in plain if not unicodedata.combining(c))
-    return [token.replace(",", "") if token[0].isdigit() else token for token in _TOKEN.findall(plain.casefold())]
+    # ``1e 2`` is what is left of ``1e-2`` where extraction lost the minus.
+    plain = re.sub(rf"(?<=\d)e(\s*[{_MINUS}]\s*|\s+)(?=\d)", "e-", plain.casefold())
+    return [token.replace(",", "") if token[0].isdigit() else token for token in _TOKEN.findall(plain)]
 
 
 def _is_number(token: str) -> bool:
     return token[0].isnumeric()
 
 
-def same_claim(quote: str, place: str) -> bool:
+def same_claim(quote: str, place: str, before: str = "", after: str = "") -> bool:
     """Whether a quote that is merely similar to a place of the paper still says the same.
 
     Not so when a number of the quote is missing from the place or another, when a number was cut short (``5`` for
     ``5½``), when a negation was added or lost, when a name was exchanged (``CPU`` for ``GPU``), or when several words
     of the quote are not there. Words may be left out or spelled a little differently, and the symbols of a formula may
-    differ: extraction does that.
+    differ: extraction does that. ``before`` and ``after`` are what the paper has around the place: where the quote's
+    first or last words are not in it, no negation may stand there instead.
     """
     ours, theirs = tokens(quote), tokens(place)
-    for edit in _edits(ours, theirs):
+    edits = _edits(ours, theirs)
+    if edits and edits[0].src_start == 0 and _negates(tokens(before)[-_NEAR:]):
+        return False
+    if edits and edits[-1].src_end == len(ours) and _negates(tokens(after)[:_NEAR]):
+        return False
+    for edit in edits:
         mine = ours[edit.src_start : edit.src_end]
         other = theirs[edit.dest_start : edit.dest_end]
         if "".join(mine) == "".join(other):
             continue
-        if any(token in _NEGATIONS for token in (*mine, *other)):
+        if _negates(mine) or _negates(other):
             return False
         formula = _in_formula(ours, edit.src_start, edit.src_end) and _in_formula(
             theirs, edit.dest_start, edit.dest_end
@@ -139,6 +149,10 @@ def same_claim(quote: str, place: str) -> bool:
         if not formula and not _same_words(mine, other):
             return False
     return True
+
+
+def _negates(words: list[str]) -> bool:
+    return any(word in _NEGATIONS for word in words)
 
 
 @dataclass(slots=True)

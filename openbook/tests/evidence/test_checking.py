@@ -1,0 +1,64 @@
+"""Evidence is enforced for every assessor alike."""
+
+import pytest
+
+from openbook.errors import OpenbookError
+from openbook.evidence import check_answers
+from openbook.model.record import Answer, Evidence
+from openbook.papers.paper import Page, Paper
+from openbook.variables import SCORED, VARIABLES
+
+TEXT = "We used two cores. The code is at https://example.org/code for all to see."
+PAPER = Paper(text=TEXT, source="t", format="text", sha256="0", pages=[Page(1, 0, len(TEXT))])
+
+
+def answers(**given: Answer) -> dict[str, Answer]:
+    base = {v: Answer(result="no") for v in SCORED}
+    base |= {"research_type": Answer(result="unknown"), "affiliation": Answer(result="unknown")}
+    return base | given
+
+
+def test_a_lying_span_is_not_believed() -> None:
+    lie = Evidence(quote="We trained on the moon for years.", page=9, start=0, end=18, match="exact", part="body")
+    checked = check_answers(PAPER, answers(pseudocode=Answer(result="yes", evidence=[lie])))
+    assert checked["pseudocode"].result == "unverified"
+    assert checked["pseudocode"].evidence == [Evidence(quote=lie.quote, match="absent")]
+
+
+def test_a_wrong_page_is_put_right() -> None:
+    quote = "We used two cores."
+    item = Evidence(quote=quote, page=7, start=0, end=len(quote), match="exact", part="checklist")
+    found = check_answers(PAPER, answers(pseudocode=Answer(result="yes", evidence=[item])))["pseudocode"]
+    assert found.result == "yes"
+    assert (found.evidence[0].page, found.evidence[0].part) == (1, "body")
+
+
+def test_a_yes_without_evidence_is_unverified_and_an_unverified_one_with_it_is_yes() -> None:
+    quote = Evidence(quote="The code is at https://example.org/code for all to see.", match="absent")
+    checked = check_answers(
+        PAPER, answers(pseudocode=Answer(result="yes"), open_source_code=Answer(result="unverified", evidence=[quote]))
+    )
+    assert checked["pseudocode"].result == "unverified"
+    assert checked["open_source_code"].result == "yes"
+
+
+def test_mostly_invented_quotes_prove_nothing() -> None:
+    quote = Evidence(
+        quote="We used two cores. And then a very long tale that nobody wrote follows here.", match="absent"
+    )
+    checked = check_answers(PAPER, answers(pseudocode=Answer(result="yes", evidence=[quote])))
+    assert checked["pseudocode"].result == "unverified"
+    assert [item.match for item in checked["pseudocode"].evidence] == ["exact", "absent"]
+
+
+def test_order_and_completeness() -> None:
+    shuffled = dict(reversed(answers().items()))
+    assert tuple(check_answers(PAPER, shuffled)) == VARIABLES
+    del shuffled["affiliation"]
+    with pytest.raises(OpenbookError, match="affiliation"):
+        check_answers(PAPER, shuffled)
+
+
+def test_a_result_of_another_variable_is_refused() -> None:
+    with pytest.raises(OpenbookError, match="pseudocode"):
+        check_answers(PAPER, answers(pseudocode=Answer(result="industry")))
