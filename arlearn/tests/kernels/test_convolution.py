@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from arlearn.kernels.convolution import SHORT, _by_frequencies, _written_out, causal_convolution
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from arlearn.kernels.convolution import SHORT, _by_frequencies, _written_out, causal_convolution
 
 
 @settings(max_examples=40, deadline=None)

@@ -13,6 +13,7 @@ from arlearn.benchmarks.dense import DensePredictor
 from arlearn.benchmarks.machine import Size, available_bytes, machine
 from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
+from arlearn.predictors.base import State
 from arlearn.predictors.linear import LinearPredictor
 
 
@@ -38,7 +39,8 @@ def bench_generate(size: Size, budget: float, tell: Callable[[str], None]) -> di
     count = size.context - 1
     expected = generate(ours, prompt, count)
     whole = torch.cat([prompt, expected], dim=1)
-    state, steps = ours.start(1), []
+    steps = []
+    state: State = ours.start(1)
     for place in range(size.context):
         logits, state = ours.step(state, whole[:, place])
         steps.append(logits)

@@ -51,7 +51,8 @@ class Contestant:
             generator = torch.Generator().manual_seed(self.taken)
             return torch.randint(self.size.vocabulary, (batch, self.size.context + 1), generator=generator)
         chosen = torch.randint(len(self.rows), (batch,), generator=torch.Generator().manual_seed(self.taken))
-        return self.rows[chosen].long()
+        rows: Tensor = self.rows[chosen]
+        return rows.long()
 
     def loss(self, tokens: Tensor) -> Tensor:
         if isinstance(self.model, DensePredictor):

@@ -51,11 +51,14 @@ class BlocksMap(CausalMap):
         return torch.stack(rows, dim=1) if rows else x.new_zeros(x.shape[0], 0, self.outputs)
 
     def gather(self, x: Float[Tensor, "batch sources inputs"], position: int) -> Float[Tensor, "batch outputs"]:
-        row = self._rows.get(position, [])
-        total = x.new_zeros(x.shape[0], self.outputs)
-        for place, (_, index) in enumerate(row):
-            total = total + x[:, place] @ self.weight[index].T
-        return total
+        indices = [index for _, index in self._rows.get(position, [])]
+        # compiled programs list their blocks row by row, so that a row's are usually a slice
+        first = indices[0] if indices else 0
+        together = indices == list(range(first, first + len(indices)))
+        blocks = self.weight[first : first + len(indices)] if together else self.weight[indices]
+        if len(indices) == 1:
+            return x[:, 0] @ blocks[0].T
+        return x.flatten(1) @ blocks.transpose(1, 2).flatten(0, 1)
 
     def block(self, to: int, frm: int) -> Float[Tensor, "outputs inputs"] | None:
         for source, index in self._rows.get(to, []):

@@ -104,13 +104,14 @@ class _Fused(torch.autograd.Function):
         return losses if plan.each else losses.sum(dtype=torch.float64).mul_(plan.weight).to(losses.dtype)
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():
             raise RuntimeError("the fused cross-entropy is differentiable once: call backward without create_graph")
         grads, ctx.grads = ctx.grads, None  # handed over, not copied; a second backward computes them again
         if grads is None:
             with torch.autocast(upstream.device.type, enabled=False):
-                _, grads = _losses_and_gradients(*ctx.saved_tensors, ctx.plan)
+                hidden, head, bias, targets = ctx.saved_tensors
+                _, grads = _losses_and_gradients(hidden, head, bias, targets, ctx.plan)
         if float(upstream) != 1.0:
             for grad in grads:
                 if grad is not None:

@@ -140,7 +140,7 @@ class _Packed(torch.autograd.Function):
         return out.view(batch, length, map.outputs)
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():
             raise RuntimeError("the packed map is differentiable once: call backward without create_graph")
         x, weight = ctx.saved_tensors
