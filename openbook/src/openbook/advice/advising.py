@@ -80,7 +80,7 @@ def advise(record: Record, paper: Paper) -> list[Advice]:
         if answer is None or answer.result not in ("no", "unverified"):
             continue
         known, draft = definition(variable), _drafts()[variable]
-        shortfall = _shortfall(paper, draft)
+        shortfall = _shortfall(paper, draft, known.where)
         advice.append(
             Advice(
                 variable=variable,
@@ -109,10 +109,12 @@ def _part(paper: Paper, sentence: Sentence) -> str:
     return paper.sections[sentence.section].part if 0 <= sentence.section < len(paper.sections) else "body"
 
 
-def _shortfall(paper: Paper, draft: dict[str, Any]) -> Sentence | None:
-    """The first sentence of the body that comes near to what is wanted."""
+def _shortfall(paper: Paper, draft: dict[str, Any], where: str) -> Sentence | None:
+    """A sentence of the body that comes near to what is wanted: the first where that belongs, else the first."""
     pattern = re.compile(draft["short"], re.IGNORECASE)
-    return next((item for item in _body(paper) if pattern.search(paper.words(item))), None)
+    near = [item for item in _body(paper) if pattern.search(paper.words(item))]
+    index = _section(paper, where)
+    return min(near, key=lambda item: (item.section != index, item.start), default=None)
 
 
 def _said(paper: Paper, sentence: Sentence, lacks: str) -> dict[str, str | int | None]:

@@ -1,0 +1,100 @@
+"""Advice names what is missing, and a place in the paper itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from openbook.advice import advise
+from openbook.errors import OpenbookError
+from openbook.model.record import Answer, PaperInfo, Record, Run
+from openbook.papers.paper import Paper
+from openbook.papers.reading import read_text
+from openbook.scores import score_answers
+from openbook.variables import SCORED
+
+TEXT = """A Study of Sorting Pebbles by Colour
+
+Ada Example
+
+1 Introduction
+
+Pebbles are sorted by hand in many places of the world. We study how a machine may do it as well. The task is old and it
+is important, and nobody has solved it so far to the full content of all.
+
+2 Method
+
+Our method looks at each pebble in turn. It then puts the pebble into one of several bowls, and learns from errors. The
+update of the bowls is a convex problem that we solve in each step.
+
+3 Experiments
+
+We compare three sorters on the Beach data of pebbles. The code will be released upon acceptance of this paper. Each
+experiment was run on a standard desktop computer and took a few minutes. Our sorter makes fewer errors than the others.
+
+4 Conclusion
+
+Pebbles can be sorted by a machine. We hope that this is of use to many people who sort pebbles.
+
+References
+
+Miller, B. Pebbles of the world. Journal of Stones, 2001.
+"""
+
+
+def record(**results: str) -> Record:
+    answers = {variable: Answer(result=results.get(variable, "no")) for variable in SCORED}
+    answers |= {"research_type": Answer(result="experimental"), "affiliation": Answer(result="unknown")}
+    return Record(paper=PaperInfo(id="p"), answers=answers, scores=score_answers(answers), run=Run(assessor="t"))
+
+
+@pytest.fixture(scope="module")
+def paper() -> Paper:
+    return read_text(TEXT)
+
+
+def test_each_missing_thing_gets_a_place_in_the_paper(paper: Paper) -> None:
+    advice = advise(record(open_datasets="yes", dataset_splits="unverified"), paper)
+    assert [item.variable for item in advice] == [variable for variable in SCORED if variable != "open_datasets"]
+    assert [item.reason for item in advice if item.variable == "dataset_splits"] == ["unverified"]
+    titles = [section.title for section in paper.sections]
+    for item in advice:
+        assert item.what
+        assert item.states
+        assert item.draft
+        assert item.place is not None
+        assert item.place.section in titles
+        assert item.place.start is not None
+        assert item.place.after == " ".join(paper.text[item.place.start : item.place.end].split())
+        assert paper.part_at(item.place.start) == "body"
+
+
+def test_it_belongs_where_it_is_spoken_of(paper: Paper) -> None:
+    place = {item.variable: item.place for item in advise(record(), paper)}
+    assert "Method" in place["pseudocode"].section  # type: ignore[union-attr]
+    for variable in ("open_source_code", "hardware_specification", "dataset_splits", "experiment_setup"):
+        assert "Experiments" in place[variable].section, variable  # type: ignore[union-attr]
+
+
+def test_what_comes_near_is_named(paper: Paper) -> None:
+    by_variable = {item.variable: item for item in advise(record(), paper)}
+    promise = by_variable["open_source_code"].shortfall
+    assert promise is not None
+    assert "upon acceptance" in str(promise["sentence"])
+    machine = by_variable["hardware_specification"]
+    assert machine.shortfall is not None
+    assert "standard desktop computer" in str(machine.shortfall["sentence"])
+    assert machine.place is not None
+    assert machine.place.after == machine.shortfall["sentence"]
+    assert by_variable["pseudocode"].shortfall is None
+
+
+def test_nothing_to_add_and_nothing_to_read(paper: Paper) -> None:
+    assert advise(record(**dict.fromkeys(SCORED, "yes")), paper) == []
+    with pytest.raises(OpenbookError, match="nothing to advise"):
+        advise(record(), Paper("", "t", "pdf", "0", problem="encrypted"))
+
+
+def test_a_paper_without_sections_still_gets_advice() -> None:
+    advice = advise(record(), Paper("", "t", "text", "0"))
+    assert len(advice) == 7
+    assert all(item.place is None for item in advice)

@@ -1,0 +1,109 @@
+"""Papers made up on the spot, and assessors that are easy to see through."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from openbook.assessors.base import StopAssessing, Usage, sentence_evidence
+from openbook.benching.synthetic import make_pdf, make_text
+from openbook.errors import OpenbookError
+from openbook.model.record import Answer, Evidence
+from openbook.papers.paper import Paper
+from openbook.variables import SCORED
+
+_WORDS = {
+    "pseudocode": r"^Algorithm \d+:",
+    "open_source_code": r"code of this paper",
+    "hardware_specification": r"processors of the model",
+}
+
+
+class Keyword:
+    """Says yes where a word stands, and to software always, with a quote that is in no paper."""
+
+    name = "keyword"
+    model = None
+    prompt_hash = None
+
+    def __init__(self, version: str = "1") -> None:
+        self.version = version
+        self.parameters: dict[str, object] = {"words": len(_WORDS)}
+        self.asked: list[str] = []
+
+    def assess(self, paper: Paper) -> dict[str, Answer]:
+        self.asked.append(paper.source)
+        answers = {variable: Answer(result="no") for variable in SCORED}
+        for variable, pattern in _WORDS.items():
+            hits = [sentence for sentence in paper.sentences if re.search(pattern, paper.words(sentence))][:2]
+            if hits:
+                answers[variable] = Answer(
+                    result="yes", confidence=0.9, evidence=[sentence_evidence(paper, sentence) for sentence in hits]
+                )
+        invented = Evidence(quote="We used the library Phantasm 9.9 for all experiments.", match="absent")
+        answers["software_dependencies"] = Answer(result="yes", evidence=[invented])
+        answers["research_type"] = Answer(result="experimental")
+        answers["affiliation"] = Answer(result="academia")
+        return answers
+
+
+class Failing(Keyword):
+    """Fails on every second paper, once with the project's own error and once with a bug."""
+
+    def assess(self, paper: Paper) -> dict[str, Answer]:
+        answers = super().assess(paper)
+        if len(self.asked) == 2:
+            raise OpenbookError("the model is asleep")
+        if len(self.asked) == 4:
+            raise ZeroDivisionError("a bug")
+        return answers
+
+
+class Metered(Keyword):
+    """Takes many papers at once, counts tokens, and stops when the budget is spent."""
+
+    def __init__(self, papers: int = 1000) -> None:
+        super().__init__()
+        self.left = papers
+
+    def assess_many(self, papers: Iterable[Paper]) -> Iterator[dict[str, Answer] | OpenbookError]:
+        for paper in papers:
+            if not self.left:
+                yield StopAssessing("the budget is spent")
+                return
+            self.left -= 1
+            yield self.assess(paper)
+
+    def take_usage(self) -> Usage:
+        return Usage(input_tokens=100, output_tokens=10, cost=0.5)
+
+
+@pytest.fixture
+def keyword() -> Keyword:
+    return Keyword()
+
+
+@pytest.fixture
+def failing() -> Failing:
+    return Failing()
+
+
+@pytest.fixture
+def metered() -> Callable[..., Metered]:
+    return Metered
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with five papers: three PDFs, two texts."""
+    folder = tmp_path_factory.mktemp("shelf")
+    for index in range(5):
+        text = make_text(index, pages=3)
+        if index < 3:
+            (folder / f"paper_{index}.pdf").write_bytes(make_pdf(text))
+        else:
+            (folder / f"paper_{index}.txt").write_text(text, encoding="utf-8")
+    return folder
