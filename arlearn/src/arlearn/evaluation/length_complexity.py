@@ -131,6 +131,10 @@ def measure_all(
 
     Raises ArlearnError if the directory cannot be written or holds a cell that cannot be read.
     """
+    try:
+        (directory / "cells").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArlearnError(f"cannot write in {directory}: {error.strerror or error}") from error
     cells = []
     for learner in learners:
         for name, task in tasks:

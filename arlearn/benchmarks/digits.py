@@ -1,0 +1,102 @@
+"""Cost and accuracy of multiplication as the digits grow: one table, one figure.
+
+    for n in 2 3 6 8; do arlearn train multiplication-linear-$n --out runs/mul$n; done
+    arlearn train multiplication-linear --out runs/mul4
+    python arlearn/benchmarks/digits.py runs/mul2 runs/mul3 runs/mul4 runs/mul6 runs/mul8 --out docs/figures/digits.svg
+
+Every run is evaluated on uniformly drawn held-out pairs and on hard ones; ``--count`` says how many. What is evaluated
+is kept beside the model in evaluations.json, and read from there as long as the model is the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from matplotlib import pyplot
+
+from arlearn.cli.evaluate_task import choose_questions
+from arlearn.evaluation.exact_match import exact_match
+from arlearn.evaluation.length_complexity import write_text
+from arlearn.predictors.saving import load_predictor
+from arlearn.tasks.multiplication import MultiplicationTask
+
+
+def evaluated(run: Path, count: int) -> dict[str, Any]:
+    """What the table says of one run."""
+    sha256 = hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+    kept = run / "evaluations.json"
+    if kept.is_file():
+        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        if found["sha256"] == sha256 and found["count"] == count:
+            return found
+    predictor, card = load_predictor(run)
+    task = MultiplicationTask.from_configuration(card["task"]["configuration"])
+    result: dict[str, Any] = {"sha256": sha256, "count": count, "digits": task.digits, "tokens": task.generated}
+    result |= {"weights": predictor.parameter_count(), "frozen": predictor.frozen(), "seconds": card["seconds"]}
+    result["examples"] = card["metrics"]["steps"] * card["recipe"]["training"]["batch"]
+    for name, hard in (("uniform", False), ("hard", True)):
+        result[name] = exact_match(predictor, task, choose_questions(task, count, hard, 0)[0]).summary()
+    write_text(kept, json.dumps(result, indent=1))
+    return result
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "| digits | tokens generated | weights | examples | training s | wrong, uniform | wrong, hard | products/s |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        uniform, hard = row["uniform"], row["hard"]
+        lines.append(
+            f"| {row['digits']} | {row['tokens']} | {row['weights']:,} | {row['examples']:,} | {row['seconds']:.0f} "
+            f"| {uniform['wrong']:,} of {uniform['count']:,} | {hard['wrong']:,} of {hard['count']:,} "
+            f"| {uniform['products_per_second']:,.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Left: tokens, weights and examples relative to the smallest; right: share of wrong products, with intervals."""
+    figure, (cost, accuracy) = pyplot.subplots(1, 2, figsize=(10, 4))
+    digits = [row["digits"] for row in rows]
+    for name, label in (("tokens", "tokens generated"), ("weights", "weights"), ("seconds", "training seconds")):
+        cost.plot(digits, [row[name] for row in rows], "o-", label=label)
+    cost.set(yscale="log", xlabel="digits of each factor", xticks=digits, title="cost")
+    for shift, (name, colour) in enumerate((("uniform", "C0"), ("hard", "C3"))):
+        wrong = [row[name]["wrong"] / row[name]["count"] for row in rows]
+        low = [1 - row[name]["interval"][1] for row in rows]
+        high = [1 - row[name]["interval"][0] for row in rows]
+        below = [w - l for w, l in zip(wrong, low, strict=True)]
+        above = [h - w for w, h in zip(wrong, high, strict=True)]
+        places = [d + 0.1 * shift for d in digits]
+        accuracy.errorbar(
+            places, wrong, (below, above), fmt="o", color=colour, capsize=3, label=f"{name} held-out pairs"
+        )
+    accuracy.axhline(0.001, color="grey", linestyle=":", label="99.9 % exact")
+    accuracy.set(yscale="symlog", xlabel="digits of each factor", xticks=digits, title="share of products wrong")
+    accuracy.set_yscale("symlog", linthresh=1e-5)
+    for axis in (cost, accuracy):
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=100_000)
+    options = parser.parse_args()
+    rows = sorted((evaluated(run, options.count) for run in options.runs), key=lambda row: int(row["digits"]))
+    print(table(rows))
+    draw(rows, options.out)
+
+
+if __name__ == "__main__":
+    main()
