@@ -12,6 +12,7 @@ are added makes the enumeration small without leaving anything out. Equal steps 
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -235,12 +236,11 @@ class _Prover:
             return _Outcome(0.0, False, 0, float("inf"), f"a feature overflows in {self.name}")
         features = np.zeros((1, self.head.shape[1]))
         total = np.full(1, rule.constant, dtype=np.int64)
-        combinations = 1
+        combinations = math.prod(len(source.numbers) for source in sources)
         bound = sum((np.abs(source.features).max(axis=0) for source in sources), np.zeros(self.head.shape[1]))
         whole = all(_whole(source.features) for source in sources)
         exact = whole and bool((bound <= self.whole).all())
         for source in sources:
-            combinations *= len(source.numbers)
             each, numbers = _merged(source.features, source.numbers)
             if len(total) * len(numbers) > MOST:
                 return self._by_bounds(step, rule, sources, combinations)
