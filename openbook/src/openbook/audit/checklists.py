@@ -13,9 +13,7 @@ _QUESTION: Final = (
     r"\bdid you (?:include|specify|report|describe|state|discuss|cite|mention|use|read|provide|release)\b|"
     r"\bquestion\s*:\s*(?:do|does|is|are|if|for|did|have)\b"
 )
-_MARK: Final = (
-    r"\[\s?(?:yes|no|n/?a|todo)\s?\]|\b(?:justification|guidelines)\s*:|\banswer\s*:\s*\[?\s?(?:yes|no|n/?a)\b"
-)
+_MARK: Final = r"(?-i:\[\s?(?:Yes|YES|No|NO|N/?A|TODO)\s?\])|\b(?:justification|guidelines)\s*:|\banswer\s*:\s*\[?\s?(?:yes|no|n/?a)\b"
 _CHECKLIST: Final = re.compile(f"{_QUESTION}|{_MARK}", re.IGNORECASE)
 #: One of these stands in every match; looking for them is a hundred times faster.
 _SIGNS: Final = ("id you ", "[", "uestion", "ustification", "uidelines", "nswer")

@@ -18,7 +18,7 @@ _DENIAL: Final = re.compile(
     r"(?:provide|mention|specify|include|contain|describe|state|give|report|release))\b",
     re.IGNORECASE,
 )
-_DECLINED: Final = re.compile(r"\[\s?no\s?\]|\banswer\s*:\s*\[?\s?no\b", re.IGNORECASE)
+_DECLINED: Final = re.compile(r"(?-i:\[\s?(?:No|NO)\s?\])|\banswer\s*:\s*\[?\s?no\b", re.IGNORECASE)
 _ACCEPTED: Final = re.compile(r"\[\s?yes\s?\]|\banswer\s*:\s*\[?\s?yes\b|https?://|www\.", re.IGNORECASE)
 _OWN_CODE: Final = re.compile(
     r"^\W*(?:\d\W*)?(?:the\s+|all\s+|our\s+|source\s+|we\s+)*(?:codes?|implementations?|software)\b[^.]{0,80}?"
@@ -27,7 +27,7 @@ _OWN_CODE: Final = re.compile(
     re.IGNORECASE,
 )
 _BUT: Final = re.compile(
-    r"\b(?:however|but|although|not\b|n't|baseline|third.party|dataset only|upon request|404|empty|will be|accept|review)",
+    r"\b(?:however|but|although|not\b|n't|baseline|third.party|dataset only|upon request|404|empty|will be|accept|review|anonymized)",
     re.IGNORECASE,
 )
 
