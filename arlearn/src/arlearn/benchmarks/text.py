@@ -18,7 +18,8 @@ from arlearn.tasks.token_cache import cache_directory
 from arlearn.tokens import BytePair
 from arlearn.training.sources import find_text
 
-CHARACTERS = 5_000_000  # of the text, and of what the vocabulary is learned from
+CHARACTERS = 5_000_000  # of the text
+EACH = 300  # characters that the vocabulary is learned from, for each of its tokens
 
 
 def sample_rows(
@@ -49,15 +50,14 @@ def sample_rows(
 def _general(size: int) -> BytePair:
     path = cache_directory() / f"general-{size}.json"
     if not path.is_file():
-        BytePair.train(_sources(), size).save(path)
+        BytePair.train(_sources(EACH * size), size).save(path)
     vocabulary = BytePair.load(path)
     if vocabulary.size > size:
         raise ArlearnError(f"{path} is not the vocabulary of {size} tokens it should be; remove it")
     return vocabulary
 
 
-def _sources() -> Iterator[str]:
-    left = 3 * CHARACTERS
+def _sources(left: int) -> Iterator[str]:
     for path in sorted(Path(sysconfig.get_paths()["stdlib"]).glob("**/*.py")):
         if "site-packages" not in path.parts and left > 0:
             text = path.read_text(encoding="utf-8", errors="replace")

@@ -50,6 +50,9 @@ def read_reference(path: str | Path) -> LinearPredictor:
         )
     if tuple(head.shape) != (vocabulary, width):
         raise ArlearnError(f"{path}: out_embedding.weight is {tuple(head.shape)}, not {(vocabulary, width)}")
+    for name, tensor in state.items():
+        if name != "mask" and not bool(torch.isfinite(tensor).all()):
+            raise ArlearnError(f"{path}: {name} holds values that are not finite")
     bias = state.get("out_embedding.bias")
     map = PackedMap(size // width, width, width)
     mask = _mask(path, state.get("mask"), size, width)
@@ -65,9 +68,6 @@ def read_reference(path: str | Path) -> LinearPredictor:
                 block = map.block(t, s)
                 assert block is not None
                 block.copy_(reached[:, s * width : (s + 1) * width])
-    for name, tensor in state.items():
-        if name != "mask" and not bool(torch.isfinite(tensor).all()):
-            raise ArlearnError(f"{path}: {name} holds values that are not finite")
     return LinearPredictor(embedding.float(), map, head.float(), None if bias is None else bias.float())
 
 

@@ -1,0 +1,64 @@
+"""The benches run at a tiny size and report what they promise; no timing is judged."""
+
+import json
+import os
+import subprocess
+import sys
+
+import torch
+from typer.testing import CliRunner
+
+from arlearn.benchmarks.dense import DensePredictor
+from arlearn.benchmarks.machine import Size
+from arlearn.benchmarks.step import loss_difference
+from arlearn.cli import app
+from arlearn.predictors.linear import LinearPredictor
+
+
+def test_the_baseline_is_the_same_function():
+    ours = LinearPredictor.build(50, 9, 4, seed=2)
+    dense = DensePredictor(50, 9, 4)
+    dense.load(ours)
+    tokens = torch.randint(50, (3, 10))
+    torch.testing.assert_close(dense(tokens[:, :-1]), ours(tokens[:, :-1]))
+    torch.testing.assert_close(dense.loss(tokens), ours.loss(tokens))
+
+
+def test_losses_of_twenty_steps_agree():
+    assert loss_difference(Size(context=9, width=16, vocabulary=400, batch=4), steps=20) < 1e-4
+
+
+def test_step_on_real_text(tmp_path):
+    (tmp_path / "t.txt").write_text("Once upon a time there was a cat. It sat on a mat.\n" * 400)
+    command = "bench step --quick --json --seconds 600 --threads 1 --data".split()
+    done = subprocess.run(
+        [sys.executable, "-m", "arlearn.cli", *command, str(tmp_path / "t.txt")],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    for key in ("speedup", "speedup_equal_optimiser", "memory_ratio", "gemm_share", "bound_speedup"):
+        assert found[key] > 0
+    assert found["loss_difference"] < 1e-4
+    rows = found["real_text"]
+    assert rows["compact"]["vocabulary"] < 2_000
+    assert rows["filtered"]["gradient_relative_error"] < 0.1
+    assert 0 <= rows["filtered"]["tiles_skipped"] <= 1
+
+
+def test_generate():
+    result = CliRunner().invoke(app, ["bench", "generate", "--quick", "--json", "--seconds", "1"])
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert found["same_tokens"]
+    assert found["logits_difference"] < 1e-4
+    assert min(found["speedup"], found["tokens_per_second"], found["speedup_masked_once"]) > 0
+
+
+def test_a_baseline_that_does_not_fit_is_refused_before_it_starts():
+    result = CliRunner().invoke(app, ["bench", "step", "--context", "4096", "--width", "4096"])
+    assert "GB" in str(result.exception)
+    assert "--batch" in str(result.exception)
