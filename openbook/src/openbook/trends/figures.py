@@ -97,7 +97,7 @@ def _readings(rows: Sequence[Row], key: str, main: Series) -> list[Series]:
     if any("corrected" in row for row in rows):
         found.append(Series("corrected", _points(rows, *_corrected(key)), second=True))
     if any("audited" in row for row in rows):
-        found.append(Series("without suspects", _points(rows, *_audited(key))))
+        found.append(Series("audited", _points(rows, *_audited(key))))
     return found
 
 
@@ -150,7 +150,7 @@ def reproducibility(rows: Sequence[Row]) -> Figure:
         values, _ = _corrected(key)
         series.append(Series("corrected", _points(rows, values, lambda row: row["corrected"]["interval"]), second=True))
     if any("audited" in row for row in rows):
-        series.append(Series("without suspects", _points(rows, *_audited(key))))
+        series.append(Series("audited", _points(rows, *_audited(key))))
     description = (
         f"Estimated share of empirical papers whose results can be reproduced, {_span(rows)}: "
         f"{_from_to(rows, key, _percent_fine)}. 6 of 7 papers with code and data and 5 of 15 with data only were reproduced "
@@ -288,7 +288,7 @@ def _extra(rows: Sequence[Row], key: str, named: bool = False) -> list[str]:
     if any("corrected" in row for row in rows):
         out += [f"{stem}corrected", f"{stem}corrected_low", f"{stem}corrected_high"]
     if any("audited" in row for row in rows):
-        out.append(f"{stem}without_suspects")
+        out.append(f"{stem}audited")
     return out
 
 
