@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from pathlib import Path
 from typing import Literal
@@ -45,7 +44,8 @@ def fetch(
 def reachable(endpoint: str, timeout: float) -> bool:
     """Whether a connection to this URL's host opens within ``timeout`` seconds; a proxy is taken at its word."""
     parts = urlsplit(endpoint)
-    if getproxies().get(parts.scheme) or os.environ.get("ALL_PROXY") or os.environ.get("all_proxy"):
+    proxies = getproxies()
+    if proxies.get(parts.scheme) or proxies.get("all"):
         return True
     try:
         with socket.create_connection((parts.hostname or "", parts.port or 443), timeout=timeout):

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def write(directory: Path, checkpoint: Checkpoint, keep: int) -> Path:
         _flush(directory)
     except (OSError, safetensors.SafetensorError) as error:
         shutil.rmtree(beside, ignore_errors=True)
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "os error 28" in str(error)
+        full = _is_full(error)
         older = sorted(_steps(directory))
         last = f"the last good checkpoint is that of update {older[-1][0]}" if older else "there is no earlier one"
         raise ArlearnError(
@@ -116,6 +117,14 @@ def read(path: Path, run: str | None = None) -> Checkpoint:
     except (OSError, safetensors.SafetensorError) as error:
         raise ArlearnError(f"checkpoint {path} is damaged: {STATE}: {error}") from error
     return Checkpoint(step, owner, tensors, about)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether a write failed for want of room; safetensors tells the system's number in its message only."""
+    number = getattr(error, "errno", None)
+    if number is None and (told := re.search(r"os error (\d+)", str(error))):
+        number = int(told[1])
+    return number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _steps(directory: Path) -> Iterator[tuple[int, Path]]:
