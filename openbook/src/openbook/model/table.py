@@ -28,12 +28,12 @@ _SCORED_CODES: Final = {"yes": 1, "no": 0, "unverified": 0, "unread": None}
 CODES: Final[dict[str, dict[str, int | None]]] = {
     **{variable: dict(_SCORED_CODES) for variable in SCORED},
     "research_type": {"experimental": 0, "theoretical": 1, "unknown": UNKNOWN},
-    "affiliation": {"academia": 0, "industry": 1, "collaboration": 2, "unknown": UNKNOWN},
+    "affiliation": {"academia": 0, "collaboration": 1, "industry": 2, "unknown": UNKNOWN},
 }
 _RESULTS: Final[dict[str, dict[int, str]]] = {
     **{variable: {1: "yes", 0: "no"} for variable in SCORED},
     "research_type": {0: "experimental", 1: "theoretical", UNKNOWN: "unknown"},
-    "affiliation": {0: "academia", 1: "industry", 2: "collaboration", UNKNOWN: "unknown"},
+    "affiliation": {0: "academia", 1: "collaboration", 2: "industry", UNKNOWN: "unknown"},
 }
 
 
