@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,4 +99,3 @@ def test_read_safely(tmp_path: Path, prose: str) -> None:
     assert slow.problem is None or "more than" in slow.problem
     with pytest.raises(OpenbookError, match="there is no file"):
         read_safely(tmp_path / "nothing")
-    assert os.getpid()

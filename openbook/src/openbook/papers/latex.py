@@ -165,7 +165,7 @@ def _authors(source: str, macros: Macros) -> list[str]:
 
 def _blocks(body: str) -> Iterator[Block]:
     """The blocks of a document's body: one pass over its structural commands."""
-    position, kind, depth = 0, "text", 0
+    position = 0
     label = ""
     aside: list[Block] = []
     pending = ""
@@ -249,7 +249,6 @@ def _blocks(body: str) -> Iterator[Block]:
             aside, pending = [], ""
         else:
             pending += " "
-    del kind, depth
     yield from finish(pending + body[position:], entry=label == "reference")
     yield from aside
 

@@ -84,15 +84,15 @@ def _walk(root: etree._Element) -> Iterator[tuple[Block, int | None]]:
     abstract = root.find(f".//{_NAMESPACE}profileDesc/{_NAMESPACE}abstract")
     if abstract is not None:
         yield Block("Abstract", "heading", 1, marked=True), _page(abstract)
-        yield from _children(abstract, "")
+        yield from _children(abstract)
     text = root.find(f"{_NAMESPACE}text")
     for name in ("body", "back"):
         part = text.find(f"{_NAMESPACE}{name}") if text is not None else None
         if part is not None:
-            yield from _children(part, "")
+            yield from _children(part)
 
 
-def _children(top: etree._Element, _kind: str) -> Iterator[tuple[Block, int | None]]:
+def _children(top: etree._Element) -> Iterator[tuple[Block, int | None]]:
     """Blocks below an element, without recursion: the depth of the document is not ours to choose."""
     stack = [(child, 1) for child in reversed(top)]
     while stack:
