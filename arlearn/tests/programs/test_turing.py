@@ -149,7 +149,7 @@ def test_too_many_inputs_to_simulate() -> None:
             find_bounds(machine, **wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", [name for name in examples.names(".toml") if not name.endswith(".program")])
+@pytest.mark.parametrize("name", examples.names(".toml"))
 def test_shipped_machines_read_back(name: str) -> None:
     machine = shipped(name)
     assert from_mapping(machine.as_json()).rules == machine.rules

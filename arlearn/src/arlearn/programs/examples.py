@@ -19,7 +19,8 @@ def folder() -> Path:
 
 def names(suffix: str) -> list[str]:
     """The examples with this suffix, without it."""
-    return sorted(path.stem for path in folder().glob(f"*{suffix}"))
+    found = (path.name.removesuffix(suffix) for path in folder().glob(f"*{suffix}"))
+    return sorted(name for name in found if "." not in name)  # .toml is not .program.toml
 
 
 def read(name: str, suffix: str) -> tuple[str, str]:
