@@ -22,7 +22,12 @@ class Source(StrEnum):
 def import_(
     source: Annotated[Source, typer.Argument(help="Which published index; its layout decides how it is read.")],
     path: Annotated[Path, typer.Argument(help="A clone of the index's repository (the folder that holds results/).")],
-    out: Annotated[Path, typer.Option(help="The Parquet file to write.")] = Path("records.parquet"),
+    out: Annotated[
+        Path | None, typer.Option(help="The Parquet file to write; records.parquet where no ledger is given.")
+    ] = None,
+    ledger: Annotated[
+        str | None, typer.Option(help="The database to import into: sqlite:///FILE or postgresql://…")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Read a published index, in its own layout, into one table: a row per paper, with the run that answered.
@@ -41,19 +46,30 @@ def import_(
     from rich.console import Console
     from rich.progress import Progress
 
-    from openbook.importers.writing import import_to_parquet
+    if out is not None and ledger is not None:
+        raise typer.BadParameter("give --out or --ledger, not both")
+    target = ledger or str(out or "records.parquet")
 
     start = time.perf_counter()
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("reading", total=None)
-        tally, changed = import_to_parquet(
-            path, out, lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
-        )
+
+        def show(name: str, done: int, total: int) -> None:
+            bar.update(task, description=name, completed=done, total=total)
+
+        if ledger is not None:
+            from openbook.importers.storing import import_to_ledger
+
+            tally, changed = import_to_ledger(path, ledger, show)
+        else:
+            from openbook.importers.writing import import_to_parquet
+
+            tally, changed = import_to_parquet(path, Path(target), show)
     seconds = time.perf_counter() - start
     if as_json:
         report = {
             "source": source.value,
-            "out": str(out),
+            "out": target,
             "papers": tally.papers,
             "excluded": tally.excluded,
             "unassessed": tally.unassessed,
@@ -64,7 +80,7 @@ def import_(
         print(json.dumps(report, ensure_ascii=False))
         return
     state = "written" if changed else "already up to date"
-    print(f"{out}: {tally.papers:,} papers {state}; {tally.excluded:,} excluded; {seconds:.1f} s")
+    print(f"{target}: {tally.papers:,} papers {state}; {tally.excluded:,} excluded; {seconds:.1f} s")
     if tally.unassessed:
         print(f"{tally.unassessed:,} listed papers have no answers in these files")
     for kind, count in Counter(odd.kind for odd in tally.odd).most_common():
