@@ -22,7 +22,7 @@ demo: setup
 	@PYTHON=$(BIN)/python $(BIN)/python -m arlearn.cli demo --out demo --overwrite
 
 test: setup lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
