@@ -189,3 +189,20 @@ def test_any_text_gets_nine_answers(linear: LinearAssessor, text: str) -> None:
     for answer in answers.values():
         for evidence in answer.evidence:
             assert paper.text[evidence.start : evidence.end] == evidence.quote
+
+
+@pytest.mark.data
+def test_a_pdf_is_answered_like_its_text(linear: LinearAssessor, shared_data: Path) -> None:
+    from pyarrow.parquet import read_table
+
+    from openbook.papers.reading import read_paper
+
+    table = read_table(shared_data / "papers" / "text.parquet", columns=["id", "text"])
+    texts = dict(zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True))
+    files = sorted((shared_data / "papers" / "pdf").glob("*.pdf"))[::5]
+    same = []
+    for file in files:
+        from_text = linear.assess(read_text(texts[file.stem], file.stem))
+        from_pdf = linear.assess(read_paper(file))
+        same += [from_text[variable].result == from_pdf[variable].result for variable in SCORED]
+    assert sum(same) / len(same) > 0.9

@@ -21,8 +21,21 @@ def test_numbers_links_and_citations_become_their_kind() -> None:
         ["we", "set", "the", "learning", "rate", "to", "@decimal", "@citation"]
     )
     assert one("See https://github.com/a/B, 3.4 GHz, 16 GB RAM, 10-fold, 70%, 60,000, 1.2.3, 10−3 in 2014.") == (
-        ["see", "@url", "@github", "@clock", "@memory", "ram", "@fold", "@percent", "@large", "@version"]
-        + ["@power", "in", "@year"]
+        [
+            "see",
+            "@url",
+            "@github",
+            "@clock",
+            "@memory",
+            "ram",
+            "@fold",
+            "@percent",
+            "@large",
+            "@version",
+            "@power",
+            "in",
+            "@year",
+        ]
     )
 
 

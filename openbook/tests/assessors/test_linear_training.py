@@ -36,6 +36,8 @@ PROSE = (
     "We study how whispers travel along shelf {n} in winter.",
     "The librarian of room {n} prefers tea to coffee in the morning.",
     "Earlier work on room {n} looked at silence and at dust.",
+    "Nobody has yet asked whether the ladders of house {n} creak more often at night than they do at noon.",
+    "This matters to readers who sleep in chair {n}, and to the cats that sit on top of them all day long.",
 )
 
 
@@ -65,14 +67,26 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def _train(tiny: tuple[Path, Path], *more: str) -> Any:
-    arguments = ["train-linear", "--records", str(tiny[0]), "--papers", str(tiny[1]), "--folds", "3", *more]
+    arguments = [
+        "train-linear",
+        "--records",
+        str(tiny[0]),
+        "--papers",
+        str(tiny[1]),
+        "--folds",
+        "3",
+        "--draws",
+        "20",
+        *more,
+    ]
     return CliRunner().invoke(app, arguments)
 
 
 def test_the_command_trains_measures_and_the_result_answers(tiny: tuple[Path, Path], tmp_path: Path) -> None:
     done = _train(tiny, "--out", str(tmp_path / "weights"), "--json")
     assert done.exit_code == 0, done.output
-    result = json.loads(done.stdout)
+    result = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert result["agreement"]["variables"]["theoretical"]["kappa"] is None, "no paper of the tiny index is"
     assert result["papers"] == 40
     for variable in SCORED:
         assert result["agreement"]["variables"][variable]["kappa"] > 0.7

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+from scipy.sparse import vstack
 
 from openbook.assessors.linear_corpus import Corpus
 from openbook.assessors.linear_features import batches, build_vocabulary
@@ -17,7 +18,7 @@ from openbook.papers.paper import Paper, Sentence
 HEADS: Final = ("company", "university")
 """What the heads of the block layer score. Codes of the index: 0 universities only, 1 both, 2 companies only."""
 _LONGEST: Final = 2500
-_LONG_SENTENCE: Final = 28
+_PROSE: Final = 7
 _ABSTRACT: Final = re.compile(r"^\s*(?:\d\.?\s*)?(?:abstract|introduction|summary)\b", re.IGNORECASE)
 _ADDRESS: Final = re.compile(
     r"<EMAIL>|@|univers|institut|depart|college|laborator|research|school|inc\b|corp|ltd|labs?\b", re.IGNORECASE
@@ -27,35 +28,42 @@ _ADDRESS: Final = re.compile(
 def author_block(paper: Paper) -> list[Sentence]:
     """The sentences between the title and the abstract; empty where there are none.
 
-    A block ends at the heading of the abstract or introduction, or at the first long sentence without an address.
+    A block ends at the heading of the abstract or introduction, or with the first sentence that is prose: seven words
+    or more, without an address, most of them in lower case.
     """
     block: list[Sentence] = []
     for sentence in paper.sentences:
         text = paper.words(sentence)
         if sentence.start > _LONGEST or _ABSTRACT.match(text):
             break
-        if len(text.split()) >= _LONG_SENTENCE and not _ADDRESS.search(text):
+        found = text.split()
+        small = sum(word[0].islower() for word in found)
+        if block and len(found) >= _PROSE and 2 * small > len(found) and not _ADDRESS.search(text):
             break
         block.append(sentence)
     title = paper.title.strip()
     return [sentence for sentence in block if paper.words(sentence).strip() != title]
 
 
-def fit_blocks(corpus: Corpus, penalty: float = 3.0, progress: Callable[[str], None] = lambda _: None) -> SentenceLayer:
+def fit_blocks(
+    corpus: Corpus, penalty: float = 100.0, progress: Callable[[str], None] = lambda _: None
+) -> SentenceLayer:
     """Two heads over quoted author blocks: does a company stand in it, does a university."""
     progress("author blocks")
     known = [place for place, code in enumerate(corpus.block_labels) if code in (0, 1, 2) and corpus.blocks[place]]
     texts = [corpus.blocks[place] for place in known]
     codes = corpus.block_labels[known]
     vocabulary = build_vocabulary(texts, least=5)
-    from scipy.sparse import vstack
-
     rows = vstack([vocabulary.rows(batch) for batch in batches(texts, 2000)]).tocsr()
-    fitted = [fit_logistic(rows, truth, penalty, sparse=True) for truth in (codes == 0, codes != 2)]
+    alone = codes == 2
+    # Blocks of companies alone are one in twenty: unweighted, the second head would hardly ever say no.
+    rare = np.where(alone, (~alone).sum() / max(3 * alone.sum(), 1), 1.0)
+    company = fit_logistic(rows, codes != 0, penalty, sparse=True)
+    university = fit_logistic(rows, ~alone, penalty, rare, sparse=True)
     return SentenceLayer(
         vocabulary,
-        np.array([-fitted[0][0], fitted[1][0]], np.float32),
-        np.array([-fitted[0][1], fitted[1][1]], np.float32),
+        np.array([company[0], university[0]], np.float32),
+        np.array([company[1], university[1]], np.float32),
     )
 
 

@@ -30,7 +30,7 @@ UNKNOWN: Final = -1
 
 Labels = npt.NDArray[np.int8]
 
-_BETWEEN: Final = re.compile(r"\s*(?:\[\s?\.\.\.\s?\]|\.\.\.|\n|\||(?<=[.)\]])\s*and\s+(?=[A-Z1-9])|;\s(?=[A-Z]))\s*")
+_BETWEEN: Final = re.compile(r"\s*(?:\[\s?\.\.\.\s?\]|\.\.\.|\n|\||(?<=[.\]])\s*and\s+(?=[A-Z1-9])|;\s(?=[A-Z]))\s*")
 _SENTENCE_END: Final = re.compile(r"(?<=[a-z\d)\]%][.!?])\s+(?=[A-Z(])")
 _EXPLAINS: Final = re.compile(
     r"^(?:the|this) (?:paper|authors?|text|document)\b|^(?:states|mentions)\b"
@@ -48,7 +48,7 @@ class Corpus:
 
     ``quotes`` come from the index alone, from papers that are not among ``papers``; ``sentences[k]`` are those of
     ``papers[k]``, with ``sentence_labels[k]``; ``answers`` (paper, target) and ``affiliations`` are what the index says
-    of the papers; ``blocks`` are quoted author blocks with their affiliation code.
+    of the papers; ``blocks`` are the quoted author blocks of all other papers, with their affiliation codes.
     """
 
     papers: list[Paper]
@@ -120,8 +120,8 @@ def load_corpus(
         sentence_labels=[_located(index[key], texts) for key, texts in zip(ids, sentences, strict=True)],
         quotes=quote_texts,
         quote_labels=quote_labels,
-        blocks=[row["affiliation_text"] or "" for row in lenders],
-        block_labels=np.array([row["affiliation"] for row in lenders], np.int8),
+        blocks=[index[key]["affiliation_text"] or "" for key in others],
+        block_labels=np.array([index[key]["affiliation"] for key in others], np.int8),
     )
 
 

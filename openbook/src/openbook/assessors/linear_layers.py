@@ -144,13 +144,7 @@ def load_model(folder: Path) -> LinearModel:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             layers = {prefix: _sentence_layer(arrays, prefix) for prefix in ("sentences", "blocks")}
-            papers = {
-                target: PaperLayer(
-                    *(arrays[f"{target}.{name}"] for name in ("mean", "scale", "weights")),
-                    **{name: float(value) for name, value in card["targets"][target].items()},
-                )
-                for target in TARGETS
-            }
+            papers = {target: _paper_layer(arrays, target, card["targets"][target]) for target in TARGETS}
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise OpenbookError(f"the weights in {folder} are broken ({error}); run openbook train-linear") from error
     return LinearModel(layers["sentences"], papers, layers["blocks"], card)
@@ -163,3 +157,9 @@ def _sentence_layer(arrays: Any, prefix: str) -> SentenceLayer:
     if weights.shape[1] != vocabulary.width:
         raise ValueError(f"{prefix}: {weights.shape[1]} weights for {vocabulary.width} columns")
     return SentenceLayer(vocabulary, weights, arrays[f"{prefix}.bias"])
+
+
+def _paper_layer(arrays: Any, target: str, numbers: Mapping[str, float]) -> PaperLayer:
+    mean, scale, weights = (arrays[f"{target}.{name}"] for name in ("mean", "scale", "weights"))
+    bias, slope, offset, threshold = (float(numbers[name]) for name in ("bias", "slope", "offset", "threshold"))
+    return PaperLayer(mean, scale, weights, bias, slope, offset, threshold)

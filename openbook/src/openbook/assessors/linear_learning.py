@@ -41,6 +41,10 @@ class Settings:
 
 
 DEFAULTS: Final = Settings()
+LEAST_SCALE: Final = 0.2
+"""No feature is stretched more than fivefold: one that hardly varied in training must not decide when it does."""
+ONE_CLASS: Final = 6.0
+"""Log odds where only one answer was ever seen. Fixed: odds that differ from fold to fold would look like a signal."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +117,10 @@ def fit_sentences(data: Prepared, papers: npt.NDArray[np.int64], settings: Setti
 def fit_logistic(
     rows: Any, truth: npt.NDArray[Any], penalty: float, weight: Floats | None = None, *, sparse: bool = False
 ) -> tuple[npt.NDArray[np.float64], float]:
-    """Weights and bias of a logistic regression. One class only: no weights, and the log odds of having seen it."""
+    """Weights and bias of a logistic regression. One class only: no weights, and fixed odds."""
     seen = truth == 1
     if seen.all() or not seen.any():
-        count = len(truth)
-        return np.zeros(rows.shape[1]), float(np.log((seen.sum() + 0.5) / (count - seen.sum() + 0.5)))
+        return np.zeros(rows.shape[1]), ONE_CLASS if seen.all() else -ONE_CLASS
     from sklearn.linear_model import LogisticRegression
 
     if sparse:
@@ -149,7 +152,7 @@ def fit_papers(target: str, inputs: Floats, truth: npt.NDArray[Any], settings: S
         rest = np.setdiff1d(np.arange(len(truth)), fold)
         inner = _standardised(inputs[rest], truth[rest], settings.paper_penalty)
         held_out[fold] = [inner.log_odds(row) for row in inputs[fold]]
-    slope, offset = fit_logistic(held_out[:, None], truth, 1e4)
+    slope, offset = fit_logistic(held_out[:, None], truth, 1.0)
     slope_value = max(float(slope[0]), 1e-3)  # a scorer that is worse than chance is no reason to answer upside down
     cut = float(np.quantile(held_out, 1 - np.mean(truth == 1)))
     probability = 1 / (1 + np.exp(-(slope_value * cut + offset)))
@@ -158,7 +161,7 @@ def fit_papers(target: str, inputs: Floats, truth: npt.NDArray[Any], settings: S
 
 def _standardised(inputs: Floats, truth: npt.NDArray[Any], penalty: float) -> PaperLayer:
     mean, scale = inputs.mean(axis=0), inputs.std(axis=0)
-    scale = np.where(scale < 1e-6, 1, scale)
+    scale = np.maximum(scale, LEAST_SCALE)
     weights, bias = fit_logistic((inputs - mean) / scale, truth, penalty)
     return PaperLayer(mean.astype(np.float32), scale.astype(np.float32), weights.astype(np.float32), bias)
 

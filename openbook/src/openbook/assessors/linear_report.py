@@ -106,7 +106,10 @@ def _ranks(values: Floats64) -> Floats64:
 
 
 def report(answers: Labels, held_out: HeldOut, *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
-    """Agreement per target and the means over the seven, each with a 95 % bootstrap interval over papers."""
+    """Agreement per target and the means over the seven, each with a 95 % bootstrap interval over papers.
+
+    None stands for what is not defined, such as the kappa of one answer alone.
+    """
     random = np.random.default_rng(seed)
     table: dict[str, Any] = {}
     samples = [random.integers(0, len(answers), len(answers)) for _ in range(draws)]
@@ -141,7 +144,17 @@ def report(answers: Labels, held_out: HeldOut, *, draws: int = 1000, seed: int =
         }
         for name in ("kappa", "accuracy", "f1", "auc")
     }
-    return {"variables": table, "mean_over_seven": means}
+    found: dict[str, Any] = _without_nan({"variables": table, "mean_over_seven": means})
+    return found
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with None for what is not a number: JSON has no such number."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def _mean(values: npt.NDArray[Any]) -> float | None:

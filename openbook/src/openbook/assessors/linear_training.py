@@ -37,12 +37,13 @@ def train(
     *,
     folds: int = 5,
     settings: Settings = DEFAULTS,
+    draws: int = 1000,
     measure_only: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Measure by cross-validation, then fit on everything and write the weights to ``out`` (default: as shipped).
 
-    Returns agreement per variable and how it was made. The same data, seed and versions give the same weights. Raises
+    ``draws`` is the number of bootstrap samples behind each interval. Returns agreement per variable and how it was made. The same data, seed and versions give the same weights. Raises
     OpenbookError when the data cannot be used.
     """
     if out is not None and out.exists() and not out.is_dir():
@@ -56,7 +57,7 @@ def train(
         raise OpenbookError(f"{records} quotes nothing beyond the papers of {papers}: there is nothing to learn from")
     data = prepare(corpus, settings, progress)
     held_out = cross_validate(data, folds, settings, progress)
-    agreement = report(corpus.answers, held_out, seed=settings.seed)
+    agreement = report(corpus.answers, held_out, draws=draws, seed=settings.seed)
     blocks = fit_blocks(corpus, progress=progress)
     result: dict[str, Any] = {
         "papers": len(corpus.ids),
@@ -109,8 +110,8 @@ def _affiliations(corpus: Corpus, blocks: SentenceLayer) -> dict[str, Any]:
             said.append(affiliation(paper, blocks)[0])
     return {
         "papers": len(truth),
-        "kappa": float(cohen_kappa_score(truth, said)) if truth else float("nan"),
-        "accuracy": float(np.mean([one == other for one, other in zip(truth, said, strict=True)])) if truth else 0.0,
+        "kappa": float(cohen_kappa_score(truth, said)) if len({*truth, *said}) > 1 else None,
+        "accuracy": float(np.mean([one == other for one, other in zip(truth, said, strict=True)])) if truth else None,
         "unknown": said.count("unknown"),
     }
 

@@ -31,6 +31,7 @@ def train_linear(
     ] = None,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Folds of the cross-validation, by paper.")] = 5,
     quotes: Annotated[int, typer.Option(min=1, help="How many other papers of the index lend their quotes.")] = 8000,
+    draws: Annotated[int, typer.Option(min=1, help="Bootstrap samples behind each interval.")] = 1000,
     seed: Annotated[int, typer.Option(help="Fixes folds, lenders and everything else that is drawn.")] = 0,
     cross_validate: Annotated[
         bool,
@@ -65,6 +66,7 @@ def train_linear(
             out,
             folds=folds,
             settings=Settings(quotes=quotes, seed=seed),
+            draws=draws,
             measure_only=cross_validate,
             progress=step,
         )
