@@ -207,8 +207,6 @@ def _finish(program: Program, out: Path, check: bool, as_json: bool, centred: bo
 
 def _proof(program: Program, predictor: Any, task: Any) -> dict[str, Any]:
     """The proof as JSON: step by step; by algebra where the program claims arithmetic; by running all inputs if few."""
-    import torch
-
     from arlearn.evaluation.exact_match import exact_match
     from arlearn.programs.identities import identity
     from arlearn.programs.proving import prove
@@ -223,10 +221,7 @@ def _proof(program: Program, predictor: Any, task: Any) -> dict[str, Any]:
             faults.append(f"the identity does not follow: {gap}")
     everything = task.everything()
     if everything is not None and len(everything) * task.generated <= 4_000_000:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # these matrices are so small that threads would only wait for one another
         result = exact_match(predictor, task, everything, batch_size=8192)
-        torch.set_num_threads(threads)
         found |= {"inputs_run": result.count, "inputs_wrong": result.wrong}
         if result.wrong:
             faults.append(
