@@ -30,7 +30,7 @@ def test_losses_of_twenty_steps_agree():
 
 def test_step_on_real_text(tmp_path):
     (tmp_path / "t.txt").write_text("Once upon a time there was a cat. It sat on a mat.\n" * 400)
-    command = "bench step --quick --json --seconds 600 --threads 1 --data".split()
+    command = ["bench", "step", "--quick", "--json", "--seconds", "600", "--threads", "1", "--data"]
     done = subprocess.run(
         [sys.executable, "-m", "arlearn.cli", *command, str(tmp_path / "t.txt")],
         capture_output=True,

@@ -48,7 +48,7 @@ def bench_step(size: Size, budget: float, text: Path | None, real_text: bool, te
         packed.ask("step")
         slowest = baseline.ask("step", optimiser="default")["seconds"]
         # one round is two steps of the baseline and two of ours; the text rows get what is left of the budget
-        share = 0.55 if real_text else 0.9
+        share = 0.5 if real_text else 0.9
         while not base or (len(base) < 5 and time.monotonic() - began + 2.8 * slowest < share * budget):
             tell(f"round {len(base) + 1}")
             rates.append(packed.ask("gemm"))
@@ -126,7 +126,7 @@ def _real_text(
         tell("tokens of real text")
         rows, described, used = sample_rows(given, size)
         result: dict[str, Any] = {"text": described}
-        if left < 14 * ours:
+        if left < 12 * ours:
             return result | {"skipped": f"{left:.0f} s were left, too little for these rows"}
         whole, compact = Path(directory) / "whole.pt", Path(directory) / "compact.pt"
         torch.save(rows, whole)

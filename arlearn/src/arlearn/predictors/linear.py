@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from arlearn.errors import ArlearnError
+from arlearn.kernels import few_rows
 from arlearn.kernels.base import CausalMap
 from arlearn.kernels.building import build_map
 from arlearn.kernels.cross_entropy import linear_cross_entropy
@@ -120,7 +121,7 @@ class LinearPredictor(Predictor):
             hidden = self.map.pick_last(columns[state.tokens])
         else:
             hidden = last_output(self.map, self.embedding, state.tokens)
-        return nn.functional.linear(hidden, self.head, self.head_bias), state
+        return few_rows.linear(hidden, self.head, self.head_bias), state
 
     def configuration(self) -> dict[str, Any]:
         return {

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from arlearn.kernels import few_rows
 from arlearn.kernels.base import CausalMap
 from arlearn.kernels.cross_entropy import linear_cross_entropy
 from arlearn.predictors.base import Predictor, State
@@ -79,7 +80,7 @@ class MLPPredictor(Predictor):
         assert isinstance(state, Window)
         state.append(tokens)
         hidden = self._after(last_output(self.map, self.embedding, state.tokens))
-        return nn.functional.linear(hidden, self.head, self.head_bias), state
+        return few_rows.linear(hidden, self.head, self.head_bias), state
 
     def configuration(self) -> dict[str, Any]:
         return {
