@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from arlearn.benchmarks.machine import Size
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Quick = Annotated[bool, typer.Option("--quick", help="A tiny size, no text: shows that it runs, measures nothing of interest.")]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="A tiny size, no text: shows that it runs, measures nothing of interest.")
+]
 Context = Annotated[int, typer.Option(min=1, help="T, the context length.")]
 Width = Annotated[int, typer.Option(min=1, help="d, the width.")]
 Vocabulary = Annotated[int, typer.Option(min=300, help="V, the number of tokens.")]

@@ -24,7 +24,7 @@ def linear(
     if not _gains(x, weight) or pieces == 1 or weight.shape[0] < pieces:
         return functional.linear(x, weight, bias)
     even = weight.shape[0] // pieces * pieces
-    split = weight[:even].unflatten(0, (pieces, -1))
+    split = weight[:even].view(pieces, -1, weight.shape[1])
     rows = [torch.bmm(split, row[:, None].expand(pieces, -1, 1)).view(-1) for row in x]
     out = torch.stack(rows)
     if even < weight.shape[0]:
@@ -38,7 +38,7 @@ def product(
     """``x @ matrix``, the inputs shared out among the threads; the matrix may be columns of a wider one."""
     if not _gains(x, matrix) or x.shape[1] % PIECES:
         return x @ matrix
-    split = matrix.unflatten(0, (PIECES, -1))
+    split = matrix.view(PIECES, -1, matrix.shape[1])
     return torch.stack([torch.bmm(row.view(PIECES, 1, -1), split).sum(0)[0] for row in x])
 
 
