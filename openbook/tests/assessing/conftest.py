@@ -107,3 +107,42 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             (folder / f"paper_{index}.txt").write_text(text, encoding="utf-8")
     return folder
+
+
+class Portable(Keyword):
+    """Is made again in the processes that read."""
+
+    name = "portable"
+
+    @property
+    def recipe(self) -> tuple[str, dict[str, object]]:
+        return "portable_assessor:make", {"fail_on": "paper_1"}
+
+
+@pytest.fixture
+def portable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Portable:
+    """An assessor whose module only the workers' path knows; it fails on paper_1."""
+    (tmp_path / "portable_assessor.py").write_text(PORTABLE, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return Portable()
+
+
+PORTABLE = """
+from openbook.model.record import Answer, Evidence
+from openbook.variables import SCORED
+
+class Made:
+    name, model, version, prompt_hash, parameters = "portable", None, "1", None, {"words": 3}
+    def __init__(self, fail_on):
+        self.fail_on = fail_on
+    def assess(self, paper):
+        if self.fail_on in paper.source:
+            raise ZeroDivisionError("a bug")
+        answers = {variable: Answer(result="no") for variable in SCORED}
+        lie = Evidence(quote="We own a machine on the moon for this.", start=0, end=38, page=1, match="exact")
+        answers["hardware_specification"] = Answer(result="yes", evidence=[lie])
+        return answers | {"research_type": Answer(result="experimental"), "affiliation": Answer(result="unknown")}
+
+def make(fail_on):
+    return Made(fail_on)
+"""

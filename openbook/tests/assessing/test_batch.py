@@ -149,3 +149,20 @@ def test_half_written_files_of_a_dead_run_are_cleared(tmp_path: Path, shelf: Pat
     os.utime(left, (0, 0))
     run([shelf / "paper_3.txt"], tmp_path, keyword)
     assert not left.exists()
+
+
+def test_assessing_where_papers_are_read(shelf: Path, tmp_path: Path, portable) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "empty.pdf").write_bytes(b"")
+    papers = [*sorted(shelf.iterdir()), tmp_path / "empty.pdf"]
+    out = tmp_path / "out"
+    outcome = run(papers, out, portable)
+    assert portable.asked == []
+    assert outcome.assessed == 4
+    assert sorted(Path(failure.source).stem for failure in outcome.failures) == ["empty", "paper_1"]
+    assert any("ZeroDivisionError: a bug" in failure.reason for failure in outcome.failures)
+    record = read_record(out / "paper_0.json")
+    assert record.answers["hardware_specification"].result == "unverified"  # evidence is checked there too
+    assert (record.paper.id, record.paper.source) == ("paper_0", str(papers[0]))
+    assert record.run.parameters == portable.parameters
+    again = run(papers, out, portable)
+    assert (again.kept, again.assessed) == (4, 0)

@@ -13,9 +13,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from openbook.assessing.inside import MAKER, options_for, taken
 from openbook.assessing.naming import Digests, Named, existing
 from openbook.assessing.recording import info_of, make_record, run_of, same_run, unread_record, usage_of
-from openbook.assessors.base import Assessor, ManyAssessor, StopAssessing
+from openbook.assessors.base import Assessor, ManyAssessor, PortableAssessor, StopAssessing
 from openbook.errors import OpenbookError
 from openbook.model.files import read_folder, write_record
 from openbook.model.record import Answer, Record
@@ -30,6 +31,17 @@ class Failure:
 
     source: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """A record that was made where its paper was read."""
+
+    record: Record
+
+
+#: What came of looking at one paper: it was read, it was read and assessed, it has a record already, or it failed.
+_Found = Paper | _Fresh | Record | OpenbookError
 
 
 @dataclass(slots=True)
@@ -139,7 +151,7 @@ def _run(
         outcome.failures.append(Failure(named.source, reason))
         watch(outcome, named.source)
 
-    def readable(read: Iterable[tuple[Named, Paper | Record | OpenbookError]]) -> Iterator[Paper]:
+    def readable(read: Iterable[tuple[Named, _Found]]) -> Iterator[Paper]:
         for named, found in read:
             if isinstance(found, Record):
                 outcome.kept += 1
@@ -147,6 +159,10 @@ def _run(
                 watch(outcome, named.source)
             elif isinstance(found, OpenbookError):
                 fail(named, str(found))
+            elif isinstance(found, _Fresh):
+                finish(named, found.record)
+                if found.record.paper.problem is not None:
+                    outcome.failures.append(Failure(named.source, found.record.paper.problem))
             elif found.problem is not None:
                 finish(named, unread_record(found, info_of(found, named.name, named.known), run))
                 outcome.failures.append(Failure(named.source, found.problem))
@@ -190,11 +206,13 @@ def _answers(assessor: Assessor, papers: Iterator[Paper]) -> Iterator[dict[str, 
 
 def _read_ahead(
     papers: Sequence[Named], folder: Path, settings: Settings, assessor: Assessor, locate: Locate
-) -> Generator[tuple[Named, Paper | Record | OpenbookError]]:
+) -> Generator[tuple[Named, _Found]]:
     """Each paper as it was read, in order, a few read ahead; an earlier record where it still holds; or the error."""
     run, digests = run_of(assessor), Digests()
+    portable = assessor if isinstance(assessor, PortableAssessor) else None
+    maker = MAKER if portable else None
 
-    def one(named: Named) -> Paper | Record | OpenbookError:
+    def one(named: Named) -> _Found:
         try:
             path = locate(named)
             if not settings.force:
@@ -203,16 +221,22 @@ def _read_ahead(
                     sha256 = digests.of(str(path))
                     if sha256 is not None and record.paper.sha256 == sha256:
                         return _with_known(record, named, folder)
-            paper = readers.read(path)
+            if portable is None:
+                paper = readers.read(path)
+            else:
+                made = readers.make(path, options_for(portable, named.source, named.name, named.known))
+                if not isinstance(made, Paper):
+                    return _Fresh(taken(made))
+                paper = made
         except OpenbookError as error:
             return error
         paper.source = named.source
         return paper
 
-    ahead: deque[tuple[Named, Future[Paper | Record | OpenbookError]]] = deque()
+    ahead: deque[tuple[Named, Future[_Found]]] = deque()
     rest = iter(papers)
     with (
-        Readers(settings.jobs, seconds=settings.seconds, megabytes=settings.megabytes) as readers,
+        Readers(settings.jobs, seconds=settings.seconds, megabytes=settings.megabytes, maker=maker) as readers,
         ThreadPoolExecutor(settings.jobs) as threads,
     ):
         try:

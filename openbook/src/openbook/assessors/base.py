@@ -76,6 +76,16 @@ class MeteredAssessor(Assessor, Protocol):
         ...
 
 
+@runtime_checkable
+class PortableAssessor(Assessor, Protocol):
+    """An assessor that other processes can make again, so that a batch assesses where it reads."""
+
+    @property
+    def recipe(self) -> tuple[str, dict[str, Any]]:
+        """``package.module:callable`` and the arguments (JSON) that give an equal assessor."""
+        ...
+
+
 class StopAssessing(OpenbookError):
     """Raised (or yielded) by an assessor that can answer no more papers, such as when its budget is spent."""
 

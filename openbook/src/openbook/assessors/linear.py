@@ -47,7 +47,13 @@ class LinearAssessor:
     prompt_hash: str | None = None
 
     def __init__(self, weights: Path | None = None) -> None:
-        self._weights = _model(weights or SHIPPED)
+        self._folder = weights or SHIPPED
+        self._weights = _model(self._folder)
+
+    @property
+    def recipe(self) -> tuple[str, dict[str, Any]]:
+        """How another process makes this assessor."""
+        return "openbook.assessors.linear:from_folder", {"folder": str(self._folder.absolute())}
 
     @property
     def model(self) -> str:
@@ -117,6 +123,11 @@ class LinearAssessor:
             response=_response(result.capitalize(), "affiliation", chance),
             evidence=[sentence_evidence(paper, sentence) for sentence in sentences],
         )
+
+
+def from_folder(folder: str) -> LinearAssessor:
+    """The assessor with the weights in a folder. Raises as ``LinearAssessor`` does."""
+    return LinearAssessor(Path(folder))
 
 
 def _best(scores: Floats, keep: Bools) -> list[int]:

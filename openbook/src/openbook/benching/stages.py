@@ -8,25 +8,30 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from openbook.papers.paper import Paper
 
 #: Quotes looked for in each paper in the stage ``evidence``: this many sentences of it, every other one damaged.
 QUOTES: Final = 14
 
-Work = Callable[[], object]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What was measured of one stage. ``rate`` is papers per second, all processes together."""
+    """What was measured of one stage.
+
+    ``rate`` is papers per second, all processes together; ``cpu_rate`` papers per second of processor time, which other
+    programs on the machine disturb less.
+    """
 
     stage: str
     processes: int
     papers: int
     seconds: float
     rate: float
+    cpu_rate: float
 
 
 def measure(paths: Sequence[Path], processes: int, *, assessor: bool = True) -> list[Speed]:
@@ -47,21 +52,31 @@ def measure(paths: Sequence[Path], processes: int, *, assessor: bool = True) -> 
             Speed(
                 stage=stage,
                 processes=len(done),
-                papers=sum(count for count, _ in done),
-                seconds=max(seconds for _, seconds in done),
-                rate=sum(count / seconds for count, seconds in done),
+                papers=sum(one.papers for one in done),
+                seconds=max(one.seconds for one in done),
+                rate=sum(one.papers / one.seconds for one in done),
+                cpu_rate=sum(one.papers for one in done) / max(1e-9, sum(one.cpu for one in done)),
             )
         )
     return speeds
 
 
-def _measure_part(paths: list[Path], assessor: bool) -> dict[str, tuple[int, float]]:
-    """Papers and seconds by stage, in this process."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one process measured of one stage: papers, seconds, seconds of processor time."""
+
+    papers: int
+    seconds: float
+    cpu: float
+
+
+def _measure_part(paths: list[Path], assessor: bool) -> dict[str, _Part]:
+    """Each stage, in this process."""
     from openbook.evidence.finder import Finder
     from openbook.papers.reading import read_paper
     from openbook.papers.sentences import split_sentences
 
-    done: dict[str, tuple[int, float]] = {}
+    done: dict[str, _Part] = {}
     papers: list[Paper] = []
     read_paper(paths[0])
     for name, chosen in (
@@ -69,9 +84,7 @@ def _measure_part(paths: list[Path], assessor: bool) -> dict[str, tuple[int, flo
         ("read_text", [path for path in paths if path.suffix.lower() != ".pdf"]),
     ):
         if chosen:
-            start = time.perf_counter()
-            papers += [read_paper(path) for path in chosen]
-            done[name] = len(chosen), time.perf_counter() - start
+            done[name] = _timed(chosen, lambda path: papers.append(read_paper(path)))
     papers = [paper for paper in papers if paper.problem is None]
     if not papers:
         return done
@@ -84,20 +97,15 @@ def _measure_part(paths: list[Path], assessor: bool) -> dict[str, tuple[int, flo
         linear = LinearAssessor()
         linear.assess(papers[0])
         done["assess"] = _timed(papers, linear.assess)
-        start = time.perf_counter()
-        for path in paths:
-            paper = read_paper(path)
-            if paper.problem is None:
-                assess_paper(paper, linear)
-        done["whole"] = len(paths), time.perf_counter() - start
+        done["whole"] = _timed(paths, lambda path: assess_paper(read_paper(path), linear))
     return done
 
 
-def _timed(papers: list[Paper], work: Callable[[Paper], object]) -> tuple[int, float]:
-    start = time.perf_counter()
-    for paper in papers:
-        work(paper)
-    return len(papers), time.perf_counter() - start
+def _timed(items: list[Item], work: Callable[[Item], object]) -> _Part:
+    start, cpu = time.perf_counter(), time.process_time()
+    for item in items:
+        work(item)
+    return _Part(len(items), time.perf_counter() - start, time.process_time() - cpu)
 
 
 def _quotes(paper: Paper) -> list[str]:

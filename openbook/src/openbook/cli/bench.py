@@ -57,12 +57,13 @@ def bench(
                 "papers": speed.papers,
                 "seconds": speed.seconds,
                 "papers_per_second": speed.rate,
+                "papers_per_cpu_second": speed.cpu_rate,
             }
         print(json.dumps(report))
         return
-    print(f"{'stage':<12}{'processes':>10}{'papers':>8}{'papers/s':>12}")
+    print(f"{'stage':<12}{'processes':>10}{'papers':>8}{'papers/s':>12}{'per CPU s':>12}")
     for speed in speeds:
-        print(f"{speed.stage:<12}{speed.processes:>10}{speed.papers:>8}{speed.rate:>12.1f}")
+        print(f"{speed.stage:<12}{speed.processes:>10}{speed.papers:>8}{speed.rate:>12.1f}{speed.cpu_rate:>12.1f}")
 
 
 @bench_app.command()

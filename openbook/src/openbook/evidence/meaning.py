@@ -107,7 +107,7 @@ def tokens(text: str) -> list[str]:
     """Words and numbers in lower case, ligatures and accents undone, hyphenation at line ends joined."""
     text = re.sub(rf"(?<=[^\W\d_])[{_MINUS}\u00ad]\s*\n\s*(?=[^\W\d_])", "", text)
     plain = "".join(c if c in _FRACTIONS else unicodedata.normalize("NFKD", c) for c in text)
-    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    plain = "".join(c for c in plain if not unicodedata.combining(c) and unicodedata.category(c) != "Lm")
     # ``1e 2`` is what is left of ``1e-2`` where extraction lost the minus.
     plain = re.sub(rf"(?<=\d)e(\s*[{_MINUS}]\s*|\s+)(?=\d)", "e-", plain.casefold())
     return [token.replace(",", "") if token[0].isdigit() else token for token in _TOKEN.findall(plain)]

@@ -38,25 +38,36 @@ class _Gone(Exception):
 class Worker:
     """One reading process. Not safe to share between threads: ``Readers`` hands each out to one caller at a time."""
 
-    def __init__(self, megabytes: int) -> None:
+    def __init__(self, megabytes: int, maker: str | None = None) -> None:
         self.megabytes = megabytes
+        self.maker = maker
         self.process: subprocess.Popen[bytes] | None = None
         self.done = 0
         self._rest = b""
 
     def read(self, path: Path, seconds: float) -> Paper:
         """The paper, whatever happens to the process. Raises ``OpenbookError`` when there is no such file."""
+        paper = self.make(path, seconds, None)
+        return paper if isinstance(paper, Paper) else unread(path, "damaged: the reading process gave no paper")
+
+    def make(self, path: Path, seconds: float, options: object) -> object:
+        """What the worker's maker makes of the paper; the paper itself without one, or where it could not be read.
+
+        Raises ``OpenbookError`` when there is no such file.
+        """
         if self.process is None or self.process.poll() is not None or self.done >= PAPERS_PER_WORKER:
             self.close()
             self._start()
         self.done += 1
         try:
-            reply = self._ask({"path": str(path), "seconds": seconds}, seconds)
+            reply = self._ask({"path": str(path), "seconds": seconds, "options": options}, seconds)
         except _Gone as gone:
             self.close()
             return unread(path, str(gone))
         if "error" in reply:
             raise OpenbookError(str(reply["error"]))
+        if "made" in reply:
+            return reply["made"]
         if "paper" in reply:
             with contextlib.suppress(TypeError, KeyError):
                 return from_wire(reply["paper"])  # type: ignore[arg-type]
@@ -78,7 +89,13 @@ class Worker:
 
     def _start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "openbook.papers.worker", str(self.megabytes)],
+            [
+                sys.executable,
+                "-m",
+                "openbook.papers.worker",
+                str(self.megabytes),
+                *([self.maker] if self.maker else []),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -129,13 +146,19 @@ class Worker:
 
 
 class Readers:
-    """A pool of workers; use it as a context manager, or ``close`` it."""
+    """A pool of workers; use it as a context manager, or ``close`` it.
 
-    def __init__(self, count: int = 1, *, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> None:
+    With ``maker``, the name ``package.module:function`` of a function of a paper and options, the workers can ``make``
+    something of each paper where it was read, and send that instead of the paper.
+    """
+
+    def __init__(
+        self, count: int = 1, *, seconds: float = SECONDS, megabytes: int = MEGABYTES, maker: str | None = None
+    ) -> None:
         self.count = max(count, 1)
         self.seconds = seconds
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-        self._workers = [Worker(megabytes) for _ in range(self.count)]
+        self._workers = [Worker(megabytes, maker) for _ in range(self.count)]
         for worker in self._workers:
             self._idle.put(worker)
 
@@ -144,6 +167,14 @@ class Readers:
         worker = self._idle.get()
         try:
             return worker.read(Path(path), self.seconds if seconds is None else seconds)
+        finally:
+            self._idle.put(worker)
+
+    def make(self, path: str | Path, options: object) -> object:
+        """What the maker makes of one paper: JSON; or the unread paper. Raises as ``read`` does."""
+        worker = self._idle.get()
+        try:
+            return worker.make(Path(path), self.seconds, options)
         finally:
             self._idle.put(worker)
 

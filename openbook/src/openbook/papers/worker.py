@@ -1,7 +1,7 @@
 """A process that reads papers one after the other, under limits, for ``openbook.papers.safely``.
 
-Each request is one line of JSON on stdin (``path``, ``seconds``), each reply one line of JSON on stdout. The parent
-kills a worker that is late; the kernel ends one that spins or eats memory.
+Each request is one line of JSON on stdin (``path``, ``seconds``, and ``options`` for what is made of the paper), each
+reply one line of JSON on stdout. The parent kills a worker that is late; the kernel ends one that spins or eats memory.
 """
 
 from __future__ import annotations
@@ -11,6 +11,12 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openbook.papers.paper import Paper
 
 
 def _limit(megabytes: int) -> None:
@@ -36,8 +42,19 @@ def _limit_time(seconds: float) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
+def _maker(name: str) -> Callable[[Paper, Any], Any]:
+    """The function ``package.module:function``."""
+    module, _, attribute = name.partition(":")
+    found: Callable[[Paper, Any], Any] = getattr(import_module(module), attribute)
+    return found
+
+
 def main() -> None:
-    """Serve until stdin closes. The memory limit in megabytes is the first argument."""
+    """Serve until stdin closes.
+
+    The memory limit in megabytes is the first argument. A second one, ``package.module:function``, names what is to be
+    made of each paper and sent in its place: it is given the paper and the request's options, and returns JSON.
+    """
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="surrogatepass")
     os.dup2(2, 1)  # nothing that a library prints may get into a reply
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -46,14 +63,15 @@ def main() -> None:
     from openbook.papers.reading import read_paper
     from openbook.papers.wire import to_wire
 
+    make = _maker(sys.argv[2]) if len(sys.argv) > 2 else None
     replies.write('{"ready": true}\n')
     replies.flush()
     for line in sys.stdin:
         request = json.loads(line)
         _limit_time(request["seconds"])
         try:
-            reply = {"paper": to_wire(read_paper(request["path"]))}
-            text = json.dumps(reply)
+            paper = read_paper(request["path"])
+            text = json.dumps({"made": make(paper, request["options"])} if make else {"paper": to_wire(paper)})
         except OpenbookError as error:
             text = json.dumps({"error": str(error)})
         except MemoryError:
