@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Final
 
 import numpy as np
@@ -41,9 +41,12 @@ class Vocabulary:
     pairs: Ints
     idf: Floats
     ids: dict[str, int] = field(init=False, repr=False)
+    _values: Floats = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", {word: index for index, word in enumerate(self.words)})
+        patterns = np.full(len(NAMES), PATTERN_VALUE, np.float32)
+        object.__setattr__(self, "_values", np.concatenate([self.idf, patterns]).astype(np.float32))
 
     @property
     def width(self) -> int:
@@ -52,30 +55,31 @@ class Vocabulary:
 
     def rows(self, sentences: Sequence[str]) -> csr_matrix:
         """One row per sentence, float32, (sentence, column)."""
-        count = len(sentences)
+        count, terms = len(sentences), self.width - len(NAMES)
         lowered = plain(sentences)
         found = words(lowered)
         rows, columns = self._terms(found)
-        keys = np.unique(rows * self.width + columns)
-        rows, columns = keys // self.width, keys % self.width
-        values = self.idf[columns]
-        norms = np.sqrt(np.bincount(rows, values.astype(np.float64) ** 2, minlength=count) + DAMPING)
-        values = (values / norms[rows]).astype(np.float32)
         flag_rows, flag_columns = flags(lowered, found)
-        return csr_matrix(
-            (
-                np.concatenate([values, np.full(len(flag_rows), PATTERN_VALUE, np.float32)]),
-                (
-                    np.concatenate([rows, np.asarray(flag_rows, np.int64)]),
-                    np.concatenate([columns, np.asarray(flag_columns, np.int64) + (self.width - len(NAMES))]),
-                ),
-            ),
-            shape=(count, self.width),
+        keys = np.concatenate(
+            [
+                rows * self.width + columns,
+                np.asarray(flag_rows, np.int64) * self.width + np.asarray(flag_columns, np.int64) + terms,
+            ]
         )
+        keys.sort()
+        keys = keys[np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)]]
+        rows, columns = np.divmod(keys, self.width)
+        values = self._values[columns]
+        squares = np.where(columns < terms, values.astype(np.float64) ** 2, 0)
+        norms = np.sqrt(np.bincount(rows, squares, minlength=count) + DAMPING)
+        values = np.where(columns < terms, values / norms[rows], values).astype(np.float32)
+        ends = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))])
+        return csr_matrix((values, columns, ends), shape=(count, self.width))
 
     def _terms(self, found: list[str]) -> tuple[Ints, Ints]:
         known = self.ids.get
-        ids = np.array([0, *(known(word, -1) for word in found)], dtype=np.int64)
+        ids = np.zeros(len(found) + 1, np.int64)
+        ids[1:] = np.fromiter(map(known, found, repeat(-1)), np.int64, len(found))
         sentence = np.cumsum(ids == 0) - 1
         single = ids > 0
         key = (ids[:-1] << _SHIFT) | ids[1:]
