@@ -33,7 +33,7 @@ def assess(
         list[str] | None,
         typer.Argument(help="Files (PDF, TEI, LaTeX, HTML, Markdown, text), folders of them, arXiv ids or addresses."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="The folder for the records, DIR/<stem>.json, and records.parquet.")] = Path(
+    out: Annotated[Path, typer.Option(help="The folder for the records, DIR/STEM.json, and records.parquet.")] = Path(
         "records"
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,

@@ -13,7 +13,7 @@ from openbook.cli import app
 
 @app.command()
 def show(
-    record: Annotated[Path, typer.Argument(help="A record, DIR/<stem>.json, that openbook assess wrote.")],
+    record: Annotated[Path, typer.Argument(help="A record, DIR/STEM.json, that openbook assess wrote.")],
     html: Annotated[Path | None, typer.Option(help="Write one self-contained page to this file instead.")] = None,
     paper: Annotated[
         Path | None, typer.Option(help="The paper itself, for the context of its quotes; default: its source.")
