@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from arlearn.kernels import few_rows
 from arlearn.kernels.base import CausalMap, check_sizes, compute_dtype
 from arlearn.kernels.one_hot import PickedRows
 from arlearn.kernels.parts import TILE, Part
@@ -88,8 +87,8 @@ class PackedMap(CausalMap):
         flat = x.flatten(1)
         tile = position - position % TILE
         rectangle, triangle = self._row(position)
-        out = few_rows.product(flat[:, tile * self.inputs :], triangle)
-        return out if rectangle is None else out + few_rows.product(flat[:, : tile * self.inputs], rectangle)
+        out = flat[:, tile * self.inputs :] @ triangle
+        return out if rectangle is None else out + flat[:, : tile * self.inputs] @ rectangle
 
     def _row(self, position: int) -> tuple[Tensor | None, Tensor]:
         """What one position reads: from before its tile, and from within it."""

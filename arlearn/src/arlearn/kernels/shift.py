@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from arlearn.kernels import few_rows
 from arlearn.kernels.base import CausalMap, check_sizes
 from arlearn.kernels.convolution import causal_convolution
 
@@ -36,7 +35,7 @@ class ShiftMap(CausalMap):
         return None if position < self.span else list(range(position - self.span + 1, position + 1))
 
     def gather(self, x: Float[Tensor, "batch sources inputs"], position: int) -> Float[Tensor, "batch outputs"]:
-        return few_rows.product(x.flip(1).flatten(1), self.weight[: x.shape[1]].flatten(0, 1))
+        return x.flip(1).flatten(1) @ self.weight[: x.shape[1]].flatten(0, 1)
 
     def block(self, to: int, frm: int) -> Float[Tensor, "outputs inputs"] | None:
         return self.weight[to - frm].T if 0 <= frm <= to < frm + self.span else None
