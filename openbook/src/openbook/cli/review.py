@@ -76,13 +76,13 @@ def _walk(ledger: Ledger, found: list[Doubt], who: str) -> int:
             if not line or said == "q":
                 return done
             said = {"y": "yes", "n": "no"}.get(said, said)
-            if said in ("", "s") or said in allowed:
+            if said == "" and item.answer.result not in allowed:
+                print("It is unverified: say yes or no, or skip it.")
+            elif said in ("", "s") or said in allowed:
                 break
-            print(f"{said!r} is not one of these.")
+            else:
+                print(f"{said!r} is not one of these.")
         if said == "s":
-            continue
-        if said == "" and item.answer.result not in allowed:
-            print("It is unverified: say yes or no, or skip it.")
             continue
         if said and said != item.answer.result:
             print("why: ", end="", flush=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from openbook.papers.blocks import Block
 from openbook.papers.characters import clean
@@ -139,7 +140,10 @@ def _drop_hidden(tree: LexborHTMLParser) -> None:
     _remove(tree.css("[hidden]"))
     _remove([node for node in tree.css("[style]") if _HIDDEN_STYLE.search(node.attributes.get("style") or "")])
     for selector in selectors[:200]:
-        if selector.lower() not in ("body", "html", "p", "div", "span"):
+        if selector.lower() in ("body", "html", "p", "div", "span"):
+            continue
+        # A damaged style sheet has selectors that do not parse; they hide nothing.
+        with suppress(SelectolaxError, ValueError):
             _remove(tree.css(selector))
 
 

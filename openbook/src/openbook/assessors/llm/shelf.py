@@ -167,3 +167,4 @@ class _Elsewhere(Exception):
 def _fail(future: asyncio.Future[T], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
+        future.exception()  # seen: whoever waited may be gone, and asyncio need not report it on top
