@@ -15,9 +15,9 @@ from arlearn.errors import ArlearnError
 class Process:
     """A contestant in a process; asks are answered in order, and only one contestant runs at a time."""
 
-    def __init__(self, kind: str, size: Size, threads: int, text: str | None = None, rate: float = 5e-4) -> None:
+    def __init__(self, kind: str, size: Size, threads: int, text: str | None = None) -> None:
         self.kind = kind
-        given = {"kind": kind, "size": size.as_dict(), "threads": threads, "text": text, "rate": rate}
+        given = {"kind": kind, "size": size.as_dict(), "threads": threads, "text": text}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "arlearn.benchmarks.step_worker", json.dumps(given)],
             stdin=subprocess.PIPE,

@@ -26,7 +26,7 @@ RATE, DECAY = 5e-4, 0.1  # the paper's learning rate and weight decay
 class Contestant:
     """A predictor, its optimiser, and its tokens: random ones, or rows of a text read from a file of integers."""
 
-    def __init__(self, kind: str, size: Size, threads: int, text: str | None = None, rate: float = RATE) -> None:
+    def __init__(self, kind: str, size: Size, threads: int, text: str | None = None) -> None:
         torch.set_num_threads(threads)
         self.size, self.kind, self.negligible, self.filtered = size, kind, 0.0, Filtered()
         torch.manual_seed(0)
@@ -36,7 +36,7 @@ class Contestant:
         else:
             keep_freed_memory()  # as training does
             self.model = LinearPredictor.build(size.vocabulary, size.context, size.width)
-        options: dict[str, Any] = {"lr": rate, "weight_decay": DECAY}
+        options: dict[str, Any] = {"lr": RATE, "weight_decay": DECAY}
         self.optimisers = {"fused": torch.optim.AdamW(self.model.parameters(), fused=True, **options)}
         if kind == "baseline":
             self.optimisers["default"] = torch.optim.AdamW(self.model.parameters(), **options)
@@ -44,6 +44,8 @@ class Contestant:
             self.optimisers["default"].state = self.optimisers["fused"].state
         self.rows = None if text is None else torch.load(text, weights_only=True)
         self.taken = 0
+        if self.rows is not None and isinstance(self.model, LinearPredictor):
+            _start_from_frequencies(self.model, self.rows)
 
     def tokens(self, batch: int) -> Tensor:
         self.taken += 1
@@ -106,16 +108,33 @@ class Contestant:
         return {"relative_error": (difference / norm) ** 0.5, "cosine": inner / (norm * other) ** 0.5}
 
 
+@torch.no_grad()
+def _start_from_frequencies(model: LinearPredictor, rows: Tensor) -> None:
+    """Let the model begin by knowing how often each token occurs, as one that has been trained for a while does.
+
+    One coordinate is the constant 1 all the way, and the head weighs it with the logarithm of the token's frequency.
+    """
+    counts = torch.bincount(rows.flatten().long(), minlength=model.vocabulary).float() + 0.1
+    model.embedding[:, 0] = 1.0
+    model.head[:, 0] = (counts / counts.sum()).log()
+    for t in range(model.map.context or 0):
+        for s in range(t + 1):
+            block = model.map.block(t, s)
+            assert block is not None
+            block[0] = 0.0
+            block[0, 0] = float(s == t)
+
+
 def main() -> None:
     given = json.loads(sys.argv[1])
-    contestant = Contestant(given["kind"], Size(**given["size"]), given["threads"], given["text"], given["rate"])
+    contestant = Contestant(given["kind"], Size(**given["size"]), given["threads"], given["text"])
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         order = json.loads(line)
         name = order.pop("do")
         answer: Any
         if name == "gemm":
-            answer = gemm_rate()
+            answer = gemm_rate(**order)
         elif name == "peak":
             answer = peak_bytes()
         elif name == "gradient_error":
