@@ -19,7 +19,7 @@ from openbook.scores import CODE_AND_DATA, DATA_ONLY
 def render_page(record: Record, paper: Paper | None = None, no_context: str | None = None) -> str:
     """The page. With ``paper`` each quote stands in its context; else ``no_context`` says why it does not."""
     here = files("openbook.reporting")
-    style = here.joinpath("page.css").read_text(encoding="utf-8")
+    style = here.joinpath("theme.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(here.joinpath("page.html.jinja").read_text(encoding="utf-8"))
