@@ -31,6 +31,7 @@ from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
 from arlearn.tasks.base import Batch, Task
 from arlearn.training import checkpoints
+from arlearn.training.averaging import WeightAverage
 from arlearn.training.building import build_optimiser, build_predictor, optimiser_tensors, restore_optimiser
 from arlearn.training.directory import CHECKPOINTS, run_hash
 from arlearn.training.measuring import Measurements, build_measure
@@ -97,6 +98,7 @@ class Run:
         self.identity = run_hash(recipe, prepared.data, prepared.tokenizer)
         self.limit = step_limit(self.settings, self.task)
         self.measure = build_measure(self.task, self.settings, prepared.vocabulary)
+        self.average = WeightAverage(self.predictor)
         self.step, self.tokens, self.progress = 0, 0, 0.0
         self.began = began
         self.saved_at = time.monotonic()
@@ -129,10 +131,11 @@ class Run:
         finally:
             if file is not None:
                 file.close()
-        if self.measure is not None and not any(step == self.step for step, _, _ in self.measurements.rows):
-            self._measure()
         if not self.updates:
             raise ArlearnError("the time was up before the first update; give a larger max_minutes")
+        if self.measure is not None and not any(step == self.step for step, _, _ in self.measurements.rows):
+            self._measure()
+        self.average.apply()
         last = self.updates[-max(1, len(self.updates) // 50) :]
         return Trained(
             self.predictor,
@@ -201,6 +204,8 @@ class Run:
             )
         self.step += 1
         self.tokens += targets
+        if settings.average is not None and self.progress >= 1 - settings.average:
+            self.average.add()
         return Update(
             self.step, loss, learning_rate, norm, self.progress, self.tokens, round(time.monotonic() - self.began, 3)
         )
@@ -223,7 +228,7 @@ class Run:
         assert self.measure is not None
         self.predictor.eval()
         # measuring must leave no trace in what follows
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), self.average.applied():
             values = self.measure(self.predictor)
         self.predictor.train()
         if self.first:
@@ -244,11 +249,12 @@ class Run:
                 f"weights.{name}": tensor.detach().cpu().contiguous()
                 for name, tensor in self.predictor.state_dict().items()
             }
-            tensors |= optimiser_tensors(self.optimiser.optimizer)
+            tensors |= optimiser_tensors(self.optimiser.optimizer) | self.average.tensors()
             tensors["random.cpu"] = torch.get_rng_state()
             if torch.cuda.is_available():
                 tensors["random.cuda"] = torch.cuda.get_rng_state()
             about = {"tokens": self.tokens, "progress": self.progress, "seconds": time.monotonic() - self.began}
+            about["averaged"] = self.average.count
             checkpoint = checkpoints.Checkpoint(self.step, self.identity, tensors, about)
             checkpoints.write(self.out / CHECKPOINTS, checkpoint, self.settings.keep)
         self.saved_at = time.monotonic()
@@ -277,6 +283,7 @@ class Run:
         except (RuntimeError, KeyError, TypeError, ValueError) as error:
             raise ArlearnError(f"the checkpoint of update {found.step} does not fit this recipe: {error}") from error
         restore_optimiser(self.optimiser.optimizer, found.tensors)
+        self.average.restore(found.tensors, int(found.about.get("averaged", 0)))
         self.step = found.step
         self.replay = self._recorded(found.step)
         self.reporter.note(f"going on from update {found.step:,}")

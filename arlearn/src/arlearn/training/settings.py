@@ -74,6 +74,12 @@ class TrainingSettings:
     betas: tuple[float, float] = Field((0.9, 0.999), description="Adam's two decay rates")
     eps: float = Field(1e-8, gt=0, description="Adam's epsilon")
     clip: float = Field(0.0, ge=0, description="largest gradient norm; 0: any")
+    average: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="the model is the mean of the weights over this last share of the run; left out: the last weights",
+    )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="of the arithmetic; weights and optimiser stay in float32"
     )
