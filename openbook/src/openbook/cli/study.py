@@ -1,0 +1,135 @@
+"""``openbook study``: rebuilt papers, their claims tested by running them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from openbook.cli import app
+
+if TYPE_CHECKING:
+    from openbook.studies.reading import Study
+    from openbook.studies.running import Outcome
+
+study_app = typer.Typer(no_args_is_help=True, help="Rebuilt papers: run what they claim, and report what came out.")
+app.add_typer(study_app, name="study")
+
+Studies = Annotated[Path, typer.Option("--studies", help="The folder that holds the studies.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+@study_app.command("list")
+def list_studies(studies: Studies = Path("studies"), as_json: Json = False) -> None:
+    """Name the studies, and how their claims fared here."""
+    import json
+
+    from openbook.errors import OpenbookError
+    from openbook.studies import load_studies
+
+    found = load_studies(studies)
+    if not found:
+        raise OpenbookError(f"there is no study in {studies}; --studies DIR names the folder that holds them")
+    if as_json:
+        print(json.dumps({"studies": [_summary(study) for study in found]}, ensure_ascii=False))
+        return
+    for study in found:
+        state = study.headline() if study.was_run else f"{len(study.claims)} claims, never run here"
+        print(f"{study.name}: {study.file.title}\n  {state}")
+
+
+def _summary(study: Study) -> dict[str, object]:
+    return {
+        "name": study.name,
+        "title": study.file.title,
+        "paper": study.file.paper.model_dump(),
+        "claims": len(study.claims),
+        "verdicts": study.counts(),
+    }
+
+
+@study_app.command()
+def run(
+    name: Annotated[str, typer.Argument(help="The study, as `openbook study list` names it.")],
+    claim: Annotated[list[str] | None, typer.Option(help="Test this claim alone; may be given again.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only what takes minutes on two cores.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse to run unless the code is at a commit, unchanged.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run again what has a result already.")] = False,
+    studies: Studies = Path("studies"),
+    as_json: Json = False,
+) -> None:
+    """Test a study's claims by running their commands, and give each a verdict.
+
+    Results are kept in DIR/NAME/results with commit, versions, machine, seeds and wall time; a result whose command and
+    inputs have not changed is not run again, so an interrupted run goes on with the same command. Claims with the same
+    command are measured by one run. Verdicts: *reproduced*, *partly*, *not reproduced*, *not run* (and why). Exit
+    code 0 whatever the verdicts, 3 when a command failed.
+
+        openbook study run malach2024 --quick
+        openbook study run malach2024 --claim mlp-size --json
+    """
+    import json
+
+    from openbook.studies.reading import find_study
+    from openbook.studies.running import run_study
+
+    study = find_study(studies, name)
+    outcome = run_study(study, claim or (), quick, strict, force, lambda line: print(line, file=sys.stderr, flush=True))
+    if as_json:
+        print(json.dumps(_outcome(study, outcome), ensure_ascii=False))
+    else:
+        _show(study, outcome)
+    if outcome.failed:
+        raise typer.Exit(3)
+
+
+def _outcome(study: Study, outcome: Outcome) -> dict[str, object]:
+    return {
+        "study": study.name,
+        "claims": {
+            name: {
+                "sentence": study.claims[name].sentence,
+                "metric": study.claims[name].metric,
+                "ours": study.claims[name].ours,
+                **result.model_dump(),
+            }
+            for name, result in outcome.claims.items()
+        },
+        "ran": outcome.ran,
+        "kept": outcome.kept,
+        "failed": outcome.failed,
+        "seconds": round(outcome.seconds, 3),
+        "results": str(study.folder / "results"),
+    }
+
+
+def _show(study: Study, outcome: Outcome) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    colours = {"reproduced": "green", "partly": "yellow", "not reproduced": "red", "not run": "dim"}
+    table = Table(box=SIMPLE, padding=(0, 1), pad_edge=False)
+    table.add_column("claim", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("measured", justify="right")
+    table.add_column("published", justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("remark", overflow="fold")
+    for name, result in outcome.claims.items():
+        table.add_row(
+            name,
+            f"[{colours[result.verdict]}]{result.verdict}[/]",
+            "" if result.measured is None else f"{result.measured:.6g}",
+            "" if result.published is None else f"{result.published:g}",
+            "" if result.seconds is None else f"{result.seconds:.1f}",
+            "; ".join(part for part in (result.scale, result.reason) if part),
+        )
+    Console().print(table)
+    fresh = f"{outcome.ran} commands run, {outcome.kept} kept from before"
+    print(f"{fresh}, in {outcome.seconds:.1f} s -> {study.folder / 'results'}")
+    print(f"Next: openbook study report {study.name}")
