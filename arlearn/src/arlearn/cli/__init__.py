@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
@@ -46,7 +47,8 @@ def main() -> None:
         print(f"arlearn: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("arlearn: interrupted", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of several processes the first tells
+            print("arlearn: interrupted", file=sys.stderr)
         sys.exit(130)
 
 

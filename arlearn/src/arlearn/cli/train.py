@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,8 @@ def train(
     out = out or Path("runs") / loaded.name
     reporter = Reporter()
     card = run(loaded, out, reporter, resume=resume, overwrite=overwrite)
+    if os.environ.get("RANK", "0") != "0":  # of several processes the first tells
+        return
     metrics = card["metrics"]
     if as_json:
         print(json.dumps({"out": str(out), "parameters": card["parameters"], "seconds": card["seconds"], **metrics}))

@@ -15,6 +15,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from arlearn.errors import ArlearnError
 from arlearn.training.recipe import Recipe
 
@@ -28,15 +30,34 @@ FILES = (
     "card.json",
 )
 CHECKPOINTS = "checkpoints"
+LOCK = ".lock"
 # These do not change what is computed, so a run may be resumed with others.
 FREE = {"checkpoint_steps", "checkpoint_minutes", "keep", "device"}
 
 
-def open_directory(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
-    """Make ``out`` ready for this recipe.
+class DirectoryLock:
+    """Held by the one command that may write in a directory; the system lets go of it when that command dies."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._lock = FileLock(directory / LOCK, timeout=0)
+
+    def take(self) -> None:
+        """Raises ArlearnError if another command holds it."""
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise ArlearnError(f"another command is writing in {self.directory}; wait for it, or end it") from error
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def open_directory(out: Path, recipe: Recipe, resume: bool, overwrite: bool, lock: DirectoryLock) -> None:
+    """Make ``out`` ready for this recipe, and take its lock.
 
     Raises ArlearnError if a run lies there and neither ``resume`` nor ``overwrite`` is asked for, if the run there has
-    another recipe, or if ``out`` cannot be written.
+    another recipe, if another command is writing there, or if ``out`` cannot be written.
     """
     if resume and overwrite:
         raise ArlearnError("--resume goes on with the run that is there, --overwrite removes it: choose one")
@@ -46,13 +67,14 @@ def open_directory(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> 
         there = [name for name in (*FILES, CHECKPOINTS) if (out / name).exists()]
         if there and not resume and not overwrite:
             raise ArlearnError(f"{out} already holds a run; go on with it by --resume, or replace it by --overwrite")
-        if not there and out.is_dir() and any(out.iterdir()) and not resume:
+        if not there and not resume and out.is_dir() and any(path.name != LOCK for path in out.iterdir()):
             raise ArlearnError(f"{out} is not empty and holds no run; give another --out")
+        out.mkdir(parents=True, exist_ok=True)
+        lock.take()
         if overwrite:
             for name in FILES:
                 (out / name).unlink(missing_ok=True)
             shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
-        out.mkdir(parents=True, exist_ok=True)
         if resume and (out / "recipe.toml").is_file():
             _check_same(Recipe.from_toml((out / "recipe.toml").read_text(encoding="utf-8"), recipe.name), recipe, out)
         beside = out / f".recipe.toml.{os.getpid()}"

@@ -2,7 +2,9 @@
 
 Hugging Face ``accelerate`` drives it: device, precision, gradients of several processes. Every process takes its rows
 of the same batch, which is a pure function of the update's number, so neither the loss curve nor a checkpoint depends
-on how many there are. An update's loss is the mean over all its targets that count, whichever pass they are in.
+on how many there are, up to the order of sums. An update's loss is the mean over all its targets that count, whichever
+pass and process they are in, and what is clipped is the gradient of that mean. Random numbers, where a predictor draws
+any, depend on seed, update and process alone, so there is no state of a generator to save.
 
 A run that is limited by updates or epochs is deterministic: killed at any moment and resumed with the same number of
 threads, it writes the very losses it would have written. One that is limited by time has a learning rate that follows
@@ -15,15 +17,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-import signal
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -35,8 +34,10 @@ from arlearn.training.averaging import WeightAverage
 from arlearn.training.building import build_optimiser, build_predictor, optimiser_tensors, restore_optimiser
 from arlearn.training.directory import CHECKPOINTS, run_hash
 from arlearn.training.measuring import Measurements, build_measure
+from arlearn.training.interrupting import interruptible
 from arlearn.training.metrics import MetricsFile, Update, read_metrics
 from arlearn.training.preparing import Prepared
+from arlearn.training.processes import Processes, build_accelerator
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter
 from arlearn.training.schedule import rate
@@ -51,7 +52,6 @@ class Trained:
         loss: mean of the last updates (a fiftieth of them), in nats a token.
         seconds: of the whole run, stops left out.
         measured: the newest value of everything that was measured on the way.
-        first: whether this process is the one that writes files.
     """
 
     predictor: Predictor
@@ -60,7 +60,6 @@ class Trained:
     loss: float
     seconds: float
     measured: dict[str, float]
-    first: bool
 
 
 class LossModule(nn.Module):
@@ -74,56 +73,70 @@ class LossModule(nn.Module):
         return self.predictor.loss(tokens, counted)
 
 
-def train(recipe: Recipe, prepared: Prepared, out: Path, reporter: Reporter, began: float) -> Trained:
+def train(
+    recipe: Recipe, prepared: Prepared, out: Path, reporter: Reporter, began: float, processes: Processes
+) -> Trained:
     """Train by ``recipe``, going on from the newest intact checkpoint in ``out`` if there is one.
 
     ``began`` is the ``time.monotonic()`` from which the run's seconds count. Ctrl-C and SIGTERM write a checkpoint and
     raise KeyboardInterrupt. Raises ArlearnError if the recipe cannot be followed, the loss is not finite, or a file
     cannot be written.
     """
-    return Run(recipe, prepared, out, reporter, began).go()
+    with processes.together():
+        return Run(recipe, prepared, out, reporter, began, processes).go()
 
 
 class Run:
     """One run from its first or next update to its last."""
 
-    def __init__(self, recipe: Recipe, prepared: Prepared, out: Path, reporter: Reporter, began: float) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        prepared: Prepared,
+        out: Path,
+        reporter: Reporter,
+        began: float,
+        processes: Processes,
+    ) -> None:
+        self.processes = processes
         self.settings, self.task, self.out, self.reporter = recipe.training, prepared.task, out, reporter
         self.accelerator = build_accelerator(self.settings)
         self.predictor = build_predictor(recipe.predictor, prepared.task, self.settings.seed)
-        torch.manual_seed(self.settings.seed)
         self.predictor.to(self.accelerator.device)
         optimiser = build_optimiser(self.settings, self.predictor, self.accelerator.device)
         self.model, self.optimiser = self.accelerator.prepare(LossModule(self.predictor), optimiser)
         self.identity = run_hash(recipe, prepared.data, prepared.tokenizer)
+        processes.check_equal(int(self.identity[:15], 16), "the same recipe, text and vocabulary")
         self.limit = step_limit(self.settings, self.task)
         self.measure = build_measure(self.task, self.settings, prepared.vocabulary)
         self.average = WeightAverage(self.predictor)
         self.step, self.tokens, self.progress = 0, 0, 0.0
+        self.stopping = False
         self.began = began
         self.saved_at = time.monotonic()
         self.replay: dict[int, float] = {}
 
     def go(self) -> Trained:
         self._resume()
+        self.processes.check_equal(self.step, f"the same checkpoints; {self.out} must be a place that all share")
         self.updates = [update for update in read_metrics(self.out / "metrics.csv") if update.step <= self.step]
         self.accelerator.wait_for_everyone()  # the first process is about to shorten the file the others read
-        file = MetricsFile(self.out / "metrics.csv", self.step) if self.first else None
+        file = MetricsFile(self.out / "metrics.csv", self.step) if self.processes.first else None
         self.measurements = Measurements(self.out / "evaluations.csv", self.step)
         try:
             with interruptible() as interrupted, self.reporter.work("training") as work:
                 saved = self.step if self.step else -1
                 while not self._ended():
-                    update = self._update()
+                    update = self._update(interrupted)
                     self.updates.append(update)
                     if file is not None:
                         file.write(update)
                     work.show(self._share(), self._detail())
                     if self.measure is not None and self.step % self.settings.evaluate_every == 0:
                         self._measure()
-                    if interrupted.is_set() or self._due():
+                    if self.stopping or self._due():
                         saved = self._save()
-                    if interrupted.is_set():
+                    if self.stopping:
                         self.reporter.note(f"stopped after update {self.step:,}; go on with --resume")
                         raise KeyboardInterrupt
                 if saved != self.step and self.updates:
@@ -132,7 +145,7 @@ class Run:
             if file is not None:
                 file.close()
         if not self.updates:
-            raise ArlearnError("the time was up before the first update; give a larger max_minutes")
+            self.processes.fail("the time was up before the first update; give a larger max_minutes")
         if self.measure is not None and not any(step == self.step for step, _, _ in self.measurements.rows):
             self._measure()
         self.average.apply()
@@ -144,12 +157,7 @@ class Run:
             sum(update.loss for update in last) / len(last),
             time.monotonic() - self.began,
             self.measurements.last,
-            self.first,
         )
-
-    @property
-    def first(self) -> bool:
-        return bool(self.accelerator.is_main_process)
 
     def _share(self) -> float:
         """How much of the run is done: the share of its updates or of its time, whichever is more."""
@@ -166,15 +174,12 @@ class Run:
             self.progress = self.replay[self.step]
             return False
         share = self._share()
-        if self.settings.max_minutes is not None and self.accelerator.num_processes > 1:
-            from accelerate.utils import broadcast
-
-            told = broadcast(torch.tensor(share, dtype=torch.float64, device=self.accelerator.device))
-            share = float(told)
+        if self.settings.max_minutes is not None:  # no two clocks agree
+            share = self.processes.told(share)
         self.progress = share
         return share >= 1
 
-    def _update(self) -> Update:
+    def _update(self, interrupted: threading.Event) -> Update:
         settings, accelerator = self.settings, self.accelerator
         learning_rate = rate(settings, self.progress)
         for group in self.optimiser.param_groups:
@@ -185,13 +190,17 @@ class Run:
         ]
         targets = sum(int(batch.counted[:, 1:].sum()) for batch in passes)
         if targets == 0:
-            raise ArlearnError(f"update {self.step + 1}: no token of the batch counts")
+            self.processes.fail(f"update {self.step + 1}: no token of the batch counts")
+        torch.manual_seed(random_seed(settings.seed, self.step, self.processes.index))
         nats = torch.zeros((), dtype=torch.float64, device=accelerator.device)
         for number, batch in enumerate(passes):
             last = number == len(passes) - 1
             with contextlib.nullcontext() if last else accelerator.no_sync(self.model):
                 nats += self._backward(batch, targets)
-        nats = accelerator.reduce(nats, "sum")
+        # one process alone may have heard the signal to stop, and all must stop after the same update
+        asked = torch.tensor(float(interrupted.is_set()), dtype=torch.float64, device=accelerator.device)
+        nats, asked = accelerator.reduce(torch.stack([nats, asked]), "sum")
+        self.stopping = bool(asked) if self.processes.count > 1 else interrupted.is_set()
         norm = 0.0
         if settings.clip:
             norm = float(accelerator.clip_grad_norm_(self.predictor.parameters(), settings.clip))
@@ -199,7 +208,7 @@ class Run:
         self.optimiser.zero_grad()
         loss = float(nats) / targets
         if not math.isfinite(loss):
-            raise ArlearnError(
+            self.processes.fail(
                 f"the loss is {loss} at update {self.step + 1}; try a smaller learning_rate, a warmup, or clip"
             )
         self.step += 1
@@ -212,27 +221,27 @@ class Run:
 
     def _backward(self, batch: Batch, targets: int) -> Tensor:
         """Add this process's rows of one pass to the gradient; their loss in nats, summed."""
-        accelerator = self.accelerator
-        world = accelerator.num_processes
-        rows = slice(accelerator.process_index, None, world)
-        tokens, counted = batch.tokens[rows].to(accelerator.device), batch.counted[rows].to(accelerator.device)
+        accelerator, world = self.accelerator, self.processes.count
+        tokens, counted = batch.tokens[self.processes.index :: world], batch.counted[self.processes.index :: world]
         count = int(counted[:, 1:].sum())
-        if count == 0:  # every process must take part in the exchange of gradients
-            counted = torch.ones_like(counted)
+        if count == 0:  # every process must take part in the exchange of gradients, if only with zeros
+            tokens = batch.tokens[:1]
+            counted = torch.ones_like(tokens, dtype=torch.bool)
+        tokens, counted = tokens.to(accelerator.device), counted.to(accelerator.device)
         loss: Tensor = self.model(tokens, counted)
         # the exchange averages over processes, and we want the mean over all targets of the update
         accelerator.backward(loss * (count * world / targets))
         return loss.detach().double() * count
 
     def _measure(self) -> None:
+        if not self.processes.first:
+            return
         assert self.measure is not None
         self.predictor.eval()
-        # measuring must leave no trace in what follows
-        with torch.random.fork_rng(devices=[]), torch.no_grad(), self.average.applied():
+        with torch.no_grad(), self.average.applied():
             values = self.measure(self.predictor)
         self.predictor.train()
-        if self.first:
-            self.measurements.add(self.step, values)
+        self.measurements.add(self.step, values)
         self.reporter.note(f"update {self.step:,}: " + ", ".join(f"{k} {v:.4f}" for k, v in values.items()))
 
     def _due(self) -> bool:
@@ -244,15 +253,12 @@ class Run:
 
     def _save(self) -> int:
         """Write a checkpoint; the update it was written after."""
-        if self.first:
+        if self.processes.first:
             tensors = {
                 f"weights.{name}": tensor.detach().cpu().contiguous()
                 for name, tensor in self.predictor.state_dict().items()
             }
             tensors |= optimiser_tensors(self.optimiser.optimizer) | self.average.tensors()
-            tensors["random.cpu"] = torch.get_rng_state()
-            if torch.cuda.is_available():
-                tensors["random.cuda"] = torch.cuda.get_rng_state()
             about = {"tokens": self.tokens, "progress": self.progress, "seconds": time.monotonic() - self.began}
             about["averaged"] = self.average.count
             checkpoint = checkpoints.Checkpoint(self.step, self.identity, tensors, about)
@@ -275,9 +281,6 @@ class Run:
         weights = {name[8:]: tensor for name, tensor in found.tensors.items() if name.startswith("weights.")}
         try:
             self.predictor.load_state_dict(weights)
-            torch.set_rng_state(found.tensors["random.cpu"])
-            if torch.cuda.is_available() and "random.cuda" in found.tensors:
-                torch.cuda.set_rng_state(found.tensors["random.cuda"])
             self.tokens, self.progress = int(found.about["tokens"]), float(found.about["progress"])
             self.began -= float(found.about["seconds"])
         except (RuntimeError, KeyError, TypeError, ValueError) as error:
@@ -318,35 +321,6 @@ def step_limit(settings: TrainingSettings, task: Task) -> int | None:
     return min(limits) if limits else None
 
 
-def build_accelerator(settings: TrainingSettings) -> Any:
-    """accelerate's engine for this device and precision. Raises ArlearnError if they are not to be had."""
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState
-
-    mixed = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[settings.precision]
-    if settings.precision == "float16" and not torch.cuda.is_available():
-        raise ArlearnError("float16 needs a GPU (its gradients are scaled there); use bfloat16 or float32")
-    # accelerate remembers the precision of the process's first run; a second one may have another
-    AcceleratorState._reset_state()
-    return Accelerator(cpu=settings.device == "cpu" or not torch.cuda.is_available(), mixed_precision=mixed)
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that a run stops between two updates; a second Ctrl-C stops at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def random_seed(seed: int, step: int, process: int) -> int:
+    """Where the random numbers of one update in one process begin."""
+    return int(np.random.SeedSequence([seed, step, process]).generate_state(1, np.uint64)[0] >> 1)

@@ -8,10 +8,11 @@ from typing import Any
 
 from arlearn.kernels.memory import keep_freed_memory
 from arlearn.predictors.saving import load_card, save_predictor
-from arlearn.training.directory import open_directory, resumed_recipe
-from arlearn.training.loop import train
+from arlearn.training.directory import DirectoryLock, open_directory, resumed_recipe
+from arlearn.training.loop import Trained, train
 from arlearn.training.metrics import draw_loss, read_metrics
-from arlearn.training.preparing import prepare
+from arlearn.training.preparing import Prepared, prepare
+from arlearn.training.processes import Processes
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter
 
@@ -26,20 +27,33 @@ def run(
     """
     began = time.monotonic()
     keep_freed_memory()
-    recipe = resumed_recipe(out, recipe, resume)
-    open_directory(out, recipe, resume, overwrite)
-    prepared = prepare(recipe, out, reporter)
-    trained = train(recipe, prepared, out, reporter, began)
-    if trained.first:
-        metrics = {"loss": trained.loss, "steps": trained.steps, "tokens": trained.tokens, **trained.measured}
-        card = {
-            "recipe": {"name": recipe.name, **recipe.to_mapping()},
-            "task": {"kind": prepared.task.kind, "configuration": prepared.task.configuration()},
-            "data": prepared.data,
-            "tokenizer": prepared.tokenizer,
-            "seconds": round(trained.seconds, 2),
-            "metrics": metrics,
-        }
-        save_predictor(trained.predictor, out, card)
-        draw_loss(read_metrics(out / "metrics.csv"), out / "loss.png", f"{recipe.name}: {out.name}")
-    return load_card(out)
+    processes = Processes(recipe.training)
+    if not processes.first:
+        reporter = Reporter(quiet=True)
+    with processes.together():
+        whole = processes.in_turn(lambda: resumed_recipe(out, recipe, resume))
+        lock = DirectoryLock(out)
+        try:
+            processes.first_alone(lambda: open_directory(out, whole, resume, overwrite, lock))
+            prepared = processes.in_turn(lambda: prepare(whole, out, reporter))
+            trained = train(whole, prepared, out, reporter, began, processes)
+            processes.first_alone(lambda: _save(whole, prepared, trained, out, processes.count))
+            card = load_card(out)
+            processes.end()
+        finally:
+            lock.release()
+    return card
+
+
+def _save(recipe: Recipe, prepared: Prepared, trained: Trained, out: Path, processes: int) -> None:
+    card = {
+        "recipe": {"name": recipe.name, **recipe.to_mapping()},
+        "task": {"kind": prepared.task.kind, "configuration": prepared.task.configuration()},
+        "data": prepared.data,
+        "tokenizer": prepared.tokenizer,
+        "seconds": round(trained.seconds, 2),
+        "processes": processes,
+        "metrics": {"loss": trained.loss, "steps": trained.steps, "tokens": trained.tokens, **trained.measured},
+    }
+    save_predictor(trained.predictor, out, card)
+    draw_loss(read_metrics(out / "metrics.csv"), out / "loss.png", f"{recipe.name}: {out.name}")

@@ -1,0 +1,125 @@
+"""The processes that train together, as ``torchrun`` or ``accelerate launch`` started them; most often there is one.
+
+They share the run's directory. The first alone writes there, and tells what went wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, NoReturn, TypeVar
+
+import torch
+
+from arlearn.errors import ArlearnError
+from arlearn.training.settings import TrainingSettings
+
+T = TypeVar("T")
+# The others wait while the first learns a vocabulary or measures; one that died is noticed by the launcher, not by this.
+PATIENCE = timedelta(hours=6)
+
+
+def on_cpu(settings: TrainingSettings) -> bool:
+    return settings.device == "cpu" or not torch.cuda.is_available()
+
+
+class Processes:
+    """Where this process stands among those that train together.
+
+    Attributes:
+        count: how many they are.
+        index: this one's number, from 0.
+    """
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        from accelerate import PartialState
+
+        self._state: Any = PartialState(cpu=on_cpu(settings), timeout=PATIENCE)
+        self.count, self.index = int(self._state.num_processes), int(self._state.process_index)
+
+    @property
+    def first(self) -> bool:
+        return self.index == 0
+
+    def first_alone(self, work: Callable[[], object]) -> None:
+        """Work that the first process does while the others wait; an ArlearnError there ends all."""
+        self._first_try(work)
+
+    def in_turn(self, work: Callable[[], T]) -> T:
+        """Work that every process does, the first before the others; an ArlearnError there ends all."""
+        result = self._first_try(work)
+        return work() if result is None else result[0]
+
+    def _first_try(self, work: Callable[[], T]) -> list[T] | None:
+        result, error = None, None
+        if self.first:
+            try:
+                result = [work()]
+            except ArlearnError as caught:
+                error = caught
+        if self.told(0.0 if error is None else 1.0):
+            if error is not None:
+                raise error
+            raise SystemExit(1)
+        return result
+
+    def told(self, value: float) -> float:
+        """The first process's value, in all of them."""
+        if self.count == 1:
+            return value
+        from accelerate.utils import broadcast
+
+        return float(broadcast(torch.tensor(value, dtype=torch.float64, device=self._state.device)))
+
+    def check_equal(self, value: int, what: str) -> None:
+        """Raise ArlearnError unless ``value`` (below 2^63) is the same in every process."""
+        if self.count == 1:
+            return
+        from accelerate.utils import gather
+
+        values = gather(torch.tensor([value], dtype=torch.int64, device=self._state.device)).tolist()
+        if len(set(values)) > 1:
+            self.fail(f"the {self.count} processes do not have {what}")
+
+    def fail(self, message: str) -> NoReturn:
+        """End all processes, which all call this; the first tells why."""
+        if self.first:
+            raise ArlearnError(message)
+        raise SystemExit(1)
+
+    def end(self) -> None:
+        """Wait for all, and part."""
+        if self.count > 1:
+            self._state.wait_for_everyone()
+            self._state.destroy_process_group()
+            type(self._state)._reset_state()
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Turns the loss of another process into one line; what happened there, that process or its launcher tells."""
+        try:
+            yield
+        except RuntimeError as error:
+            lost = isinstance(error, torch.distributed.DistError) or any(
+                word in str(error) for word in ("gloo", "NCCL", "onnection closed")
+            )
+            if self.count == 1 or not lost:
+                raise
+            raise ArlearnError(f"process {self.index} has lost the others; go on with --resume") from error
+
+
+def build_accelerator(settings: TrainingSettings) -> Any:
+    """accelerate's engine for this device and precision. Raises ArlearnError if they are not to be had."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import DistributedDataParallelKwargs
+
+    mixed = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[settings.precision]
+    if settings.precision == "float16" and not torch.cuda.is_available():
+        raise ArlearnError("float16 needs a GPU (its gradients are scaled there); use bfloat16 or float32")
+    # accelerate remembers the precision of the process's first run; a second one may have another
+    AcceleratorState._reset_state()
+    # the exchanged gradients are the gradients, not a second copy of them
+    exchange = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
+    return Accelerator(cpu=on_cpu(settings), mixed_precision=mixed, kwargs_handlers=[exchange])
