@@ -33,8 +33,8 @@ from arlearn.training import checkpoints
 from arlearn.training.averaging import WeightAverage
 from arlearn.training.building import build_optimiser, build_predictor, optimiser_tensors, restore_optimiser
 from arlearn.training.directory import CHECKPOINTS, run_hash
-from arlearn.training.measuring import Measurements, build_measure
 from arlearn.training.interrupting import interruptible
+from arlearn.training.measuring import Measurements, build_measure
 from arlearn.training.metrics import MetricsFile, Update, read_metrics
 from arlearn.training.preparing import Prepared
 from arlearn.training.processes import Processes, build_accelerator
