@@ -32,10 +32,10 @@ def stop_after(monkeypatch, updates: int) -> None:
     """Let the process die, as it were, in the update after ``updates``."""
     real = Run._update
 
-    def dying(self, interrupted):
+    def dying(self):
         if self.step == updates:
             raise SystemExit
-        return real(self, interrupted)
+        return real(self)
 
     monkeypatch.setattr(Run, "_update", dying)
 

@@ -87,10 +87,10 @@ def _kill_one_of_two(started: list[str], out: Path) -> None:
 def _die_after(monkeypatch, updates: int, work) -> None:
     real = Run._update
 
-    def dying(self, interrupted):
+    def dying(self):
         if self.step == updates:
             raise SystemExit
-        return real(self, interrupted)
+        return real(self)
 
     with monkeypatch.context() as patched:
         patched.setattr(Run, "_update", dying)

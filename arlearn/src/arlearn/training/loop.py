@@ -111,7 +111,7 @@ class Run:
         self.measure = build_measure(self.task, self.settings, prepared.vocabulary)
         self.average = WeightAverage(self.predictor)
         self.step, self.tokens, self.progress = 0, 0, 0.0
-        self.stopping = False
+        self.interrupted, self.stopping = threading.Event(), False
         self.began = began
         self.saved_at = time.monotonic()
         self.replay: dict[int, float] = {}
@@ -124,10 +124,10 @@ class Run:
         file = MetricsFile(self.out / "metrics.csv", self.step) if self.processes.first else None
         self.measurements = Measurements(self.out / "evaluations.csv", self.step)
         try:
-            with interruptible() as interrupted, self.reporter.work("training") as work:
+            with interruptible() as self.interrupted, self.reporter.work("training") as work:
                 saved = self.step if self.step else -1
                 while not self._ended():
-                    update = self._update(interrupted)
+                    update = self._update()
                     self.updates.append(update)
                     if file is not None:
                         file.write(update)
@@ -179,7 +179,7 @@ class Run:
         self.progress = share
         return share >= 1
 
-    def _update(self, interrupted: threading.Event) -> Update:
+    def _update(self) -> Update:
         settings, accelerator = self.settings, self.accelerator
         learning_rate = rate(settings, self.progress)
         for group in self.optimiser.param_groups:
@@ -198,9 +198,9 @@ class Run:
             with contextlib.nullcontext() if last else accelerator.no_sync(self.model):
                 nats += self._backward(batch, targets)
         # one process alone may have heard the signal to stop, and all must stop after the same update
-        asked = torch.tensor(float(interrupted.is_set()), dtype=torch.float64, device=accelerator.device)
+        asked = torch.tensor(float(self.interrupted.is_set()), dtype=torch.float64, device=accelerator.device)
         nats, asked = accelerator.reduce(torch.stack([nats, asked]), "sum")
-        self.stopping = bool(asked) if self.processes.count > 1 else interrupted.is_set()
+        self.stopping = bool(asked) if self.processes.count > 1 else self.interrupted.is_set()
         norm = 0.0
         if settings.clip:
             norm = float(accelerator.clip_grad_norm_(self.predictor.parameters(), settings.clip))
