@@ -90,16 +90,14 @@ def evaluate_text(
     from arlearn.tasks.stories import TextFile
     from arlearn.tasks.text import TextTask
     from arlearn.tasks.token_cache import tokenise_in_memory
-    from arlearn.tokens import BytePair
+    from arlearn.tokens.recorded import recorded_vocabulary
     from arlearn.training.reporting import Reporter
 
     if not card.get("task") or not card.get("tokenizer"):
         raise ArlearnError(f"{model / 'card.json'} names no text task and tokenizer, so text cannot be put to it")
     began = time.monotonic()
     file = TextFile.at(data)
-    vocabulary = BytePair.load(model / card["tokenizer"]["file"])
-    if vocabulary.sha256 != card["tokenizer"].get("sha256"):
-        raise ArlearnError(f"{model / card['tokenizer']['file']} is not the tokenizer that the card names by its hash")
+    vocabulary = recorded_vocabulary(model, card)
     layout = TextTask.from_configuration(card["task"]["configuration"]).layout
     if context is not None:
         layout = replace(layout, context=context)

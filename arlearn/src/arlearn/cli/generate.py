@@ -94,15 +94,9 @@ def _text(
 
     from arlearn.decoding.generate import generate as decode
     from arlearn.decoding.streaming import TextStream
-    from arlearn.errors import ArlearnError
-    from arlearn.tokens import BytePair
+    from arlearn.tokens.recorded import recorded_vocabulary
 
-    recorded = card.get("tokenizer")
-    if not recorded:
-        raise ArlearnError(f"{model / 'card.json'} names no tokenizer, so there is no text to generate")
-    vocabulary = BytePair.load(model / recorded["file"])
-    if vocabulary.sha256 != recorded.get("sha256"):
-        raise ArlearnError(f"{model / recorded['file']} is not the tokenizer that the card names by its hash")
+    vocabulary = recorded_vocabulary(model, card)
     prompt = prompt or ""
     stream = TextStream(vocabulary.decode)
 

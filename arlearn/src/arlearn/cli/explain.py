@@ -1,0 +1,110 @@
+"""``arlearn explain``: which context tokens a linear predictor's next token comes from, and what its map looks like."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arlearn.cli import app
+
+
+@app.command()
+def explain(
+    model: Annotated[Path, typer.Argument(help="Directory of a model: what train, compile or import-reference wrote.")],
+    prompt: Annotated[
+        str | None,
+        typer.Option(help='Text to go on from, or a question such as "12 x 34"; - reads it from standard input.'),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(help="Explain this token's logit instead of the predicted one's; #17 is the token numbered 17."),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Explain by how much the logit exceeds this token's, or that of `mean`: of all.")
+    ] = None,
+    tokens: Annotated[
+        int, typer.Option(min=1, help="Go on for so many tokens and explain each; a task stops after its chain.")
+    ] = 1,
+    whole: Annotated[bool, typer.Option("--whole", help="Explain the prompt's own tokens too.")] = False,
+    temperature: Annotated[float, typer.Option(min=0, help="Of the continuation; 0 is greedy.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the continuation.")] = 0,
+    top: Annotated[int, typer.Option(min=1, help="How many of the likeliest tokens to take apart.")] = 5,
+    rows: Annotated[int, typer.Option(min=1, help="Lines of a ledger in the terminal; the largest are shown.")] = 40,
+    html: Annotated[Path | None, typer.Option(help="Write a page to look at, in one file.")] = None,
+    spectrum: Annotated[
+        Path | None,
+        typer.Option(help="Write what the map does at each distance: a figure (.svg, .png) and its table beside it."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Take the next token's logit apart: what each context token adds to it.
+
+    For a linear predictor this is exact: the contributions and the bias add up to the logit, and the difference that
+    is left is shown. For a compiled program the step that writes the token is named too.
+    """
+    from rich.console import Console
+
+    from arlearn.errors import ArlearnError
+    from arlearn.evaluation.attribution import TOLERANCE
+    from arlearn.evaluation.explanation import explain as take_apart
+    from arlearn.evaluation.ledger_table import print_explanation
+    from arlearn.evaluation.subject import Subject
+    from arlearn.training.reporting import Reporter
+
+    if spectrum is not None:
+        _spectrum(model, spectrum, as_json and prompt is None)
+        if prompt is None and html is None:
+            return
+    subject = Subject(model)
+    if prompt == "-":
+        prompt = sys.stdin.read().rstrip("\n")
+    given = subject.prompt(prompt)
+    opposed: int | str | None = against
+    if against is not None and against != "mean":
+        opposed = subject.token(against)
+    with Reporter(quiet=as_json).work("explaining") as work:
+        explanation = take_apart(
+            subject,
+            given,
+            tokens,
+            token=None if token is None else subject.token(token),
+            against=opposed,
+            top=top,
+            whole=whole,
+            temperature=temperature,
+            seed=seed,
+            progress=work.show,
+        )
+    if html is not None:
+        from arlearn.evaluation.ledger_page import write_page
+
+        write_page(explanation, html)
+        print(f"{html}: {html.stat().st_size:,} bytes", file=sys.stderr)
+    if as_json:
+        print(json.dumps(explanation.as_json(), ensure_ascii=False))
+    else:
+        print_explanation(explanation, Console(highlight=False, soft_wrap=True), rows)
+    if not explanation.worst.exact:
+        raise ArlearnError(
+            f"a ledger leaves {explanation.worst.residual:.1e} of its logit over, more than {TOLERANCE}: the weights are "
+            "too large for the precision that the predictor computes in"
+        )
+
+
+def _spectrum(model: Path, path: Path, as_json: bool) -> None:
+    from arlearn.evaluation.spectrum import spectrum_of
+    from arlearn.evaluation.spectrum_figure import write_spectrum
+    from arlearn.predictors.saving import load_predictor
+
+    predictor, _ = load_predictor(model)
+    found = spectrum_of(predictor)
+    for written in write_spectrum(found, path, model.name):
+        print(f"{written}: {written.stat().st_size:,} bytes", file=sys.stderr)
+    if as_json:
+        print(json.dumps(found.as_json()))
+    else:
+        print(found.summary())

@@ -1,0 +1,119 @@
+"""A model as a person asks it: prompts and tokens by their words, whether it writes text or answers a task's questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from arlearn.errors import ArlearnError
+from arlearn.predictors.base import Predictor
+from arlearn.predictors.saving import load_predictor
+from arlearn.tasks import load_task
+from arlearn.tasks.base import SequenceTask
+from arlearn.tasks.program import ProgramTask
+from arlearn.tokens.recorded import recorded_vocabulary
+
+if TYPE_CHECKING:
+    from arlearn.programs.tracing import Origin
+    from arlearn.tokens import BytePair
+
+
+class Subject:
+    """A predictor with the words of its tokens.
+
+    Attributes:
+        model: the directory it was read from.
+        predictor: on the CPU, in evaluation mode.
+        card: of the model.
+        task: whose questions it answers; None for a model of text.
+        vocabulary: of a model of text; None otherwise.
+        stop: tokens that end a continuation.
+    """
+
+    def __init__(self, model: Path) -> None:
+        """Raises ArlearnError if there is no usable model, or none with words for its tokens."""
+        self.model = model
+        self.predictor: Predictor
+        self.card: dict[str, Any]
+        self.predictor, self.card = load_predictor(model)
+        self.predictor.eval()
+        described = self.card.get("task") or {}
+        self.task: SequenceTask | None = None
+        self.vocabulary: BytePair | None = None
+        self.stop: list[int] = []
+        if described.get("kind") in (None, "text"):
+            self.vocabulary = recorded_vocabulary(model, self.card)
+            self.stop = [self.vocabulary.end_of_text]
+            return
+        task = load_task(described["kind"], described.get("configuration") or {})
+        if not isinstance(task, SequenceTask):
+            raise ArlearnError(f"{model} is a model of {described['kind']}, whose tokens have no words")
+        self.task = task
+        self._tokens = {word: token for token, word in reversed(list(enumerate(task.words)))}
+
+    def prompt(self, text: str | None) -> Int[Tensor, " prompt"]:
+        """The tokens to go on from. Raises ArlearnError if there is no prompt, or none that the task understands."""
+        if self.vocabulary is not None:
+            if text is None:
+                raise ArlearnError(f"{self.model} is a model of text; give it one to go on from with --prompt TEXT")
+            return torch.tensor(self.vocabulary.prompt(text))
+        assert self.task is not None
+        text = getattr(self.task, "default_prompt", None) if text is None else text
+        if text is None:
+            example = " ".join(self.task.render(self.task.encode_prompts(self.task.draw(1, 0))[0]))
+            raise ArlearnError(f"{self.model} answers questions: give one with --prompt (tokens of one: {example})")
+        return self.task.encode_prompts(self.task.parse_prompt(text))[0]
+
+    @property
+    def longest(self) -> int | None:
+        """Tokens after which a task's chain is complete; None for text."""
+        return None if self.task is None else self.task.generated
+
+    def word(self, token: int) -> str:
+        """One token, as it is written."""
+        return self.vocabulary.word(token) if self.vocabulary is not None else self.task.words[token]  # type: ignore[union-attr]
+
+    def token(self, word: str) -> int:
+        """The token that is written so; ``#17`` means token 17. Raises ArlearnError, with advice, if there is none."""
+        size = self.predictor.vocabulary
+        if word.startswith("#") and word[1:].isdecimal():
+            if int(word[1:]) >= size:
+                raise ArlearnError(f"there is no token {word}: the vocabulary has {size:,} tokens, #0 to #{size - 1}")
+            return int(word[1:])
+        if self.vocabulary is None:
+            if word in self._tokens:
+                return self._tokens[word]
+            near = ", ".join(sorted(self._tokens)[:12])
+            raise ArlearnError(f"{word!r} is no token of this task; its {size:,} tokens are {near}, ...")
+        for special in (self.vocabulary.end_of_text, self.vocabulary.pad):
+            if word == self.vocabulary.word(special):
+                return special
+        found = self.vocabulary.encode(word)
+        if len(found) == 1:
+            return found[0]
+        spaced = self.vocabulary.encode(" " + word) if word and not word.startswith(" ") else []
+        if len(spaced) == 1:
+            raise ArlearnError(f"{word!r} is no single token, but {' ' + word!r}, with the space before it, is one")
+        parts = ", ".join(repr(self.vocabulary.word(token)) for token in found)
+        raise ArlearnError(f"{word!r} is {len(found)} tokens ({parts}); name one of them, or #NUMBER")
+
+    def written(self, tokens: Int[Tensor, " length"]) -> str:
+        """The text of these tokens; a task's words with a space between them."""
+        if self.vocabulary is not None:
+            return self.vocabulary.decode(tokens.tolist())
+        assert self.task is not None
+        return " ".join(self.task.render(tokens))
+
+    def answer(self, tokens: Int[Tensor, " length"]) -> str | None:
+        """What a complete chain of a task says in the end; None for text, and for chains cut short."""
+        if self.task is None or len(tokens) < self.task.length:
+            return None
+        return self.task.final_answer(tokens)
+
+    def origins(self, tokens: Int[Tensor, " length"]) -> list[Origin] | None:
+        """For a compiled program: which step wrote each token; None for every other model."""
+        return self.task.trace(tokens) if isinstance(self.task, ProgramTask) else None
