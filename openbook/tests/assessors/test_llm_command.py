@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -147,35 +148,102 @@ def test_a_model_nobody_serves(tmp_path: Path) -> None:
     assert "nobody/x" in wrong["stderr"]
 
 
+#: Starts commands by forking, so that what they import is imported once: a line of JSON in, a process id out.
+FORKS = """
+import json, os, sys
+import aiolimiter, alembic.command, alembic.runtime.migration, genai_prices, tenacity
+import any_llm.providers.openai
+import openbook.assessing.batch, openbook.assessors.llm.shelf, openbook.cli.assess, openbook.ledger, openbook.model.files
+from openbook.cli import main
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing, descriptor)
+        sys.argv = ["openbook", *json.loads(line)]
+        main()
+        os._exit(0)
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("ended", flush=True)
+"""
+
+
+class Forks:
+    """Commands that start in a moment, to be killed; one at a time."""
+
+    def __init__(self) -> None:
+        self._parent = subprocess.Popen(
+            [sys.executable, "-c", FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def start(self, *arguments: object) -> int:
+        """Start a command; its process id."""
+        assert self._parent.stdin is not None
+        self._parent.stdin.write(json.dumps([str(argument) for argument in arguments]) + "\n")
+        self._parent.stdin.flush()
+        return int(self._said())
+
+    def kill(self, process: int) -> None:
+        """End it without a word of warning, and wait until it is gone."""
+        os.kill(process, signal.SIGKILL)
+        assert self._said() == "ended"
+
+    def _said(self) -> str:
+        assert self._parent.stdout is not None
+        return self._parent.stdout.readline().strip()
+
+    def __enter__(self) -> Forks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._parent.kill()
+        self._parent.communicate()
+
+
+def kept_keys(ledger: str) -> set[str]:
+    """The questions that a ledger holds an answer to."""
+    with sqlite3.connect(ledger) as database:
+        return {key for (key,) in database.execute("SELECT key FROM calls WHERE state = 'done'")}
+
+
 def test_killed_at_random_moments_and_run_again(tmp_path: Path) -> None:
-    """Nothing is lost or asked twice, but for what was under way at the server when the process died."""
-    files = papers(tmp_path / "in", 60)
-    ledger = f"sqlite:///{tmp_path / 'l.db'}"
+    """Nothing that was answered is lost or asked twice, but for what was under way when the process died."""
+    count, concurrency, kills = 200, 4, 20
+    files = papers(tmp_path / "in", count)
+    ledger = tmp_path / "l.db"
+    Ledger.open(f"sqlite:///{ledger}").close()
     chance = random.Random(5)
-    concurrency, kills = 4, 5
-    with Stub(latency=0.05) as stub:
-        arguments = ("assess", *files, *asking(stub, tmp_path / "a", "--ledger", ledger, "--concurrency", concurrency))
-        lost = 0
-        for _ in range(kills):
-            before = stub.seen
-            process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            until = time.monotonic() + 60
-            while stub.seen == before and process.poll() is None and time.monotonic() < until:
-                time.sleep(0.01)
-            time.sleep(chance.uniform(0, 0.4))
-            if process.poll() is None:
-                os.kill(process.pid, signal.SIGKILL)
-                lost += concurrency
-            process.wait()
+    with Stub(latency=0.1) as stub, Forks() as forks:
+        more = ("--ledger", f"sqlite:///{ledger}", "--concurrency", concurrency, "--jobs", 1)
+        arguments = ("assess", *files, *asking(stub, tmp_path / "a", *more))
+        for number in range(kills):
+            before, kept = stub.seen, kept_keys(str(ledger))
+            process = forks.start(*arguments)
+            if number % 4:  # while questions are asked; else anywhere from the start on
+                until = time.monotonic() + 240
+                while stub.seen == before and time.monotonic() < until:
+                    time.sleep(0.005)
+                assert stub.seen > before, "nothing was asked within four minutes"
+            time.sleep(chance.uniform(0, 0.3))
+            forks.kill(process)
+            stub.settle()  # what the dead process sent may still be on its way
+            now, asked = kept_keys(str(ledger)), stub.keys[before:]
+            assert kept <= now, "an answer that was kept is gone"
+            assert not kept & set(asked), "a question that was answered before was asked again"
+            assert len(asked) <= len(now) - len(kept) + concurrency, "more answers were lost than were under way"
             for path in (tmp_path / "a").glob("*.json"):
                 Record.model_validate_json(path.read_text())
+        assert len(kept_keys(str(ledger))) < count, "the work was done before the last kill: nothing was shown"
         said = run(*arguments)
-        assert said["failed"] == 0
-        assert 60 <= stub.seen <= 60 + lost
-    assert len(records(tmp_path / "a")) == 60
-    with Ledger.open(ledger) as kept:
-        assert kept.count() == 60
-        assert len(kept.history("paper_007")) == 1
+        assert (said["failed"], said["papers"]) == (0, count)
+        assert len(set(stub.keys)) == count
+        assert stub.seen <= count + kills * concurrency
+    assert len(records(tmp_path / "a")) == count
+    with Ledger.open(f"sqlite:///{ledger}") as all_kept:
+        assert all_kept.count() == count
+        assert len(all_kept.history("paper_007")) == 1
 
 
 def test_two_processes_on_one_ledger_ask_each_question_once(tmp_path: Path) -> None:

@@ -82,17 +82,22 @@ class Asker:
             self.tally.cached += 1
             self.tally.tell()
             return before
+        asked = False
         try:
+            # The slot is held until the reply is kept: a process that is killed loses as many replies as it may have
+            # under way at once, never more.
             async with self._slots:
                 start = time.perf_counter()
                 completion, cost = await self._attempts(messages, schema, key)
                 seconds = time.perf_counter() - start
+                asked = True
+                kept = Kept(completion.text, completion.input_tokens, completion.output_tokens, cost, fresh=True)
+                await self._shelf.put(key, kept, seconds)
         except BaseException:
-            self.tally.failed += 1
-            self._shelf.give_up(key)
+            if not asked:
+                self.tally.failed += 1
+                self._shelf.give_up(key)
             raise
-        kept = Kept(completion.text, completion.input_tokens, completion.output_tokens, cost, fresh=True)
-        await self._shelf.put(key, kept, seconds)
         self.tally.calls += 1
         self.tally.input_tokens += completion.input_tokens
         self.tally.output_tokens += completion.output_tokens

@@ -53,7 +53,10 @@ def completion(said: object, *, finish: str = "stop") -> bytes:
 
 @dataclass(slots=True)
 class Stub:
-    """The server. ``behave(number, body)`` decides each reply, numbered from 0 in order of arrival."""
+    """The server. ``behave(number, body)`` decides each reply, numbered from 0 in order of arrival.
+
+    ``keys`` are the idempotency keys of the requests, in the same order.
+    """
 
     latency: float = 0.0
     behave: Callable[[int, dict[str, Any]], Sent] | None = None
@@ -62,8 +65,10 @@ class Stub:
     answered: int = 0
     busiest: int = 0
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     keep_bodies: bool = False
     _busy: int = 0
+    _open: int = 0
     _loop: asyncio.AbstractEventLoop | None = None
     _thread: threading.Thread | None = None
 
@@ -87,6 +92,17 @@ class Stub:
         self._thread.join(10)
         self._loop.close()
 
+    def settle(self, seconds: float = 30.0) -> None:
+        """Wait until every client has gone and all that it sent is counted. Raises TimeoutError."""
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(asyncio.wait_for(self._settled(), seconds), self._loop).result()
+
+    async def _settled(self) -> None:
+        quiet = 0
+        while quiet < 3:  # turns of the loop, in which whoever waits at the door comes in
+            await asyncio.sleep(0.005)
+            quiet = 0 if self._open else quiet + 1
+
     async def _end(self) -> None:
         mine = asyncio.current_task()
         open_connections = [task for task in asyncio.all_tasks() if task is not mine]
@@ -108,16 +124,14 @@ class Stub:
         return server
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                lengths = [
-                    line.split(b":", 1)[1]
-                    for line in head.split(b"\r\n")
-                    if line.lower().startswith(b"content-length:")
-                ]
-                raw = await reader.readexactly(int(lengths[0]) if lengths else 0)
+                headers = _headers(head)
+                raw = await reader.readexactly(int(headers.get("content-length", 0)))
                 number, self.seen = self.seen, self.seen + 1
+                self.keys.append(headers.get("idempotency-key", ""))
                 self._busy += 1
                 self.busiest = max(self.busiest, self._busy)
                 try:
@@ -129,14 +143,14 @@ class Stub:
                     if sent is None:
                         await asyncio.sleep(3600)
                         return
-                    status, headers, content = sent
-                    announced = int(headers.pop("X-Announced-Length", len(content)))
+                    status, more, content = sent
+                    announced = int(more.pop("X-Announced-Length", len(content)))
                     lines = [
                         f"HTTP/1.1 {status} Stub",
                         "Content-Type: application/json",
                         f"Content-Length: {announced}",
                     ]
-                    lines += [f"{name}: {value}" for name, value in headers.items()]
+                    lines += [f"{name}: {value}" for name, value in more.items()]
                     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
                     await writer.drain()
                     self.answered += 1
@@ -147,7 +161,14 @@ class Stub:
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
+            self._open -= 1
             writer.close()
+
+
+def _headers(head: bytes) -> dict[str, str]:
+    """The headers of a request, by their names in lower case."""
+    lines = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
+    return {name.lower(): value.strip() for name, _, value in lines}
 
 
 async def _alone(latency: float) -> None:
