@@ -1,7 +1,8 @@
-"""Linear and MLP predictors: forward, loss and step agree; saving gives them back; bad input is named."""
+"""All predictors: forward, loss and step agree; saving gives them back; bad input is named."""
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,9 +14,12 @@ from arlearn.errors import ArlearnError
 from arlearn.kernels.blocks import BlocksMap
 from arlearn.kernels.packed import PackedMap
 from arlearn.predictors.base import Predictor
+from arlearn.predictors.kneser_ney import estimate
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.mlp import MLPPredictor
+from arlearn.predictors.ngram import NGramPredictor
 from arlearn.predictors.saving import load_card, load_predictor, save_predictor
+from arlearn.predictors.transformer import TransformerPredictor
 
 # Rounding of float32 sums taken in another order, for logits of order 1.
 TOLERANCE = 1e-5
@@ -26,7 +30,17 @@ def build(name: str, vocabulary=23, context=11, width=6) -> Predictor:
         return LinearPredictor.build(vocabulary, context, width, map=name.split()[1], bias=True)
     if name in ("mlp packed", "mlp shift"):
         return MLPPredictor.build(vocabulary, context, width, map=name.split()[1])
+    if name == "ngram":
+        tokens = np.random.default_rng(0).integers(1, vocabulary, 2000) % 17
+        tokens[[0, 900, -1]] = 0
+        return NGramPredictor.from_levels(estimate(tokens, np.array([0, 900, 1999]), vocabulary, 4), vocabulary)
     torch.manual_seed(0)
+    if name == "transformer":
+        predictor = TransformerPredictor.build(vocabulary, context, 8, layers=3, heads=2, bias=True)
+        with torch.no_grad():  # as wide awake as a trained one
+            for parameter in predictor.parameters():
+                parameter.normal_(std=0.4)
+        return predictor
     if name == "linear blocks":
         map = BlocksMap(context, width, 4, [(t, s) for t in range(context) for s in range(t + 1) if (t + s) % 3 == 0])
         embedding = torch.randn(vocabulary, width)
@@ -37,7 +51,8 @@ def build(name: str, vocabulary=23, context=11, width=6) -> Predictor:
     return LinearPredictor(embedding, map, torch.randn(vocabulary, 4), frozen=("embedding",))
 
 
-NAMES = ("linear packed", "linear shift", "linear blocks", "linear one-hot", "mlp packed", "mlp shift")
+LEARNED = ("linear packed", "linear shift", "linear blocks", "linear one-hot", "mlp packed", "mlp shift", "transformer")
+NAMES = (*LEARNED, "ngram")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,6 +101,15 @@ def test_loss_is_the_mean_over_what_counts(name):
     each = F.cross_entropy(predictor(tokens[:, :-1]).transpose(1, 2), tokens[:, 1:], reduction="none")
     torch.testing.assert_close(predictor.loss(tokens), each.mean())
     torch.testing.assert_close(predictor.loss(tokens, counted), each[counted[:, 1:]].mean())
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_the_gradient_is_that_of_the_mean(name):
+    predictor = build(name)
+    tokens = torch.randint(23, (4, 12))
+    counted = torch.rand(4, 12) < 0.5
+    counted[0, 1] = True
+    each = F.cross_entropy(predictor(tokens[:, :-1]).transpose(1, 2), tokens[:, 1:], reduction="none")
     trained = [p for p in predictor.parameters() if p.requires_grad]
     expected = torch.autograd.grad(each[counted[:, 1:]].mean(), trained)
     for mine, theirs in zip(torch.autograd.grad(predictor.loss(tokens, counted), trained), expected, strict=True):
@@ -100,7 +124,7 @@ def test_saving_gives_the_predictor_back(name, tmp_path):
     tokens = torch.randint(23, (2, 11))
     assert torch.equal(again(tokens), predictor(tokens))
     assert again.frozen() == predictor.frozen() == card["frozen"]
-    assert card["parameters"] == sum(p.numel() for p in predictor.parameters())
+    assert card["parameters"] == predictor.parameter_count() > 0
     assert card["seconds"] == 1.5
     assert card["task"]["kind"] == "text"
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["card.json", "model.safetensors"]
@@ -133,18 +157,63 @@ def test_a_changed_embedding_is_noticed():
     torch.testing.assert_close(predictor(tokens), 2 * before)
 
 
-def test_bad_tokens_are_named():
-    predictor = build("linear packed")
+@pytest.mark.parametrize("name", [name for name in NAMES if build(name).context is not None])
+def test_a_context_too_short_is_named(name):
+    predictor = build(name)
     with pytest.raises(ArlearnError, match="12 tokens are more than the context of 11"):
         predictor(torch.zeros(1, 12, dtype=torch.long))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_tokens_are_named(name):
+    predictor = build(name)
     with pytest.raises(ArlearnError, match="must be integers"):
         predictor(torch.zeros(1, 3))
     with pytest.raises(ArlearnError, match="no target counts"):
         predictor.loss(torch.zeros(1, 3, dtype=torch.long), torch.zeros(1, 3, dtype=torch.bool))
     with pytest.raises(ArlearnError, match="no target counts"):
         predictor.loss(torch.zeros(3, 1, dtype=torch.long))
+
+
+def test_parts_that_do_not_fit_are_named():
     with pytest.raises(ArlearnError, match="do not fit together"):
         LinearPredictor(torch.zeros(3, 2), PackedMap(2, 3, 2), torch.zeros(3, 2))
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestDamagedWeights:
+    @pytest.fixture
+    def model(self, name, tmp_path):
+        save_predictor(build(name), tmp_path, {})
+        return tmp_path
+
+    @pytest.mark.parametrize("content", [b"", b"junk" * 100])
+    def test_none(self, model, content):
+        (model / "model.safetensors").write_bytes(content)
+        with pytest.raises(ArlearnError, match="damaged"):
+            load_predictor(model)
+
+    def test_a_flipped_bit(self, model):
+        path = model / "model.safetensors"
+        content = bytearray(path.read_bytes())
+        content[-5] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(ArlearnError, match="do not match the hash"):
+            load_predictor(model)
+
+    def test_truncated(self, model):
+        path = model / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:-100])
+        with pytest.raises(ArlearnError, match="damaged"):
+            load_predictor(model)
+
+    def test_a_configuration_that_makes_no_sense(self, model):
+        card = load_card(model)
+        for key in ("vocabulary", "sizes", "map", "heads"):
+            card["predictor"]["configuration"].pop(key, None)
+        (model / "card.json").write_text(json.dumps(card))
+        with pytest.raises(ArlearnError, match="makes no sense"):
+            load_predictor(model)
 
 
 class TestBrokenModels:
@@ -176,26 +245,6 @@ class TestBrokenModels:
         card = load_card(model) | change
         (model / "card.json").write_text(json.dumps(card))
         with pytest.raises(ArlearnError, match=message):
-            load_predictor(model)
-
-    @pytest.mark.parametrize("content", [b"", b"junk" * 100])
-    def test_weights_that_are_none(self, model, content):
-        (model / "model.safetensors").write_bytes(content)
-        with pytest.raises(ArlearnError, match="damaged"):
-            load_predictor(model)
-
-    def test_a_flipped_bit(self, model):
-        path = model / "model.safetensors"
-        content = bytearray(path.read_bytes())
-        content[-5] ^= 1
-        path.write_bytes(content)
-        with pytest.raises(ArlearnError, match="do not match the hash"):
-            load_predictor(model)
-
-    def test_truncated(self, model):
-        path = model / "model.safetensors"
-        path.write_bytes(path.read_bytes()[:-100])
-        with pytest.raises(ArlearnError, match="damaged"):
             load_predictor(model)
 
     def test_weights_of_another_model(self, model):

@@ -27,6 +27,8 @@ WEIGHTS, CARD = "model.safetensors", "card.json"
 KINDS = {
     "linear": ("arlearn.predictors.linear", "LinearPredictor"),
     "mlp": ("arlearn.predictors.mlp", "MLPPredictor"),
+    "transformer": ("arlearn.predictors.transformer", "TransformerPredictor"),
+    "ngram": ("arlearn.predictors.ngram", "NGramPredictor"),
 }
 
 

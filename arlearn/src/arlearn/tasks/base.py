@@ -59,6 +59,10 @@ class Task(ABC):
         """How many batches of this size make an epoch; None where they never end."""
         return None
 
+    def token_counts(self) -> Int[Tensor, " vocabulary"] | None:
+        """How often each token is a target in an epoch; None where that is not known."""
+        return None
+
     def predictor(self, configuration: dict[str, Any], seed: int) -> Predictor | None:
         """The predictor that the task itself supplies for a recipe's ``[predictor]``, for instance one whose output
         layer knows the tokens' structure. None: the task has none, build a general one."""

@@ -15,7 +15,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
+from jaxtyping import Int
 from numpy.typing import NDArray
+from torch import Tensor
 
 from arlearn.errors import ArlearnError
 from arlearn.tasks.base import Batch, Task, generator
@@ -72,6 +75,12 @@ class TextTask(Task):
 
     def batches(self, size: int) -> int:
         return -(-len(self.rows) // size)
+
+    def token_counts(self) -> Int[Tensor, " vocabulary"] | None:
+        if self.text is None:
+            return None
+        # the first token of all is the one that is never a target
+        return torch.from_numpy(np.bincount(self.text.tokens[1:], minlength=self.vocabulary))
 
     def configuration(self) -> dict[str, Any]:
         return {

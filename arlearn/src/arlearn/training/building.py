@@ -24,9 +24,18 @@ def build_predictor(settings: PredictorSettings, task: Task, seed: int) -> Predi
         from arlearn.predictors.linear import LinearPredictor as Built
     elif settings.kind == "mlp":
         from arlearn.predictors.mlp import MLPPredictor as Built  # type: ignore[assignment]
+    elif settings.kind == "transformer":
+        from arlearn.predictors.transformer import TransformerPredictor as Built  # type: ignore[assignment]
     else:
-        raise ArlearnError(f"[predictor] kind = {settings.kind!r}: there are linear, mlp and task")
-    return Built.build(task.vocabulary, task.context, settings.width, map=settings.map, seed=seed, bias=settings.bias)
+        raise ArlearnError(f"[predictor] kind = {settings.kind!r}: there are linear, mlp, transformer, ngram and task")
+    more = settings.options if settings.kind == "transformer" else {"map": settings.map}
+    predictor = Built.build(task.vocabulary, task.context, settings.width, seed=seed, bias=settings.bias, **more)
+    counts = task.token_counts() if settings.bias else None
+    if counts is not None and predictor.head_bias is not None:
+        # descent finds the frequencies in its first hundred updates or so; this saves them
+        with torch.no_grad():
+            predictor.head_bias.copy_(((counts + 1) / (counts.sum() + len(counts))).log())
+    return predictor
 
 
 def build_optimiser(settings: TrainingSettings, predictor: Predictor, device: torch.device) -> torch.optim.Optimizer:

@@ -21,6 +21,10 @@ from arlearn.errors import ArlearnError
 from arlearn.training.settings import PredictorSettings, TextSettings, TrainingSettings
 
 SECTIONS = ("task", "predictor", "training")
+# what [predictor] may say beside the fields of PredictorSettings; kind = "task" is checked by the task
+OPTIONS = {"linear": (), "mlp": (), "transformer": ("layers", "heads"), "ngram": ("order",)}
+# and which of the fields mean nothing for a kind
+UNUSED = {"transformer": ("map",), "ngram": ("map", "width", "bias")}
 Section = TypeVar("Section")
 
 
@@ -77,6 +81,8 @@ class Recipe:
         """Tables from which ``from_mapping`` makes an equal recipe; keys without a value are left out."""
         predictor = asdict(self.predictor)
         predictor |= predictor.pop("options")
+        for key in UNUSED.get(self.predictor.kind, ()):
+            del predictor[key]
         tables = {"task": self.task, "predictor": predictor, "training": asdict(self.training)}
         told = {
             section: {key: list(value) if isinstance(value, tuple) else value for key, value in table.items()}
@@ -145,9 +151,24 @@ def contradictions(task: Mapping[str, Any], predictor: PredictorSettings, traini
         found.append("[training] evaluate_every needs evaluate_data for a text")
     if task.get("kind") != "text" and training.evaluate_data:
         found.append("[training] evaluate_data is for text only")
-    if predictor.kind in ("linear", "mlp") and predictor.options:
-        names = ", ".join(sorted(predictor.options))
-        found.append(f"[predictor] of kind {predictor.kind} has no {names}")
+    if predictor.kind in OPTIONS:
+        found += [
+            f"[predictor] of kind {predictor.kind} has no {name}"
+            for name in sorted(predictor.options)
+            if name not in OPTIONS[predictor.kind]
+        ]
+        found += [
+            f"[predictor] {name} = {value!r}: must be a whole number, 1 or more"
+            for name, value in predictor.options.items()
+            if name in OPTIONS[predictor.kind] and (type(value) is not int or value < 1)
+        ]
+    if predictor.kind == "ngram":
+        if task.get("kind") != "text":
+            found.append('[predictor] kind = "ngram" counts the n-grams of a text, and the task is none')
+        if training.epochs != 1 or training.steps is not None or training.max_minutes is not None:
+            found.append('[predictor] kind = "ngram" reads the text once: [training] has epochs = 1 and no other end')
+        if training.evaluate_every:
+            found.append('[predictor] kind = "ngram" has no updates between which to measure: set evaluate_every=0')
     return found
 
 

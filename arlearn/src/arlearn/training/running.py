@@ -8,6 +8,7 @@ from typing import Any
 
 from arlearn.kernels.memory import keep_freed_memory
 from arlearn.predictors.saving import load_card, save_predictor
+from arlearn.training.counting import count
 from arlearn.training.directory import DirectoryLock, open_directory, resumed_recipe
 from arlearn.training.loop import Trained, train
 from arlearn.training.metrics import draw_loss, read_metrics
@@ -36,7 +37,10 @@ def run(
         try:
             processes.first_alone(lambda: open_directory(out, whole, resume, overwrite, lock))
             prepared = processes.in_turn(lambda: prepare(whole, out, reporter))
-            trained = train(whole, prepared, out, reporter, began, processes)
+            if recipe.predictor.kind == "ngram":
+                trained = count(whole, prepared, reporter, began)
+            else:
+                trained = train(whole, prepared, out, reporter, began, processes)
             processes.first_alone(lambda: _save(whole, prepared, trained, out, processes.count))
             card = load_card(out)
             processes.end()
@@ -56,4 +60,5 @@ def _save(recipe: Recipe, prepared: Prepared, trained: Trained, out: Path, proce
         "metrics": {"loss": trained.loss, "steps": trained.steps, "tokens": trained.tokens, **trained.measured},
     }
     save_predictor(trained.predictor, out, card)
-    draw_loss(read_metrics(out / "metrics.csv"), out / "loss.png", f"{recipe.name}: {out.name}")
+    if updates := read_metrics(out / "metrics.csv"):  # none where nothing is learned step by step
+        draw_loss(updates, out / "loss.png", f"{recipe.name}: {out.name}")

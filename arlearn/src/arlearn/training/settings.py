@@ -38,13 +38,21 @@ class TextSettings:
 class PredictorSettings:
     """``[predictor]``."""
 
-    kind: str = Field("linear", description="linear, mlp, or task: the one that the task itself supplies")
+    kind: str = Field(
+        "linear",
+        description="linear, mlp, transformer (takes layers, heads), ngram (takes order: it counts the text once, and of "
+        "[training] only epochs = 1 applies), or task: the one that the task itself supplies",
+    )
     map: Literal["packed", "shift"] = Field(
         "packed",
         description="packed: a block for each pair of positions, the paper's. shift: a block for each distance",
     )
     width: int = Field(256, ge=1, description="d: numbers that stand for one token")
-    bias: bool = Field(False, description="whether the output embedding has a bias for each token")
+    bias: bool = Field(
+        False,
+        description="whether the output embedding has a bias for each token; of a text it begins at the logarithm of "
+        "how often the token occurs",
+    )
     options: dict[str, Any] = Field(
         default_factory=dict, description="whatever else the section says, for kinds that take more"
     )
