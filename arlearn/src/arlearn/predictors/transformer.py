@@ -141,8 +141,8 @@ class TransformerPredictor(Predictor):
     @classmethod
     def from_configuration(cls, configuration: dict[str, Any]) -> TransformerPredictor:
         try:
-            sizes = [int(configuration[name]) for name in ("vocabulary", "context", "width", "layers", "heads")]
-            predictor = cls(*sizes, bias=bool(configuration.get("bias", False)))
+            sizes = {name: int(configuration[name]) for name in ("vocabulary", "context", "width", "layers", "heads")}
+            predictor = cls(bias=bool(configuration.get("bias", False)), **sizes)
             freeze(predictor, list(configuration.get("frozen", [])))
         except (KeyError, TypeError, ValueError) as error:
             raise ArlearnError(f"the predictor's configuration makes no sense: {error!r}") from error
