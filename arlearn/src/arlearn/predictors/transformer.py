@@ -141,8 +141,14 @@ class TransformerPredictor(Predictor):
     @classmethod
     def from_configuration(cls, configuration: dict[str, Any]) -> TransformerPredictor:
         try:
-            sizes = {name: int(configuration[name]) for name in ("vocabulary", "context", "width", "layers", "heads")}
-            predictor = cls(bias=bool(configuration.get("bias", False)), **sizes)
+            predictor = cls(
+                int(configuration["vocabulary"]),
+                int(configuration["context"]),
+                int(configuration["width"]),
+                int(configuration["layers"]),
+                int(configuration["heads"]),
+                bool(configuration.get("bias", False)),
+            )
             freeze(predictor, list(configuration.get("frozen", [])))
         except (KeyError, TypeError, ValueError) as error:
             raise ArlearnError(f"the predictor's configuration makes no sense: {error!r}") from error
