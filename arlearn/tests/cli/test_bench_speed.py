@@ -58,6 +58,14 @@ def test_generate():
     assert min(found["speedup"], found["tokens_per_second"], found["speedup_masked_once"]) > 0
 
 
+def test_maps():
+    result = CliRunner().invoke(app, ["bench", "maps", "--quick", "--json", "--seconds", "1"])
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert found["parameters"]["packed"] - found["parameters"]["shift"] == (8 * 9 // 2 - 8) * 32**2
+    assert found["speedup"] == found["step_seconds"]["packed"] / found["step_seconds"]["shift"] > 0
+
+
 def test_a_baseline_that_does_not_fit_is_refused_before_it_starts():
     result = CliRunner().invoke(app, ["bench", "step", "--context", "4096", "--width", "4096"])
     assert "GB" in str(result.exception)

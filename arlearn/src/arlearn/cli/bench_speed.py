@@ -1,4 +1,4 @@
-"""``arlearn bench step`` and ``arlearn bench generate``: speed and memory against the usual dense masked layer."""
+"""``arlearn bench step`` and ``generate``: against the usual dense masked layer; ``maps``: packed against shift."""
 
 from __future__ import annotations
 
@@ -79,6 +79,29 @@ def generate_(
         way = {"speedup": "masked_in_each_forward"}.get(key, key.removeprefix("speedup_"))
         print(f"  {name:38} {1000 * result['baseline_token_seconds'][way]:9.2f} ms   {result[key]:7.1f}x")
     print(f"logits differ by at most {result['logits_difference']:.1e}")
+
+
+@bench_app.command()
+def maps(
+    context: Context = 64,
+    width: Width = 128,
+    vocabulary: Vocabulary = 2048,
+    batch: Annotated[int, typer.Option(min=1, help="Sequences in a batch.")] = 64,
+    seconds: Annotated[float, typer.Option(min=1, help="Time for the whole, about.")] = 60,
+    threads: Threads = None,
+    quick: Quick = False,
+    as_json: Json = False,
+) -> None:
+    """One training step of the linear predictor: a block for each pair of positions against one for each distance."""
+    from arlearn.benchmarks.maps import bench_maps
+
+    result = bench_maps(_size(quick, context, width, vocabulary, batch, threads), seconds, _tell)
+    if as_json:
+        print(json.dumps(result))
+        return
+    for kind, rate in result["tokens_per_second"].items():
+        print(f"{kind:7} {result['parameters'][kind]:13,} weights  {rate:10,.0f} tokens/s")
+    print(f"shift is {result['speedup']:.1f} times as fast")
 
 
 def _size(quick: bool, context: int, width: int, vocabulary: int, batch: int, threads: int | None) -> Size:
