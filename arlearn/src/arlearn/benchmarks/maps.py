@@ -13,7 +13,7 @@ from arlearn.benchmarks.machine import Size, available_bytes, machine
 from arlearn.errors import ArlearnError
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.training.building import build_optimiser
-from arlearn.training.settings import TrainingSettings
+from arlearn.training.recipe import load_recipe
 
 MAPS = ("packed", "shift")
 
@@ -21,7 +21,7 @@ MAPS = ("packed", "shift")
 def bench_maps(size: Size, budget: float, tell: Callable[[str], None]) -> dict[str, Any]:
     """Measure both maps in turn, a step each, on rows of random tokens; returns what ``--json`` prints.
 
-    The seconds are medians of a step: loss, gradients, and the optimiser as ``arlearn train`` builds it.
+    The seconds are medians of a step: loss, gradients, and the optimiser as the recipe tinystories-cpu has it.
     """
     began = time.monotonic()
     needed = 5 * 4 * size.map_weights
@@ -32,7 +32,7 @@ def bench_maps(size: Size, budget: float, tell: Callable[[str], None]) -> dict[s
         size.vocabulary, (size.batch, size.context + 1), generator=torch.Generator().manual_seed(0), dtype=torch.long
     )
     predictors = {kind: LinearPredictor.build(size.vocabulary, size.context, size.width, map=kind) for kind in MAPS}
-    settings = TrainingSettings(steps=1)
+    settings = load_recipe("tinystories-cpu").training
     optimisers = {kind: build_optimiser(settings, one, one.device) for kind, one in predictors.items()}
     times: dict[str, list[float]] = {kind: [] for kind in MAPS}
     rounds = 0
