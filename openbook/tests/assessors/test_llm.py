@@ -86,6 +86,18 @@ def test_a_yes_carries_its_place_in_the_paper() -> None:
     assert stub.seen == 1
 
 
+def test_a_named_provider_is_asked_through_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Stub(behave=behaving(lambda body: (429, {"Retry-After": "0"}, b"{}"), good), keep_bodies=True) as stub:
+        monkeypatch.setenv("OPENAI_API_KEY", "none")
+        monkeypatch.setenv("OPENAI_BASE_URL", stub.url)
+        assessor = LlmAssessor(settings(stub, model="openai/stub", base_url=None))
+        given = assessor.assess(paper())
+    assert given["pseudocode"].result == "yes"
+    assert (stub.seen, assessor.tally.retried) == (2, 1)
+    assert stub.bodies[0]["model"] == "stub"
+    assert stub.keys[0] == stub.keys[1] != ""
+
+
 def test_one_call_for_each_variable() -> None:
     with Stub() as stub:
         given = LlmAssessor(settings(stub, per="variable")).assess(paper())

@@ -7,7 +7,7 @@ from typing import Final, get_args
 
 from openbook.errors import OpenbookError
 from openbook.evidence.finder import Finder
-from openbook.evidence.folding import fold
+from openbook.evidence.folding import letters_of
 from openbook.evidence.instructions import speaks_to_the_assessor
 from openbook.model.record import Affiliation, Answer, Evidence, ResearchType, ScoredResult
 from openbook.papers.paper import Paper
@@ -55,6 +55,6 @@ def _checked(finder: Finder, variable: str, answer: Answer) -> Answer:
 
 def is_proven(pieces: list[Evidence]) -> bool:
     """Whether enough of one quote, located in pieces, is in the paper to prove a yes."""
-    letters = [(len(fold(piece.quote).letters), piece.match != "absent") for piece in pieces]
+    letters = [(len(letters_of(piece.quote)), piece.match != "absent") for piece in pieces]
     there = sum(count for count, found in letters if found)
     return there > 0 and there >= LEAST_SHARE * sum(count for count, _ in letters)

@@ -52,6 +52,7 @@ class Finder:
     def __init__(self, paper: Paper) -> None:
         self.paper = paper
         self.text = paper.text
+        self._found: dict[str, list[Evidence]] = {}
 
     @cached_property
     def _folded(self) -> Folded:
@@ -76,7 +77,11 @@ class Finder:
         pieces are one.
         """
         whole = trim(quote)
-        return [self._as_evidence(piece, place) for piece, place in _merged(self._pieces(whole), whole)]
+        if whole not in self._found:
+            self._found[whole] = [
+                self._as_evidence(piece, place) for piece, place in _merged(self._pieces(whole), whole)
+            ]
+        return list(self._found[whole])
 
     def relocate(self, item: Evidence) -> list[Evidence]:
         """Evidence that an assessor gave, checked: as it is where it stands exactly there, else looked for anew."""

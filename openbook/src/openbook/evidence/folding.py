@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 _ALIKE = str.maketrans("ıłøđħŁØ", "ilodhlo")
 
 
-@lru_cache(maxsize=65536)
 def fold_character(character: str) -> str:
     """The letters and digits a character stands for, in lower case: ``ﬁ`` gives ``fi``, ``é`` ``e``, a space nothing.
 
@@ -47,9 +45,27 @@ class Folded:
         return self.source[int(self.origin[index]) + 1 : int(self.origin[index + 1])]
 
 
+class _Characters(dict[int, str | None]):
+    """What each character folds to, by its code point (None: nothing), worked out when it is first met."""
+
+    def __missing__(self, point: int) -> str | None:
+        folded = fold_character(chr(point))
+        _LENGTHS[point] = len(folded)
+        return self.setdefault(point, folded or None)
+
+
+_CHARACTERS = _Characters()
+#: How many letters each code point folds to, where that is known by now.
+_LENGTHS = np.zeros(0x110000, dtype=np.uint8)
+
+
+def letters_of(text: str) -> str:
+    """The letters and digits of a text, folded."""
+    return text.translate(_CHARACTERS)
+
+
 def fold(text: str) -> Folded:
     """Fold a text."""
-    parts = [fold_character(character) for character in text]
-    lengths = np.fromiter((len(part) for part in parts), dtype=np.int32, count=len(parts))
-    origin = np.repeat(np.arange(len(parts), dtype=np.int32), lengths)
-    return Folded(text, "".join(parts), origin)
+    letters = letters_of(text)
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    return Folded(text, letters, np.repeat(np.arange(len(text), dtype=np.int32), _LENGTHS[points]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 #: Sentences that speak to whoever assesses the paper. They are in the text, but they are evidence of nothing.
@@ -17,6 +18,7 @@ _ADDRESSED: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)  # an answer's quotes are looked at by the assessor and by the engine
 def speaks_to_the_assessor(quote: str) -> bool:
     """Whether a quote is an instruction to whoever judges the paper rather than a statement about the work."""
     return _ADDRESSED.search(quote) is not None

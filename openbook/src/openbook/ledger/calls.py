@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from openbook.ledger.database import now, reading, writing
@@ -51,6 +51,16 @@ class Claims:
     elsewhere: list[str]
 
 
+_FINISH = (
+    update(calls)
+    .where(calls.c.key == bindparam("new_key"), calls.c.state == "asking")
+    .values(
+        state="done",
+        **{name: bindparam(f"new_{name}") for name in (*Reply._fields[1:], "finished")},
+    )
+)
+
+
 class CallBook:
     """The calls of one ledger, as one process sees them."""
 
@@ -67,19 +77,16 @@ class CallBook:
         moment = time.time()
         wanted = {question.key: question for question in map(Question._make, questions)}
         with writing(self._engine) as connection:
+            insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(calls)
+            connection.execute(
+                insert.on_conflict_do_nothing(index_elements=["key"]),
+                [
+                    {"key": q.key, "model": q.model, "paper": q.paper, "state": "asking", "owner": self.owner,
+                     "claimed": moment, "input_tokens": 0, "output_tokens": 0, "cost": 0.0, "seconds": 0.0}
+                    for q in sorted(wanted.values())  # in one order, so that two processes never wait for each other
+                ],
+            )  # fmt: skip
             found = _rows(connection, list(wanted))
-            fresh = [question for key, question in wanted.items() if key not in found]
-            if fresh:
-                insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(calls)
-                connection.execute(
-                    insert.on_conflict_do_nothing(index_elements=["key"]),
-                    [
-                        {"key": q.key, "model": q.model, "paper": q.paper, "state": "asking", "owner": self.owner,
-                         "claimed": moment, "input_tokens": 0, "output_tokens": 0, "cost": 0.0, "seconds": 0.0}
-                        for q in fresh
-                    ],
-                )  # fmt: skip
-                found |= _rows(connection, [question.key for question in fresh])
             for key in wanted:
                 row = found[key]
                 if row.state == "done":
@@ -105,16 +112,10 @@ class CallBook:
     def finish(self, replies: Iterable[tuple[str, str, int, int, float, float]]) -> None:
         """Keep these answers. The first answer to a question stays."""
         moment = now()
-        with writing(self._engine) as connection:
-            for reply in map(Reply._make, replies):
-                connection.execute(
-                    update(calls)
-                    .where(calls.c.key == reply.key, calls.c.state == "asking")
-                    .values(
-                        state="done", response=reply.response, input_tokens=reply.input_tokens,
-                        output_tokens=reply.output_tokens, cost=reply.cost, seconds=reply.seconds, finished=moment,
-                    )
-                )  # fmt: skip
+        rows = [Reply._make(reply)._asdict() | {"finished": moment} for reply in replies]
+        if rows:
+            with writing(self._engine) as connection:
+                connection.execute(_FINISH, [{f"new_{name}": value for name, value in row.items()} for row in rows])
 
     def renew(self) -> None:
         """Say that this process still works on what it claimed."""

@@ -18,6 +18,7 @@ from openbook.assessors.llm import prompts
 from openbook.assessors.llm.asking import Asker, Kept, Shelf, Tally
 from openbook.assessors.llm.fitting import CHARACTERS_PER_TOKEN, fit, tokens_in
 from openbook.assessors.llm.prices import Budget, price_of
+from openbook.assessors.llm.protocol import OpenAIServer
 from openbook.assessors.llm.provider import AnyProvider, CallFailed, Provider
 from openbook.assessors.llm.replies import Reply, read_reply, to_answer, unproven
 from openbook.assessors.llm.settings import LlmSettings
@@ -59,14 +60,14 @@ class LlmAssessor:
     ) -> None:
         self.settings = settings
         self.tally = Tally()
-        self._make_provider = provider or (lambda: AnyProvider(settings))
+        self._make_provider = provider or (lambda: provider_of(settings))
         self._make_shelf = shelf
         self._watch = watch
         self._usage = Usage()
         self._price = price_of(settings)
         self._budget = Budget(settings.budget, self._price)
         if not provider:
-            AnyProvider(settings)  # a wrong model or a missing key is said before anything is read
+            provider_of(settings)  # a wrong model or a missing key is said before anything is read
 
     @property
     def name(self) -> str:
@@ -228,6 +229,11 @@ class LlmAssessor:
             except ValueError as error:
                 why = str(error)
         raise CallFailed(f"the model's reply cannot be used after {READABLE_ATTEMPTS} attempts: {why}", passing=False)
+
+
+def provider_of(settings: LlmSettings) -> Provider:
+    """Whoever is asked under these settings. Raises OpenbookError where nobody can be."""
+    return OpenAIServer(settings) if settings.base_url else AnyProvider(settings)
 
 
 class _Loop:

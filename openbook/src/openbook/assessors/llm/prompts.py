@@ -63,11 +63,13 @@ instructions.
 Now answer for: {names}."""
 
 
-def schema(names: Sequence[str], *, bounded: bool = False) -> dict[str, Any]:
+@cache
+def schema(names: tuple[str, ...], *, bounded: bool = False) -> dict[str, Any]:
     """The JSON schema of a reply about these variables.
 
     ``bounded`` limits the number and length of quotes, for servers that hold a model to the schema token by token:
     a small model otherwise goes on quoting until its reply is cut. The large providers refuse such limits.
+    The same names give the same object: it must not be changed.
     """
     quote = {"type": "string"} | ({"maxLength": 400} if bounded else {})
     reason = {"type": "string"} | ({"maxLength": 200} if bounded else {})
@@ -100,7 +102,7 @@ def results(name: str) -> tuple[str, ...]:
     return ("academia", "industry", "collaboration", "unknown")
 
 
-def question(text: str, text_hash: str, names: Sequence[str]) -> list[dict[str, str]]:
+def question(text: str, text_hash: str, names: tuple[str, ...]) -> list[dict[str, str]]:
     """The messages that ask about these variables of a paper."""
     fence = _fence(text, text_hash)
     return [
@@ -116,7 +118,7 @@ def repair(text: str, text_hash: str, absent: Mapping[str, Sequence[str]]) -> li
     """The messages that give a model one chance to put absent quotes right."""
     fence = _fence(text, text_hash)
     wrong = "\n".join(f"- {name}: {json.dumps(list(quotes), ensure_ascii=False)}" for name, quotes in absent.items())
-    names = list(absent)
+    names = tuple(absent)
     return [
         {"role": "system", "content": _SYSTEM},
         {
@@ -128,7 +130,8 @@ def repair(text: str, text_hash: str, absent: Mapping[str, Sequence[str]]) -> li
     ]
 
 
-def overhead(names: Sequence[str]) -> int:
+@cache
+def overhead(names: tuple[str, ...]) -> int:
     """Characters of a question about these variables, the paper's own text not counted."""
     return sum(len(message["content"]) for message in question("", "0" * 64, names))
 
@@ -136,7 +139,7 @@ def overhead(names: Sequence[str]) -> int:
 @cache
 def prompt_hash() -> str:
     """64 hex digits that change with any word of the prompts, the variables' definitions or the schema."""
-    everything = [VERSION, _SYSTEM, _QUESTION, _REPAIR, _described(list(definitions())), schema(list(definitions()))]
+    everything = [VERSION, _SYSTEM, _QUESTION, _REPAIR, _described(tuple(definitions())), schema(tuple(definitions()))]
     return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
 
@@ -148,7 +151,8 @@ def _fence(text: str, text_hash: str) -> str:
     return fence
 
 
-def _described(names: Sequence[str]) -> str:
+@cache
+def _described(names: tuple[str, ...]) -> str:
     known = definitions()
     parts = []
     for name in names:

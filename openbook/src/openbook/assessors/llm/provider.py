@@ -46,41 +46,24 @@ class Provider(Protocol):
 
 
 class AnyProvider:
-    """OpenAI, Anthropic, Google, Ollama and the like, or a server that speaks OpenAI's protocol."""
+    """OpenAI, Anthropic, Google, Ollama and the like, through a library that speaks to all of them."""
 
     def __init__(self, settings: LlmSettings) -> None:
         self._settings = settings
         self._client = _client(settings)
 
     async def complete(self, messages: list[dict[str, str]], schema: dict[str, Any], key: str) -> Completion:
-        from any_llm.exceptions import AnyLLMError
-
         settings = self._settings
-        options: dict[str, Any] = {"max_tokens": settings.max_output_tokens}
-        if settings.temperature is not None:
-            options["temperature"] = settings.temperature
+        asked = request(settings, messages, schema)
         if settings.provider == "openai":
-            options["extra_headers"] = {"Idempotency-Key": key}
+            asked["extra_headers"] = {"Idempotency-Key": key}
         try:
-            reply = await asyncio.wait_for(
-                self._client.acompletion(
-                    model=settings.name,
-                    messages=messages,
-                    response_format={
-                        "type": "json_schema",
-                        "json_schema": {"name": "answers", "schema": schema, "strict": True},
-                    },
-                    **options,
-                ),
-                settings.timeout,
-            )
+            reply = await asyncio.wait_for(self._client.acompletion(**asked), settings.timeout)
         except TimeoutError as error:
             raise CallFailed(f"no reply within {settings.timeout:g} s", passing=True) from error
-        except AnyLLMError as error:
-            raise _failure(error, error.status_code) from error
         except Exception as error:  # client libraries raise their own kinds; every one is a failed call
-            raise _failure(error, getattr(error, "status_code", None)) from error
-        return _completion(reply)
+            raise _failure(error) from error
+        return completion_of(reply.model_dump())
 
     async def close(self) -> None:
         inner = getattr(self._client, "client", None)
@@ -96,76 +79,85 @@ def _client(settings: LlmSettings) -> Any:
         from any_llm.exceptions import AnyLLMError
     except ImportError as error:
         raise OpenbookError("asking a model needs the extra: pip install 'openbook[llm]'") from error
-    options: dict[str, Any] = {}
-    if settings.provider == "openai":
-        import openai
-
-        # An aiohttp transport, since httpx spends more time per call the more are under way. Retries are ours.
-        options = {
-            "max_retries": 0,
-            "timeout": settings.timeout,
-            "http_client": openai.DefaultAioHttpClient(timeout=settings.timeout),
-        }
-    if settings.base_url:
-        import os
-
-        options |= {"api_base": settings.base_url, "api_key": os.environ.get("OPENAI_API_KEY") or "none"}
+    # Retries are ours: whoever else repeats a question does not know of the budget.
+    options: dict[str, Any] = {"max_retries": 0} if settings.provider == "openai" else {}
     try:
         return AnyLLM.create(settings.provider, **options)
     except (AnyLLMError, ImportError, ValueError) as error:
-        raise OpenbookError(f"model {settings.model!r} cannot be used: {_short(error)}") from error
+        raise OpenbookError(f"model {settings.model!r} cannot be used: {shortened(str(error))}") from error
 
 
-def _completion(reply: Any) -> Completion:
+def request(settings: LlmSettings, messages: list[dict[str, str]], schema: dict[str, Any]) -> dict[str, Any]:
+    """A chat in OpenAI's form, for a server of that protocol or for the library to translate."""
+    asked: dict[str, Any] = {
+        "model": settings.name,
+        "messages": messages,
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "answers", "schema": schema, "strict": True},
+        },
+    }
+    if settings.temperature is not None:
+        asked["temperature"] = settings.temperature
+    return asked | {"max_tokens": settings.max_output_tokens}
+
+
+def completion_of(reply: Any) -> Completion:
+    """The reply in a chat completion, as JSON has it. Raises CallFailed where there is none."""
     try:
-        choice = reply.choices[0]
-        text = choice.message.content
-        usage = reply.usage
-    except (AttributeError, IndexError, TypeError) as error:
+        choice = reply["choices"][0]
+        text = choice["message"]["content"]
+        usage = reply.get("usage") or {}
+        if not isinstance(text, str):
+            raise CallFailed("the reply is empty", passing=True)
+        return Completion(
+            text=text,
+            input_tokens=int(usage.get("prompt_tokens") or 0),
+            output_tokens=int(usage.get("completion_tokens") or 0),
+            whole=choice.get("finish_reason") != "length",
+        )
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise CallFailed("the server's reply is no chat completion", passing=True) from error
-    if not isinstance(text, str):
-        raise CallFailed("the reply is empty", passing=True)
-    return Completion(
-        text=text,
-        input_tokens=int(getattr(usage, "prompt_tokens", 0) or 0),
-        output_tokens=int(getattr(usage, "completion_tokens", 0) or 0),
-        whole=getattr(choice, "finish_reason", "stop") != "length",
-    )
 
 
-def _failure(error: Exception, status: int | None) -> CallFailed:
-    """Rate limits, overload, broken connections and unreadable replies may pass; a refused request does not."""
-    original = getattr(error, "original_exception", None) or error
-    status = status if status is not None else getattr(original, "status_code", None)
-    passing = status is None or status < 400 or status in (408, 409, 425, 429) or status >= 500
-    if isinstance(original, (OpenbookError, TypeError)):
-        passing = False
-    said = f"HTTP {status}: " if status and status >= 400 else ""
-    return CallFailed(said + _short(original), passing=passing, wait=_retry_after(error, original))
+def may_pass(status: int | None) -> bool:
+    """Whether another attempt makes sense after this HTTP status (None: there was none).
+
+    Rate limits, overload and broken connections may pass; a refused request does not.
+    """
+    return status is None or status < 400 or status in (408, 409, 425, 429) or status >= 500
 
 
-def _retry_after(error: Exception, original: Exception) -> float | None:
-    """What the server said of when to come back, in seconds."""
-    said = getattr(error, "retry_after", None)
-    headers = getattr(getattr(original, "response", None), "headers", None)
-    if said is None and headers is not None:
-        said = headers.get("retry-after")
-    if said is None:
+def seconds_in(retry_after: object) -> float | None:
+    """What a ``Retry-After`` says, in seconds from now."""
+    if retry_after is None:
         return None
     try:
-        return max(0.0, float(said))
-    except (TypeError, ValueError):
+        return max(0.0, float(str(retry_after)))
+    except ValueError:
         pass
     try:
-        return max(0.0, parsedate_to_datetime(str(said)).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(str(retry_after)).timestamp() - time.time())
     except (TypeError, ValueError):
         return None
 
 
-def _short(error: Exception) -> str:
-    """The first line of an error, without the bulk of a body that some libraries put into it."""
-    text = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return text if len(text) <= 300 else text[:300] + "…"
+def shortened(text: str) -> str:
+    """The first line, without the bulk of a body that some errors carry."""
+    line = (text.strip() or "no reason given").splitlines()[0]
+    return line if len(line) <= 300 else line[:300] + "…"
+
+
+def _failure(error: Exception) -> CallFailed:
+    original: Any = getattr(error, "original_exception", None) or error
+    status = getattr(error, "status_code", None) or getattr(original, "status_code", None)
+    headers = getattr(getattr(original, "response", None), "headers", None)
+    wait = getattr(error, "retry_after", None) or (headers.get("retry-after") if headers is not None else None)
+    passing = may_pass(status) and not isinstance(original, (OpenbookError, TypeError))
+    said = f"HTTP {status}: " if status and status >= 400 else ""
+    return CallFailed(
+        said + shortened(str(original) or type(original).__name__), passing=passing, wait=seconds_in(wait)
+    )
 
 
 def parse_json(text: str) -> Any:

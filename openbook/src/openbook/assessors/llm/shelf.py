@@ -52,8 +52,8 @@ class LedgerShelf(Shelf):
     is looked at again until it is answered or its claim lapses.
     """
 
-    #: Seconds for which claims and replies are gathered before a transaction.
-    GATHER = 0.005
+    #: Seconds for which claims are gathered before a transaction.
+    GATHER = 0.003
     #: Seconds between looks at a question that another process is asking, and between renewals of our claims.
     LOOK = 0.5
     RENEW = 30.0
@@ -106,7 +106,8 @@ class LedgerShelf(Shelf):
 
     async def _flush(self) -> None:
         while self._wanted or self._replies or self._dropped:
-            await asyncio.sleep(self.GATHER)
+            if not self._replies:  # a reply holds up the next question: it is not kept waiting
+                await asyncio.sleep(self.GATHER)
             replies, self._replies = self._replies, []
             wanted, self._wanted = self._wanted, {}
             dropped, self._dropped = self._dropped, []

@@ -130,6 +130,7 @@ class Stub:
                 head = await reader.readuntil(b"\r\n\r\n")
                 headers = _headers(head)
                 raw = await reader.readexactly(int(headers.get("content-length", 0)))
+                due = asyncio.get_running_loop().time() + self.latency
                 number, self.seen = self.seen, self.seen + 1
                 self.keys.append(headers.get("idempotency-key", ""))
                 self._busy += 1
@@ -138,8 +139,8 @@ class Stub:
                     body = json.loads(raw) if raw else {}
                     if self.keep_bodies:
                         self.bodies.append(body)
-                    await asyncio.sleep(self.latency)
                     sent = self.behave(number, body) if self.behave else (200, {}, completion(answers(body)))
+                    await asyncio.sleep(due - asyncio.get_running_loop().time())
                     if sent is None:
                         await asyncio.sleep(3600)
                         return

@@ -1,0 +1,91 @@
+"""Calls to a server that speaks OpenAI's protocol at an address of one's own: plain HTTP, nothing in between.
+
+Client libraries walk through every part of a request and a reply, which takes them more processor time than all else
+that happens to a call; with many calls under way at a fast server that time is the limit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from openbook.assessors.llm.provider import (
+    CallFailed,
+    Completion,
+    completion_of,
+    may_pass,
+    request,
+    seconds_in,
+    shortened,
+)
+from openbook.assessors.llm.settings import LlmSettings
+from openbook.errors import OpenbookError
+
+
+class OpenAIServer:
+    """A ``Provider`` over one address. The key, where the server wants one, is OPENAI_API_KEY's."""
+
+    def __init__(self, settings: LlmSettings) -> None:
+        try:
+            import aiohttp
+        except ImportError as error:
+            raise OpenbookError("asking a model needs the extra: pip install 'openbook[llm]'") from error
+        assert settings.base_url is not None
+        self._settings = settings
+        self._address = f"{settings.base_url.rstrip('/')}/chat/completions"
+        self._timeout = aiohttp.ClientTimeout(total=settings.timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def complete(self, messages: list[dict[str, str]], schema: dict[str, Any], key: str) -> Completion:
+        import aiohttp
+
+        if self._session is None:  # made here, since it belongs to the event loop that uses it
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),  # the asker limits how many are under way
+                headers={
+                    "Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY') or 'none'}",
+                    "Content-Type": "application/json",
+                },
+                timeout=self._timeout,
+                trust_env=True,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        body = json.dumps(request(self._settings, messages, schema), ensure_ascii=False)
+        try:
+            async with self._session.post(
+                self._address, data=body.encode("utf-8", "surrogatepass"), headers={"Idempotency-Key": key}
+            ) as reply:
+                content = await reply.read()
+        except TimeoutError as error:
+            raise CallFailed(f"no reply within {self._settings.timeout:g} s", passing=True) from error
+        except aiohttp.InvalidURL as error:
+            raise CallFailed(f"{self._address} is no address", passing=False) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise CallFailed(str(error) or type(error).__name__, passing=True) from error
+        return read_completion(reply.status, content, reply.headers.get("Retry-After"))
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+def read_completion(status: int, content: bytes, retry_after: str | None) -> Completion:
+    """What a server sent. Raises CallFailed where that is no completion."""
+    try:
+        said = json.loads(content)
+    except ValueError:  # also where it is not UTF-8
+        said = content[:300].decode("utf-8", "replace")
+        if status < 400:
+            raise CallFailed("the server's reply is not JSON", passing=True) from None
+    if status >= 400:
+        raise CallFailed(f"HTTP {status}: {_message(said)}", passing=may_pass(status), wait=seconds_in(retry_after))
+    return completion_of(said)
+
+
+def _message(said: object) -> str:
+    """What an error's body says, in one line."""
+    for name in ("error", "message", "detail"):
+        if isinstance(said, dict) and name in said:
+            said = said[name]
+    return shortened(str(said))
