@@ -30,7 +30,8 @@ def options_for(assessor: PortableAssessor, source: str, name: str, known: Paper
 
 
 @cache
-def _assessor(recipe: str, arguments: str) -> Assessor:
+def cached_assessor(recipe: str, arguments: str) -> Assessor:
+    """The assessor of a recipe, made once in this process. ``arguments`` is JSON."""
     module, _, attribute = recipe.partition(":")
     made: Assessor = getattr(import_module(module), attribute)(**json.loads(arguments))
     return made
@@ -41,7 +42,7 @@ def make(paper: Paper, options: dict[str, Any]) -> dict[str, str]:
     paper.source = options["source"]
     known = PaperInfo.model_validate(options["known"]) if options["known"] else None
     try:
-        assessor = _assessor(options["recipe"], options["arguments"])
+        assessor = cached_assessor(options["recipe"], options["arguments"])
         record = assess_paper(paper, assessor, info_of(paper, options["name"], known))
     except OpenbookError as error:
         return {"failed": str(error)}

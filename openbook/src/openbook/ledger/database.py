@@ -48,8 +48,12 @@ def shown(url: URL) -> str:
     return url.render_as_string(hide_password=True)
 
 
-def open_engine(given: str) -> Engine:
-    """An engine on the ledger at this URL, its schema current. Raises LedgerError with what to do."""
+def open_engine(given: str, *, durable: bool = False) -> Engine:
+    """An engine on the ledger at this URL, its schema current. Raises LedgerError with what to do.
+
+    ``durable``: what was committed outlives even a power cut (SQLite flushes its log at every commit; PostgreSQL does
+    so anyway).
+    """
     url = parse_url(given)
     if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
         parent = Path(str(url.database)).parent
@@ -61,13 +65,13 @@ def open_engine(given: str) -> Engine:
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise LedgerError(f"ledger {shown(url)}: its driver is missing; pip install 'openbook[postgres]'") from error
     if url.get_backend_name() == "sqlite":
-        _prepare_sqlite(engine)
+        _prepare_sqlite(engine, "FULL" if durable else "NORMAL")
     with translated(engine):
         _migrate(engine)
     return engine
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, synchronous: str) -> None:
     """Write-ahead log, and transactions that take the write lock when they begin.
 
     A deferred transaction that reads and then writes fails at once when another process wrote in between; an
@@ -79,7 +83,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")  # with WAL: safe against kill -9 and against corruption
+        # NORMAL, with WAL, is safe against kill -9 and against corruption
+        cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 

@@ -55,9 +55,12 @@ class Ledger:
         self.engine = engine
 
     @classmethod
-    def open(cls, url: str) -> Ledger:
-        """Open (or make) the ledger at a URL or SQLite file name. Raises LedgerError with what to do."""
-        return cls(open_engine(url))
+    def open(cls, url: str, *, durable: bool = False) -> Ledger:
+        """Open (or make) the ledger at a URL or SQLite file name. Raises LedgerError with what to do.
+
+        With ``durable`` what was committed outlives a power cut.
+        """
+        return cls(open_engine(url, durable=durable))
 
     def close(self) -> None:
         self.engine.dispose()
@@ -142,7 +145,13 @@ class Ledger:
             changing = [column.name for column in table.c if column.name not in (key, "added")]
             statement = insert.on_conflict_do_update(
                 index_elements=[key],
-                set_={name: func.coalesce(insert.excluded[name], table.c[name]) for name in changing},
+                # A paper that can be read now has no problem any more; all else that was known stays known.
+                set_={
+                    name: insert.excluded[name]
+                    if name == "problem"
+                    else func.coalesce(insert.excluded[name], table.c[name])
+                    for name in changing
+                },
             )
         connection.execute(statement, list(rows.values()))
 
@@ -212,6 +221,10 @@ class Ledger:
                 return
             yield from self._records(keys)
             last = keys[-1]
+
+    def of(self, keys: Sequence[str]) -> dict[str, Record]:
+        """The newest records of these papers, by key, corrections applied."""
+        return {paper_key(record.paper): record for record in self._records(keys)}
 
     def _records(self, keys: Sequence[str]) -> Iterator[Record]:
         newest = select(func.max(assessments.c.id)).where(assessments.c.paper.in_(keys)).group_by(assessments.c.paper)

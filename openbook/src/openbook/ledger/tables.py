@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 
@@ -111,4 +124,28 @@ corrections = Table(
     Column("who", String(255), nullable=False),
     Column("why", Text, nullable=False),
     Column("when", String(40), nullable=False),
+)
+
+#: Uploads to a server, from the moment their bytes are on its disk.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("spool", String(32), nullable=False),  # the folder of the server that holds the file
+    Column("file", String(64)),  # its name there; null once it is deleted
+    Column("name", String(255), nullable=False),  # what the uploader calls it: shown, never a path
+    Column("size", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("assessor", String(64), nullable=False),
+    Column("state", String(8), nullable=False),  # waiting | working | done | failed
+    # The question while it is under way, so that it is not asked twice; null when it is answered.
+    Column("live", String(160), unique=True),
+    Column("attempts", Integer, nullable=False),
+    Column("reused", Boolean, nullable=False),  # the paper had this record already
+    Column("paper", String(255)),
+    Column("error", Text),
+    Column("created", String(40), nullable=False),
+    Column("finished", String(40)),
+    Index("jobs_by_state", "spool", "state", "number"),
 )

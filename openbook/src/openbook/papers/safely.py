@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,6 +29,10 @@ SECONDS = 60.0
 MEGABYTES = 1536
 PAPERS_PER_WORKER = 200
 """A worker is replaced after this many papers, so that memory which a library loses does not add up."""
+
+
+#: Told what a maker says on the way.
+Watch = Callable[[object], None]
 
 
 class _Gone(Exception):
@@ -50,17 +54,17 @@ class Worker:
         paper = self.make(path, seconds, None)
         return paper if isinstance(paper, Paper) else unread(path, "damaged: the reading process gave no paper")
 
-    def make(self, path: Path, seconds: float, options: object) -> object:
+    def make(self, path: Path, seconds: float, options: object, watch: Watch = lambda step: None) -> object:
         """What the worker's maker makes of the paper; the paper itself without one, or where it could not be read.
 
-        Raises ``OpenbookError`` when there is no such file.
+        ``watch`` is told what the maker yields on the way. Raises ``OpenbookError`` when there is no such file.
         """
         if self.process is None or self.process.poll() is not None or self.done >= PAPERS_PER_WORKER:
             self.close()
             self._start()
         self.done += 1
         try:
-            reply = self._ask({"path": str(path), "seconds": seconds, "options": options}, seconds)
+            reply = self._ask({"path": str(path), "seconds": seconds, "options": options}, seconds, watch)
         except _Gone as gone:
             self.close()
             return unread(path, str(gone))
@@ -104,12 +108,12 @@ class Worker:
         self.done = 0
         self._rest = b""
         try:
-            self._receive(60.0)
+            self._receive(60.0, time.monotonic() + 60.0)
         except _Gone as gone:
             self.close()
             raise OpenbookError(f"the process that reads papers does not start ({gone})") from None
 
-    def _ask(self, request: dict[str, object], seconds: float) -> dict[str, object]:
+    def _ask(self, request: dict[str, object], seconds: float, watch: Watch) -> dict[str, object]:
         assert self.process
         assert self.process.stdin
         try:
@@ -117,13 +121,15 @@ class Worker:
             self.process.stdin.flush()
         except OSError:
             raise _Gone("damaged: the reading process crashed") from None
-        return self._receive(seconds)
+        deadline = time.monotonic() + seconds
+        while "progress" in (reply := self._receive(seconds, deadline)):
+            watch(reply["progress"])
+        return reply
 
-    def _receive(self, seconds: float) -> dict[str, object]:
+    def _receive(self, seconds: float, deadline: float) -> dict[str, object]:
         assert self.process
         assert self.process.stdout
         pieces = [self._rest]
-        deadline = time.monotonic() + seconds
         descriptor = self.process.stdout.fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
@@ -170,11 +176,11 @@ class Readers:
         finally:
             self._idle.put(worker)
 
-    def make(self, path: str | Path, options: object) -> object:
+    def make(self, path: str | Path, options: object, watch: Watch = lambda step: None) -> object:
         """What the maker makes of one paper: JSON; or the unread paper. Raises as ``read`` does."""
         worker = self._idle.get()
         try:
-            return worker.make(Path(path), self.seconds, options)
+            return worker.make(Path(path), self.seconds, options, watch)
         finally:
             self._idle.put(worker)
 

@@ -11,9 +11,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from openbook.papers.paper import Paper
@@ -49,11 +49,23 @@ def _maker(name: str) -> Callable[[Paper, Any], Any]:
     return found
 
 
+def _driven(steps: Generator[Any, None, Any], replies: TextIO) -> Any:
+    """What a generator returns; what it yields is sent at once."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value
+        replies.write(json.dumps({"progress": step}) + "\n")
+        replies.flush()
+
+
 def main() -> None:
     """Serve until stdin closes.
 
     The memory limit in megabytes is the first argument. A second one, ``package.module:function``, names what is to be
-    made of each paper and sent in its place: it is given the paper and the request's options, and returns JSON.
+    made of each paper and sent in its place: it is given the paper and the request's options, and returns JSON. One that
+    is a generator returns it at its end; what it yields before (JSON) is sent as it comes, as ``progress``.
     """
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="surrogatepass")
     os.dup2(2, 1)  # nothing that a library prints may get into a reply
@@ -71,7 +83,11 @@ def main() -> None:
         _limit_time(request["seconds"])
         try:
             paper = read_paper(request["path"])
-            text = json.dumps({"made": make(paper, request["options"])} if make else {"paper": to_wire(paper)})
+            if make is None:
+                text = json.dumps({"paper": to_wire(paper)})
+            else:
+                made = make(paper, request["options"])
+                text = json.dumps({"made": _driven(made, replies) if isinstance(made, Generator) else made})
         except OpenbookError as error:
             text = json.dumps({"error": str(error)})
         except MemoryError:

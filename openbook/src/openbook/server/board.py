@@ -1,0 +1,87 @@
+"""How far each job has come, for those who watch. In memory: a job that is begun again tells it again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+#: What happens to a paper, in this order.
+STAGES: Final = ("read", "passages", "answers", "evidence", "record")
+#: Jobs whose stages are remembered.
+REMEMBERED: Final = 2000
+
+
+@dataclass(slots=True)
+class Progress:
+    """The stages of one job that are done, each with what came of it; the next one is under way."""
+
+    done: list[tuple[str, str]] = field(default_factory=list)
+    note: str = ""
+
+
+class Board:
+    """Progress of jobs. Workers write from their threads, watchers read in the event loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._progress: OrderedDict[str, Progress] = OrderedDict()
+        self._watchers: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
+        self.watching = 0
+
+    def begin(self, job: str) -> None:
+        """A job is begun, or begun again."""
+        with self._lock:
+            self._progress[job] = Progress()
+            self._progress.move_to_end(job)
+            while len(self._progress) > REMEMBERED:
+                self._progress.popitem(last=False)
+        self.tell(job)
+
+    def stage(self, job: str, name: str, came: str) -> None:
+        """A stage is done; ``came``: what came of it, in words."""
+        with self._lock:
+            progress = self._progress.setdefault(job, Progress())
+            progress.done.append((name, came))
+            progress.note = ""
+        self.tell(job)
+
+    def note(self, job: str, text: str) -> None:
+        """What is going on in the stage under way."""
+        with self._lock:
+            self._progress.setdefault(job, Progress()).note = text
+        self.tell(job)
+
+    def progress(self, job: str) -> Progress | None:
+        """A copy of a job's progress; None where nothing is known of it."""
+        with self._lock:
+            known = self._progress.get(job)
+            return None if known is None else Progress(list(known.done), known.note)
+
+    def tell(self, job: str) -> None:
+        """Wake those who watch a job."""
+        with self._lock:
+            watchers = list(self._watchers.get(job, ()))
+        for loop, changed in watchers:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(changed.set)
+
+    @contextmanager
+    def watch(self, job: str) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the job has come further; clear it before looking."""
+        watcher = (asyncio.get_running_loop(), asyncio.Event())
+        with self._lock:
+            self._watchers.setdefault(job, set()).add(watcher)
+            self.watching += 1
+        try:
+            yield watcher[1]
+        finally:
+            with self._lock:
+                self.watching -= 1
+                self._watchers[job].discard(watcher)
+                if not self._watchers[job]:
+                    del self._watchers[job]
