@@ -82,6 +82,11 @@ class JobBook:
         # None: another server asked the same in this moment, and has finished since
         return self.add(job, run, most=most) if kept is None else _job(kept)
 
+    def was_read(self, paper: str, run: str) -> bool:
+        """Whether a paper was read, not only refused, by this run."""
+        with reading(self._engine) as connection:
+            return _was_read(connection, paper, run)
+
     def claim(self, assessors: Sequence[str]) -> Job | None:
         """The job that has waited longest for one of these assessors, now being worked on; None when none waits."""
         with writing(self._engine) as connection:
@@ -187,7 +192,6 @@ class JobBook:
 
 
 def _was_read(connection: Connection, paper: str, run: str) -> bool:
-    """Whether a paper was read, not only refused, by this run."""
     this = (assessments.c.paper == paper) & (assessments.c.run == run) & (assessments.c.text_hash != "")
     return connection.execute(select(assessments.c.id).where(this)).first() is not None
 

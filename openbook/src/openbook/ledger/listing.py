@@ -19,7 +19,9 @@ def listed(ledger: Ledger, search: str = "", *, limit: int = 20, offset: int = 0
         or_(papers.c.title.icontains(word, autoescape=True), papers.c.paper_id.icontains(word, autoescape=True))
         for word in search.split()
     ]
-    newest = select(func.max(assessments.c.id).label("id"), assessments.c.paper).group_by(assessments.c.paper).subquery()
+    newest = (
+        select(func.max(assessments.c.id).label("id"), assessments.c.paper).group_by(assessments.c.paper).subquery()
+    )
     found = newest.join(papers, newest.c.paper == papers.c.key)
     with reading(ledger.engine) as connection:
         total = connection.execute(select(func.count()).select_from(found).where(*wanted)).scalar_one()

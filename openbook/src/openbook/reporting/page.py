@@ -24,7 +24,10 @@ def render_page(record: Record, paper: Paper | None = None, no_context: str | No
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     template = environment().get_template("page.html.jinja")
     return template.render(
-        **record_context(record, paper, no_context), style=Markup(style), style_hash=digest, version=openbook.__version__
+        **record_context(record, paper, no_context),
+        style=Markup(style),
+        style_hash=digest,
+        version=openbook.__version__,
     )
 
 

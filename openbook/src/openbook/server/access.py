@@ -58,9 +58,9 @@ class Access:
         parts = request.cookies.get(self.cookie, "").split(".")
         if len(parts) == 4:
             nonce, expiry, signed, mac = parts
-            if hmac.compare_digest(mac.encode(), self._mac("session", nonce, expiry, signed).encode()):
-                if expiry.isdigit() and int(expiry) > time.time():
-                    return Session(nonce, int(expiry), signed == "1")
+            genuine = hmac.compare_digest(mac.encode(), self._mac("session", nonce, expiry, signed).encode())
+            if genuine and int(expiry) > time.time():
+                return Session(nonce, int(expiry), signed == "1")
         return self.new_session(signed_in=False)
 
     def new_session(self, *, signed_in: bool) -> Session:
@@ -115,7 +115,9 @@ class Access:
         """Whether a form came from a page of this session. Raises Problem 403."""
         if not hmac.compare_digest(given.encode(), self.form_value(session).encode()):
             raise Problem(
-                403, "Not from here", "This form is too old, or does not come from a page of this server; load it again."
+                403,
+                "Not from here",
+                "This form is too old, or does not come from a page of this server; load it again.",
             )
 
     def check_page(self, session: Session, given: str) -> None:

@@ -148,7 +148,9 @@ class _Body:
         try:
             message = await asyncio.wait_for(self._receive(), max(patience, 0))
         except TimeoutError:
-            raise Problem(408, "Too slow", "The request did not arrive in time.", headers={"Connection": "close"}) from None
+            raise Problem(
+                408, "Too slow", "The request did not arrive in time.", headers={"Connection": "close"}
+            ) from None
         self._size += len(message.get("body", b""))
         self._done = not message.get("more_body", False)
         if self._size > self._most:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from pathlib import Path
 
 from openbook.errors import OpenbookError
@@ -13,7 +12,7 @@ from openbook.ledger.jobs import Job, JobBook, QueueFull
 from openbook.server.access import Access
 from openbook.server.board import Board
 from openbook.server.problems import Fault, Problem
-from openbook.server.readers import PaperReaders
+from openbook.server.readers import Offer, PaperReaders
 from openbook.server.receiving import Upload
 from openbook.server.settings import ServerSettings
 from openbook.server.spool import Incoming, Spool
@@ -48,7 +47,6 @@ class House:
             self.ledger, self.jobs, self.spool, self.board, self.readers,
             count=settings.jobs, keep_minutes=settings.keep_minutes,
         )  # fmt: skip
-        self._entering = threading.Lock()
 
     def open(self) -> None:
         """Begin to read what waits."""
@@ -70,35 +68,64 @@ class House:
         offer = self._offer(assessor)
         job = Job(
             id=secrets.token_hex(16), name=upload.name or f"paper{upload.ending}", size=incoming.size,
-            sha256=incoming.sha256, assessor=assessor, file=_kept(incoming, upload.ending),
+            sha256=incoming.sha256, assessor=assessor, file=_keep(incoming, upload.ending),
         )  # fmt: skip
         return self._enter(job, offer.key)
 
     def read_again(self, paper: str, assessor: str) -> Job:
-        """Have a paper of the ledger read by another assessor. Raises Problem; 410 when its upload is deleted."""
+        """Have a paper of the ledger read by another assessor. Raises Problem as ``accept``; 410 without its upload."""
         offer = self._offer(assessor)
         before = self.jobs.kept(paper)
-        if before is None or before.file is None or not self.spool.path(before.file).is_file():
-            # without its file nothing can be read; but the answer may be there already
-            if self.ledger.assessed_by(paper, offer.key):
-                return self._enter(
-                    Job(id=secrets.token_hex(16), name="", size=0, sha256=paper, assessor=assessor), offer.key
-                )
+        file = self.spool.another(before.file) if before is not None and before.file else None
+        if file is None and not self.jobs.was_read(paper, offer.key):
             raise Problem(
                 410, "No longer here", "Uploads are deleted some time after they were read; upload the paper again."
             )
         job = Job(
-            id=secrets.token_hex(16), name=before.name, size=before.size, sha256=paper, assessor=assessor,
-            file=self.spool.copy(before.file),
+            id=secrets.token_hex(16), name=before.name if before else "", size=before.size if before else 0,
+            sha256=paper, assessor=assessor, file=file,
         )  # fmt: skip
         return self._enter(job, offer.key)
 
-    def _offer(self, assessor: str):  # type: ignore[no-untyped-def]
-        raise NotImplementedError
+    def drop(self, job: Job) -> None:
+        """Delete a job's file."""
+        if job.file:
+            self.spool.delete(job.file)
+            self.jobs.forget_file(job.id)
+
+    def _offer(self, assessor: str) -> Offer:
+        offer = self.readers.offers.get(assessor)
+        if offer is None:
+            what = f"there is no {assessor!r} here; choose from {', '.join(self.readers.offers)}"
+            raise Problem(422, "Unknown assessor", what, errors=[Fault(where="assessor", what=what)])
+        return offer
 
     def _enter(self, job: Job, run: str) -> Job:
-        raise NotImplementedError
+        """Put a job into the queue; its file is deleted when another job stands for it, or when it cannot be."""
+        entered: Job | None = None
+        try:
+            entered = self.jobs.add(job, run, most=self.settings.queue)
+        except QueueFull as full:
+            raise Problem(503, "Busy", f"{full}.", headers={"Retry-After": "30"}) from full
+        finally:
+            if job.file and (entered is None or entered.file != job.file):
+                self.spool.delete(job.file)
+        self.workers.ring()
+        return entered
 
 
-def _kept(incoming: Incoming, ending: str) -> str:
-    raise NotImplementedError
+def _keep(incoming: Incoming, ending: str) -> str:
+    try:
+        return incoming.keep(ending)
+    except OSError as error:
+        raise Problem(507, "The disk is full", f"The upload could not be kept ({error.strerror}).") from error
+
+
+def default_spool(ledger: str) -> Path:
+    """The folder beside a SQLite ledger, or where this user's programs keep their state."""
+    url = parse_url(ledger)
+    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        return Path(f"{url.database}.spool")
+    from platformdirs import user_state_path
+
+    return user_state_path("openbook") / "spool"

@@ -13,7 +13,8 @@ Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
 Words = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$"),
 ]
 Variable = Literal[VARIABLES]  # type: ignore[valid-type]
 
@@ -66,7 +67,8 @@ class CorrectionBody(ApiModel):
     who: Line = Field(description="Who says so.")
     why: Words = Field(description="Why: what the paper says, and where.")
     replaces: Line | None = Field(
-        default=None, description="The result that is corrected. When it is another one by now, nothing is changed (409)."
+        default=None,
+        description="The result that is corrected. When it is another one by now, nothing is changed (409).",
     )
 
 

@@ -85,7 +85,9 @@ async def receive_upload(request: Request, incoming: Incoming) -> Upload:
         raise Problem(422, "Empty", "There is nothing in the file.")
     if detect(incoming.head, upload.ending) == "binary":
         raise Problem(
-            415, "Not a paper", "The file is binary data of an unknown kind; give PDF, TEI, LaTeX, HTML, Markdown or text."
+            415,
+            "Not a paper",
+            "The file is binary data of an unknown kind; give PDF, TEI, LaTeX, HTML, Markdown or text.",
         )
     return upload
 

@@ -65,6 +65,17 @@ class Spool:
             raise ValueError(f"{name!r} is not a name of this spool")
         return self.folder / name
 
+    def another(self, name: str) -> str | None:
+        """A second name of a file, for a job of its own; None when it is gone."""
+        _, dot, ending = name.partition(".")
+        new = secrets.token_hex(16) + dot + ending
+        try:
+            os.link(self.path(name), self.path(new))
+        except FileNotFoundError:
+            return None
+        _flush(self.folder)
+        return new
+
     def delete(self, name: str) -> None:
         """Delete a file, if it is there."""
         self.path(name).unlink(missing_ok=True)
@@ -128,11 +139,7 @@ class Incoming:
         os.fsync(self._file.fileno())
         self._file.close()
         os.replace(self._beside, self._folder / name)
-        directory = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(directory)  # or a power cut could undo the renaming
-        finally:
-            os.close(directory)
+        _flush(self._folder)
         return name
 
     def __enter__(self) -> Incoming:
@@ -145,6 +152,15 @@ class Incoming:
             with contextlib.suppress(OSError):
                 self._file.close()
         self._beside.unlink(missing_ok=True)
+
+
+def _flush(folder: Path) -> None:
+    """Flush a folder, or a power cut could undo what was renamed in it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _locked(handle: int) -> bool:

@@ -1,0 +1,125 @@
+"""``openbook serve``: the server."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openbook.cli import app
+from openbook.errors import OpenbookError
+
+if TYPE_CHECKING:
+    from openbook.assessors.llm.settings import LlmSettings
+
+_REACHED: dict[str, Any] = {"rich_help_panel": "Letting others in"}
+_LIMITS: dict[str, Any] = {"rich_help_panel": "Limits"}
+_LLM: dict[str, Any] = {"rich_help_panel": "Asking a model too"}
+
+
+@app.command()
+def serve(
+    ledger: Annotated[
+        str, typer.Option(help="The database, made if need be: sqlite:///FILE or postgresql://…")
+    ] = "sqlite:///ledger.db",
+    host: Annotated[str, typer.Option(help="Where to listen; other than loopback only with a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
+    open_: Annotated[bool, typer.Option("--open", help="Open the first page in the browser.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="When ready, print one JSON object with the address on standard output.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Papers read at the same time.")] = 2,
+    spool: Annotated[
+        Path | None, typer.Option(help="The folder for uploads [default: beside the ledger, LEDGER.spool].")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log every request on standard error.")] = False,
+    token: Annotated[
+        str | None,
+        typer.Option(help="What writing needs. Better set OPENBOOK_TOKEN: others see a command line.", **_REACHED),
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="A name that others call this server by, such as its proxy's.", **_REACHED)
+    ] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="Believe X-Forwarded-For and -Proto from this machine.", **_REACHED)
+    ] = False,
+    private: Annotated[bool, typer.Option("--private", help="Reading needs the token too.", **_REACHED)] = False,
+    upload_megabytes: Annotated[float, typer.Option(min=0.001, help="The largest upload.", **_LIMITS)] = 50.0,
+    upload_seconds: Annotated[float, typer.Option(min=0.1, help="Time for one upload.", **_LIMITS)] = 120.0,
+    queue: Annotated[int, typer.Option(min=1, help="Papers that may wait.", **_LIMITS)] = 500,
+    rate: Annotated[
+        int, typer.Option(min=0, help="Uploads and other changes per minute from one address; 0: any.", **_LIMITS)
+    ] = 120,
+    keep_minutes: Annotated[
+        float, typer.Option(min=0, help="How long an upload stays after it was read, for another reading.", **_LIMITS)
+    ] = 60.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Time to read one paper.", **_LIMITS)] = 60.0,
+    megabytes: Annotated[int, typer.Option(min=256, help="Memory to read one paper.", **_LIMITS)] = 1536,
+    model: Annotated[
+        str | None, typer.Option(help="Offer a model as an assessor: PROVIDER/NAME, or NAME with --base-url.", **_LLM)
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="A server that speaks OpenAI's protocol, ending in /v1.", **_LLM)
+    ] = None,
+    context_tokens: Annotated[int, typer.Option(help="Prompt and reply together, at most.", **_LLM)] = 128_000,
+    max_output_tokens: Annotated[int, typer.Option(help="The longest reply.", **_LLM)] = 3_000,
+    per: Annotated[str, typer.Option(help="One call per paper, or one per variable.", **_LLM)] = "paper",
+    budget: Annotated[float | None, typer.Option(help="US dollars to spend until the server stops.", **_LLM)] = None,
+    input_price: Annotated[float | None, typer.Option(help="US dollars per million tokens.", **_LLM)] = None,
+    output_price: Annotated[float | None, typer.Option(help="US dollars per million tokens.", **_LLM)] = None,
+) -> None:
+    """Serve a page where papers are dropped and read, and an HTTP API. By default only this machine reaches it.
+
+    Uploads lie in a folder of their own, are read in processes under limits, and are deleted. One that was accepted is
+    read whatever happens: the queue is in the ledger. Stop with Ctrl-C; what waits is read at the next start.
+
+        openbook serve --open
+        OPENBOOK_TOKEN=$(openssl rand -hex 32) openbook serve --host 0.0.0.0 --name openbook.example.org
+    """
+    try:
+        from openbook.server.running import run
+        from openbook.server.settings import ServerSettings
+    except ModuleNotFoundError as error:
+        raise OpenbookError(f"openbook serve needs {error.name}: pip install 'openbook[server]'") from error
+    llm = _llm(
+        model, base_url=base_url, context_tokens=context_tokens, max_output_tokens=max_output_tokens, per=per,
+        budget=budget, input_price=input_price, output_price=output_price,
+    )  # fmt: skip
+    settings = ServerSettings(
+        ledger=ledger, spool=spool, host=host, port=port, token=token or os.environ.get("OPENBOOK_TOKEN") or None,
+        names=tuple(name or ()), proxied=behind_proxy, private=private, jobs=jobs, queue=queue,
+        upload_megabytes=upload_megabytes, upload_seconds=upload_seconds, seconds=seconds, megabytes=megabytes,
+        keep_minutes=keep_minutes, rate=rate, llm=llm,
+    )  # fmt: skip
+
+    def ready(address: str) -> None:
+        if as_json:
+            said = {"url": address, "api": f"{address}/api/v1", "ledger": ledger.rpartition("@")[2], "pid": os.getpid()}
+            print(json.dumps(said), flush=True)
+        else:
+            print(f"openbook: serving at {address} (Ctrl-C stops)", file=sys.stderr, flush=True)
+        if open_:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    try:
+        run(settings, ready, log_level="info" if verbose else "warning")
+    except ModuleNotFoundError as error:
+        raise OpenbookError(f"openbook serve needs {error.name}: pip install 'openbook[server]'") from error
+
+
+def _llm(model: str | None, **given: Any) -> LlmSettings | None:
+    if model is None:
+        if any(given[key] is not None for key in ("base_url", "budget", "input_price", "output_price")):
+            raise typer.BadParameter("--base-url, --budget and prices go with --model")
+        return None
+    if given["per"] not in ("paper", "variable"):
+        raise typer.BadParameter(f"{given['per']!r} is neither paper nor variable", param_hint="--per")
+    from openbook.assessors.llm.settings import LlmSettings
+
+    return LlmSettings(model=model, **given)
