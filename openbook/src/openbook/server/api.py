@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
+import anyio
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sse_starlette import EventSourceResponse
@@ -185,7 +186,14 @@ def cancel(house: Writer, job: Annotated[str, _JOB]) -> Response:
     | {
         200: {
             "description": "Events named `job`, the whole job as JSON each time it has come further, until it is over.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {
+                "text/event-stream": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {"event": {"const": "job"}, "id": {"type": "string"}, "data": {"type": "string"}},
+                    }
+                }
+            },
         }
     },
     response_class=EventSourceResponse,
@@ -198,7 +206,10 @@ async def events(house: Reader, job: Annotated[str, _JOB]) -> EventSourceRespons
         raise Problem(
             503, "Busy", "Too many watch already; ask for the job now and then.", headers={"Retry-After": "10"}
         )
-    return EventSourceResponse(watch_job(house, job), ping=15)
+    stopping = anyio.Event()
+    return EventSourceResponse(
+        watch_job(house, job, stopping), ping=15, shutdown_event=stopping, shutdown_grace_period=3
+    )
 
 
 @router.get("/records", tags=["records"], responses=documented(401, 422, *_ALWAYS), operation_id="records")

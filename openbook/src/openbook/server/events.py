@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import anyio
 from sse_starlette import ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
@@ -16,8 +17,8 @@ from openbook.server.views import is_over, job_body
 LOOK = 1.0
 
 
-async def watch_job(house: House, id_: str) -> AsyncIterator[ServerSentEvent]:
-    """The job as it is, then each time it changes, until it is over or gone."""
+async def watch_job(house: House, id_: str, stopping: anyio.Event) -> AsyncIterator[ServerSentEvent]:
+    """The job as it is, then each time it changes, until it is over or gone, or the server is stopping."""
     before: JobBody | None = None
     number = 0
     with house.board.watch(id_) as changed:
@@ -30,7 +31,7 @@ async def watch_job(house: House, id_: str) -> AsyncIterator[ServerSentEvent]:
                 number += 1
                 yield ServerSentEvent(body.model_dump_json(), event="job", id=str(number))
                 before = body
-            if is_over(body):
+            if is_over(body) or stopping.is_set():
                 return
             try:
                 await asyncio.wait_for(changed.wait(), LOOK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import socket
@@ -80,7 +81,8 @@ def run(settings: ServerSettings, ready: Callable[[str], None], *, log_level: st
 
     server = Server(config)
     try:
-        server.run(sockets=[listening])
+        with contextlib.suppress(KeyboardInterrupt):  # it is raised once more after an orderly stop
+            server.run(sockets=[listening])
     finally:
         listening.close()
     if not server.started:
