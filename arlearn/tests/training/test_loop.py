@@ -157,3 +157,17 @@ def test_a_loss_that_is_no_number_stops_the_run(recipe, tmp_path) -> None:
         run(recipe.with_changes(["learning_rate=1e30", "clip=0"]), tmp_path / "run", QUIET)
     found, _ = checkpoints.newest(tmp_path / "run" / "checkpoints", "any")
     assert found is None or all(torch.isfinite(tensor).all() for tensor in found.tensors.values())
+
+
+def test_the_optimiser_decays_by_the_schedule(recipe, tmp_path, monkeypatch) -> None:
+    seen: list[float] = []
+    real = Run._update
+
+    def watched(self):
+        update = real(self)
+        seen.append(self.optimiser.param_groups[0]["weight_decay"])
+        return update
+
+    monkeypatch.setattr(Run, "_update", watched)
+    run(recipe.with_changes(["steps=8", "weight_decay=0.4", "decay_until=0.5"]), tmp_path / "run", QUIET)
+    assert seen == pytest.approx([0.4, 0.3, 0.2, 0.1, 0, 0, 0, 0])

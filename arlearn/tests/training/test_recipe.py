@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from arlearn.errors import ArlearnError
 from arlearn.training.recipe import Recipe, field_help, load_recipe
-from arlearn.training.schedule import rate
+from arlearn.training.schedule import decay, rate
 from arlearn.training.settings import PredictorSettings, TextSettings, TrainingSettings
 
 PAPER = load_recipe("tinystories-paper")
@@ -44,6 +44,7 @@ def test_changes_find_their_section() -> None:
         (["predictor.kind=task", "evaluate_every=5"], ["no predictor of its own", "evaluate_data"]),
         (["predictor.head=structured"], ["has no head"]),
         (["betas=[1.5, 0.9]"], ["betas"]),
+        (["weight_decay=0", "decay_until=0.5"], ["decay_until has no meaning without weight_decay"]),
     ],
 )
 def test_everything_wrong_is_told_at_once(changes: list[str], messages: list[str]) -> None:
@@ -117,3 +118,9 @@ def test_rates_rise_then_fall_to_final(schedule, warmup, final) -> None:
     assert max(rates) <= 2.0 + 1e-12
     if schedule != "constant":
         assert rates[-1] == pytest.approx(2.0 * final, abs=1e-12)
+
+
+def test_weight_decay_falls_to_nothing_or_stays() -> None:
+    falls = TrainingSettings(steps=1, weight_decay=0.4, decay_until=0.5)
+    assert [decay(falls, progress) for progress in (0, 0.25, 0.5, 1)] == pytest.approx([0.4, 0.2, 0, 0])
+    assert decay(TrainingSettings(steps=1, weight_decay=0.4), 0.9) == 0.4

@@ -40,7 +40,7 @@ from arlearn.training.preparing import Prepared
 from arlearn.training.processes import Processes, build_accelerator
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter
-from arlearn.training.schedule import rate
+from arlearn.training.schedule import decay, rate
 from arlearn.training.settings import TrainingSettings
 
 
@@ -183,7 +183,7 @@ class Run:
         settings, accelerator = self.settings, self.accelerator
         learning_rate = rate(settings, self.progress)
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate
+            group["lr"], group["weight_decay"] = learning_rate, decay(settings, self.progress)
         passes = [
             self.task.batch(self.step * settings.accumulation + number, settings.batch, settings.seed)
             for number in range(settings.accumulation)

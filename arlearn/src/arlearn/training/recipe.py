@@ -145,6 +145,8 @@ def contradictions(task: Mapping[str, Any], predictor: PredictorSettings, traini
         found.append(f"[training] betas must lie in [0, 1), not {list(training.betas)}")
     if training.final and training.schedule == "constant":
         found.append("[training] final has no meaning with a constant schedule")
+    if training.decay_until is not None and not training.weight_decay:
+        found.append("[training] decay_until has no meaning without weight_decay")
     if task.get("kind") == "text" and predictor.kind == "task":
         found.append('[predictor] kind = "task": a text supplies no predictor of its own')
     if task.get("kind") == "text" and training.evaluate_every and not training.evaluate_data:

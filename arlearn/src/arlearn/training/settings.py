@@ -79,6 +79,12 @@ class TrainingSettings:
     warmup: float = Field(0.0, ge=0, lt=1, description="share of the run in which the rate rises from 0")
     final: float = Field(0.0, ge=0, le=1, description="share of the rate that is left at the end")
     weight_decay: float = Field(0.0, ge=0, description="weight decay")
+    decay_until: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="share of the run in which weight_decay falls to 0, linearly; left out: it stays as it is",
+    )
     betas: tuple[float, float] = Field((0.9, 0.999), description="Adam's two decay rates")
     eps: float = Field(1e-8, gt=0, description="Adam's epsilon")
     clip: float = Field(0.0, ge=0, description="largest gradient norm; 0: any")
