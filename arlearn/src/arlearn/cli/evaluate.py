@@ -32,11 +32,25 @@ def evaluate(
         bool, typer.Option("--allow-training-pairs", help="Tasks: do not refuse pairs of the training split.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Tasks: of the questions drawn.")] = 0,
+    harness: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TASK,...", help="Text: tasks of the lm-evaluation-harness instead, which fetches their data."
+        ),
+    ] = None,
+    harness_tasks: Annotated[
+        Path | None, typer.Option(help="With --harness: a folder of YAML tasks of your own.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="With --harness: questions of each task.")] = None,
+    shots: Annotated[int | None, typer.Option(min=0, help="With --harness: examples before each question.")] = None,
 ) -> None:
     """Measure a model: bits per byte on a text, or right answers on its task."""
     from arlearn.errors import ArlearnError
     from arlearn.predictors.saving import load_predictor
 
+    if harness is not None:
+        _harness(model, harness, harness_tasks, limit, shots, as_json)
+        return
     predictor, card = load_predictor(model)
     task = card.get("task") or {}
     if task.get("kind") not in (None, "text"):
@@ -70,6 +84,23 @@ def evaluate(
               f"perplexity {result['sliding_perplexity']:.3f} a token (stride {result['sliding_stride']})")  # fmt: skip
     if score_padding:
         print(f"  pads scored too:  perplexity {result['padded_perplexity']:.3f} (the reference's protocol)")
+
+
+def _harness(
+    model: Path, tasks: str, include: Path | None, limit: int | None, shots: int | None, as_json: bool
+) -> None:
+    from arlearn.errors import ArlearnError
+    from arlearn.predictors.saving import load_card
+
+    load_card(model)  # what is wrong with the model is told before anything heavy is imported
+    try:
+        from arlearn.evaluation.harness import run
+    except ImportError as error:
+        raise ArlearnError(
+            f"the lm-evaluation-harness is not installed ({error}): pip install 'arlearn[eval]'"
+        ) from error
+    found, table = run(model, [task.strip() for task in tasks.split(",") if task.strip()], include, limit, shots)
+    print(json.dumps(found) if as_json else table)
 
 
 def evaluate_text(

@@ -1,0 +1,189 @@
+"""A model as a Hugging Face folder: weights, configuration, modelling code, tokenizer, and a README.
+
+``AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)`` loads it where arlearn is not installed. The
+folder is written beside its place, loaded, its logits compared with the predictor's own, and only then renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from arlearn.errors import ArlearnError
+from arlearn.evaluation.subject import Subject
+from arlearn.hub.model_card import model_card
+from arlearn.hub.tokenizer import tokenizer_files
+from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.mlp import MLPPredictor
+
+if TYPE_CHECKING:
+    from arlearn.predictors.base import Predictor
+
+CODE = "modeling_arlearn.py"
+TOLERANCE = 1e-5  # of a logit, relative to the largest where that is above 1
+NEW_TOKENS, TEMPERATURE = 120, 0.5  # what generation does with text unless told otherwise; the paper's temperature
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        folder: where.
+        bytes: of all files.
+        difference: largest between a logit of the folder's model and the predictor's, relative to the largest logit
+            where that is above 1.
+        compared: logits.
+    """
+
+    folder: Path
+    bytes: int
+    difference: float
+    compared: int
+
+
+def export_folder(subject: Subject, folder: Path, overwrite: bool = False) -> Exported:
+    """Write the folder. Raises ArlearnError, and leaves nothing, if the model has no such form, ``folder`` holds
+    something and is not to be replaced, transformers is absent, or the logits differ."""
+    _check_transformers()
+    predictor = subject.predictor
+    if not isinstance(predictor, LinearPredictor | MLPPredictor):
+        raise ArlearnError(f"a predictor of kind {predictor.kind!r} has no Hugging Face form here; linear and mlp have")
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not overwrite)):
+        raise ArlearnError(f"{folder} is not empty; give another folder, or --overwrite")
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        for name, text in _texts(subject, predictor, folder.name).items():
+            (beside / name).write_text(text, encoding="utf-8")
+        safetensors.torch.save_file(_weights(predictor), beside / "model.safetensors", {"format": "pt"})
+        difference, compared = compare(subject, beside)
+        if difference > TOLERANCE:
+            raise ArlearnError(
+                f"the exported model's logits differ by {difference:.1e}, more than {TOLERANCE}; not written"
+            )
+        size = sum(path.stat().st_size for path in beside.iterdir())
+        if folder.exists():
+            for path in beside.iterdir():
+                os.replace(path, folder / path.name)
+        else:
+            os.replace(beside, folder)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ArlearnError(f"cannot write {folder}: {getattr(error, 'strerror', None) or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return Exported(folder, size, difference, compared)
+
+
+@torch.no_grad()
+def compare(subject: Subject, folder: Path) -> tuple[float, int]:
+    """The largest difference between the folder's logits and the predictor's on random sequences, see ``Exported``."""
+    from arlearn.hub.modeling_arlearn import ArlearnForCausalLM
+
+    predictor = subject.predictor
+    with _no_progress():
+        model = ArlearnForCausalLM.from_pretrained(folder).eval()
+    assert isinstance(predictor, LinearPredictor | MLPPredictor)
+    length = min(predictor.map.window + (predictor.context is None), 600)
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(predictor.vocabulary, (2, length), generator=generator)
+    ours = predictor(tokens)
+    theirs = model(input_ids=tokens).logits
+    largest = max(1.0, float(ours.abs().max()))
+    return float((ours - theirs).abs().max()) / largest, ours.numel()
+
+
+@contextmanager
+def _no_progress() -> Iterator[None]:
+    """Without transformers' bars for what takes no time."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _check_transformers() -> None:
+    try:
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise ArlearnError(
+            "exporting to Hugging Face needs transformers, which is not installed: pip install 'arlearn[hub]'"
+        ) from error
+
+
+def _texts(subject: Subject, predictor: LinearPredictor | MLPPredictor, name: str) -> dict[str, str]:
+    prompt = "Once upon a time"
+    if subject.task is not None:
+        prompt = " ".join(subject.task.render(subject.task.encode_prompts(subject.task.draw(1, 0))[0]))
+    return {
+        "config.json": _json(_configuration(predictor)),
+        "generation_config.json": _json(_generation(subject)),
+        CODE: files("arlearn.hub").joinpath(CODE).read_text("utf-8"),
+        "README.md": model_card(subject, name, prompt),
+        "arlearn.json": _json(subject.card),
+        **tokenizer_files(subject),
+    }
+
+
+def _configuration(predictor: LinearPredictor | MLPPredictor) -> dict[str, Any]:
+    map = predictor.map
+    return {
+        "architectures": ["ArlearnForCausalLM"],
+        "auto_map": {
+            "AutoConfig": "modeling_arlearn.ArlearnConfig",
+            "AutoModelForCausalLM": "modeling_arlearn.ArlearnForCausalLM",
+        },
+        "model_type": "arlearn",
+        "kind": predictor.kind,
+        "map": map.kind,
+        "vocab_size": predictor.vocabulary,
+        "context": map.window,
+        "inputs": map.inputs,
+        "outputs": map.outputs,
+        "head_bias": predictor.head_bias is not None,
+        "blocks": map.configuration().get("blocks"),
+        "tie_word_embeddings": False,
+        "use_cache": False,
+    }
+
+
+def _generation(subject: Subject) -> dict[str, Any]:
+    if subject.vocabulary is None:
+        assert subject.task is not None
+        return {"do_sample": False, "max_new_tokens": subject.task.generated, "use_cache": False}
+    return {
+        "do_sample": True,
+        "temperature": TEMPERATURE,
+        "max_new_tokens": NEW_TOKENS,
+        "bos_token_id": subject.vocabulary.end_of_text,
+        "eos_token_id": subject.vocabulary.end_of_text,
+        "pad_token_id": subject.vocabulary.pad,
+        "use_cache": False,
+    }
+
+
+def _weights(predictor: Predictor) -> dict[str, Tensor]:
+    """The same bits under the names of the modelling code's modules."""
+    names = {"embedding": "embedding.weight", "head": "head.weight", "head_bias": "head.bias"}
+    return {names.get(name, name): tensor.contiguous() for name, tensor in predictor.state_dict().items()}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
