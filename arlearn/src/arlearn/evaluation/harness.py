@@ -16,7 +16,7 @@ from typing import Any
 
 from lm_eval.api.model import TemplateLM
 from lm_eval.api.registry import register_model
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.continuations import likelihoods, log_probability, write_until

@@ -20,7 +20,7 @@ from transformers.modeling_outputs import CausalLMOutput
 TILE = 8  # positions of a tile of the packed layout
 
 
-class ArlearnConfig(PretrainedConfig):
+class ArlearnConfig(PretrainedConfig):  # type: ignore[misc]
     model_type = "arlearn"
 
     def __init__(
