@@ -1,0 +1,360 @@
+"""Tests the claims of Malach 2024 with arlearn; each call prints one JSON object.
+
+    measure.py sizes                      weights of the two predictors at the paper's sizes; nothing is trained
+    measure.py programs OUT               circuits and Turing machines compiled, proved and run
+    measure.py compiled OUT               multiplication compiled, 4 digits asked 100,000 questions, other lengths proved
+    measure.py learned OUT RECIPE [SET]   multiplication learned by a recipe, asked held-out and hard questions
+    measure.py parity OUT SECONDS         parity learned with chains of thought of several lengths, SECONDS at most each
+    measure.py text OUT RECIPE [SET]      a text learned by a recipe, measured on text that was held out
+
+OUT is a folder for models. SET are changes of the recipe, KEY=VALUE. A killed call goes on where it was when it is made
+again with the same OUT. What is trained is TinyStories at OPENBOOK_DATA, else what ``arlearn demo`` finds. Beside its
+numbers an object may hold ``setup`` (the recipe's settings), ``data``, ``figures``, ``samples``, ``failures`` and
+``seeds``, from which the study's report is written.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+QUESTIONS = 100_000
+CIRCUITS = ("adder4", "parity16", "thresholds")
+MACHINES = ("busy-beaver-4", "binary-increment", "palindromes")
+LENGTHS = (2, 3, 4, 6, 8, 12)
+POINTS = 150  # of a curve that is drawn
+
+
+def arlearn(*arguments: object) -> dict[str, Any]:
+    """What a call of the arlearn command prints with --json. Ends this program if it fails."""
+    command = [sys.executable, "-m", "arlearn.cli", *map(str, arguments), "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"arlearn {' '.join(map(str, arguments))} ended with exit code {done.returncode}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def sizes() -> dict[str, Any]:
+    """The number of weights that take part, from predictors built without storage."""
+    import torch
+
+    from arlearn.predictors.linear import LinearPredictor
+    from arlearn.predictors.mlp import MLPPredictor
+    from arlearn.training.recipe import load_recipe
+
+    linear, mlp = load_recipe("tinystories-paper"), load_recipe("multiplication-paper")
+    from arlearn.tasks import load_task
+
+    task = load_task("multiplication", {"digits": 4, "format": "paper"})
+
+    def packed(context: int, width: int) -> dict[str, Any]:
+        return {"kind": "packed", "configuration": {"context": context, "inputs": width, "outputs": width}}
+
+    def count(kind: Any, vocabulary: int, context: int, width: int) -> int:
+        settings = {"vocabulary": vocabulary, "map": packed(context, width), "bias": False, "frozen": []}
+        with torch.device("meta"):
+            return int(kind.from_configuration(settings).parameter_count())
+
+    width, context = linear.predictor.width, linear.task["context"]
+    paper_positions = 307  # the paper's; the last token is never read, so the recipe's predictor has one less
+    return {
+        "linear": {
+            "millions": count(LinearPredictor, 50_258, context, width) / 1e6,
+            "vocabulary": 50_258,
+            "context": context,
+            "width": width,
+        },
+        "mlp": {
+            "millions": count(MLPPredictor, task.vocabulary, paper_positions, mlp.predictor.width) / 1e6,
+            "vocabulary": task.vocabulary,
+            "context": paper_positions,
+            "width": mlp.predictor.width,
+            "recipe_millions": count(MLPPredictor, task.vocabulary, task.context, mlp.predictor.width) / 1e6,
+        },
+    }
+
+
+def programs(out: Path) -> dict[str, Any]:
+    """Every example circuit and machine: compiled, proved for all inputs, and run on all of them."""
+    found: dict[str, Any] = {}
+    for kind, names in (("circuit", CIRCUITS), ("turing", MACHINES)):
+        rows = {}
+        for name in names:
+            one = arlearn("compile", kind, name, "--check", "--out", out / name)
+            kept = ("proved", "generated_tokens", "parameters", "combinations", "inputs_run", "inputs_wrong")
+            rows[name] = {key: one[key] for key in kept} | {"margin": one["minimum_margin"]}
+            say(f"{name}: proved {one['proved']}, {one['inputs_wrong']} of {one['inputs_run']:,} inputs wrong")
+        right = [row["proved"] and row["inputs_wrong"] == 0 for row in rows.values()]
+        found[kind] = {"right": sum(right) / len(right), "programs": rows}
+    rows = [
+        [
+            name,
+            kind,
+            str(row["generated_tokens"]),
+            f"{row['parameters']:,}",
+            f"{row['inputs_run']:,}",
+            str(row["inputs_wrong"]),
+        ]
+        for kind in ("circuit", "turing")
+        for name, row in found[kind]["programs"].items()
+    ]
+    found["tables"] = [
+        {
+            "caption": "Programs compiled to exact weights: proved for all inputs, and run on all inputs up to their bound.",
+            "columns": ["program", "kind", "tokens", "weights", "inputs run", "wrong"],
+            "rows": rows,
+        }
+    ]
+    return found
+
+
+def compiled(out: Path) -> dict[str, Any]:
+    """Multiplication as a program: proved for several lengths, and 4 digits also asked."""
+    points = []
+    for digits in LENGTHS:
+        one = arlearn("compile", "multiplication", "--digits", digits, "--check", "--out", out / f"m{digits}")
+        points.append([digits, one["generated_tokens"], one["parameters"], one["proved"]])
+        say(f"{digits} digits: {one['generated_tokens']} tokens, {one['parameters']:,} weights, proved {one['proved']}")
+    asked = arlearn("evaluate", out / "m4", "--count", QUESTIONS)
+    chain = arlearn("generate", out / "m4", "--prompt", "1234 x 5678")
+    return {
+        "exact_match": asked["exact_match"],
+        "interval": asked["interval"],
+        "count": asked["count"],
+        "generated_tokens": asked["generated_tokens"],
+        "parameters": asked["parameters"],
+        "products_per_second": asked["products_per_second"],
+        "proved": sum(point[3] for point in points) / len(points),
+        "seeds": [0],
+        "samples": [
+            {
+                "title": "The compiled 4-digit multiplier",
+                "prompt": "1234 x 5678",
+                "text": " ".join([*chain["chain"], "=", chain["answer"]]),
+            }
+        ],
+        "figures": [
+            {
+                "id": "digits",
+                "caption": "Multiplication compiled for numbers of 2 to 12 digits, every length proved: tokens generated.",
+                "x": "digits of a number",
+                "y": "tokens generated",
+                "log_y": True,
+                "series": [{"label": "compiled", "points": [point[:2] for point in points], "markers": True}],
+            }
+        ],
+    }
+
+
+def learned(out: Path, recipe: str, changes: list[str]) -> dict[str, Any]:
+    """A recipe of a task that has answers: trained, then asked questions it has not seen, and hard ones."""
+    trained, card = _train(out, recipe, changes)
+    asked = arlearn("evaluate", out / "model", "--count", QUESTIONS)
+    found: dict[str, Any] = {
+        "exact_match": asked["exact_match"],
+        "interval": asked["interval"],
+        "wrong": asked["wrong"],
+        "count": asked["count"],
+        "digit_accuracy": asked["digit_accuracy"],
+        "generated_tokens": asked["generated_tokens"],
+        "parameters": trained["parameters"],
+        "training_seconds": trained["seconds"],
+        "updates": trained["steps"],
+        "given": card["frozen"],
+        "failures": [f"{question} -> {answer}, right is {right}" for question, answer, right in asked["failures"][:3]],
+    }
+    if card["task"]["configuration"].get("format") not in (None, "paper"):
+        hard = arlearn("evaluate", out / "model", "--count", QUESTIONS, "--hard")
+        found["hard"] = {key: hard[key] for key in ("exact_match", "interval", "wrong", "count")}
+    digits = card["task"]["configuration"]["digits"]
+    split = "three quarters of all pairs are trained on, the rest is held out; a pair and its swap are on the same side"
+    about = {"name": f"pairs of {digits}-digit numbers", "split": split, "configuration": card["task"]["configuration"]}
+    return found | {
+        "setup": {recipe: _settings(card)},
+        "data": [about],
+        "figures": [_loss_figure(out, recipe, "loss-" + recipe)],
+        "seeds": [card["recipe"]["training"]["seed"]],
+    }
+
+
+def parity(out: Path, seconds: float) -> dict[str, Any]:
+    """The same task and learner with fewer and fewer tokens to write, down to the answer alone."""
+    arguments = ("--task", "parity", "--heads", "one-hot", "--formats", "0,6,4,3,2,1", "--seconds", seconds)
+    cells = arlearn("bench", "length-complexity", *arguments, "--out", out / "lengths")["cells"]
+    direct = next(cell for cell in cells if cell["generated_tokens"] == 1)
+    chains = sorted((cell for cell in cells if cell is not direct), key=lambda cell: cell["generated_tokens"])
+    shortest, longest = chains[0], chains[-1]
+    points = [[cell["generated_tokens"], cell["examples"]] for cell in chains if cell["reached"]]
+    settings = {"bits": 16, "bits that count": 12, "exact match to reach": 0.999, "seconds a format, at most": seconds,
+                "output layer": "one-hot, given", "learning rate": 0.1, "batch": 128}  # fmt: skip
+    return {
+        "direct": {"exact_match": direct["exact_match"], "examples": direct["examples"], "reached": direct["reached"]},
+        "chain": {
+            "exact_match": longest["exact_match"],
+            "examples": longest["examples"],
+            "generated_tokens": longest["generated_tokens"],
+            "reached": longest["reached"],
+        },
+        "examples_ratio": shortest["examples"] / longest["examples"],
+        "seeds": [direct["seed"]],
+        "setup": {"length complexity of parity": settings},
+        "data": [{"name": "parity of 12 secret bits of 16", "split": "a quarter of all inputs is held out"}],
+        "tables": [
+            {
+                "caption": "Parity of 12 of 16 bits by a linear predictor, with chains of thought of several lengths.",
+                "columns": ["tokens", "vocabulary", "examples", "seconds", "exact match, %"],
+                "rows": [
+                    [str(cell["generated_tokens"]), str(cell["vocabulary"]), ("" if cell["reached"] else "> ") + f"{cell['examples']:,}",
+                     ("" if cell["reached"] else "> ") + f"{cell['seconds']:.1f}", f"{100 * cell['exact_match']:.1f}"]
+                    for cell in [*chains[::-1], direct]
+                ],
+            }
+        ],
+        "figures": [
+            {
+                "id": "length-complexity",
+                "caption": "Length complexity: examples until 99.9 % of held-out parities are right, by tokens generated.",
+                "x": "tokens generated",
+                "y": "examples needed",
+                "log_y": True,
+                "series": [{"label": "parity of 12 of 16 bits", "points": points, "markers": True}],
+            }
+        ],
+    }  # fmt: skip
+
+
+def text(out: Path, recipe: str, changes: list[str]) -> dict[str, Any]:
+    """A predictor of text, beside what token frequencies alone are worth on the same held-out text."""
+    from arlearn.tasks.stories import TextFile
+    from arlearn.tasks.token_cache import tokenise, tokenise_in_memory
+    from arlearn.tokens import BytePair
+    from arlearn.training.recipe import load_recipe
+    from arlearn.training.sources import find_text, split_off
+
+    source = find_text(None, small=True)
+    if source.held_out is None:
+        source = split_off(source.text, out / "text")
+    held_out = source.held_out
+    assert held_out is not None
+    size = sum(len(story.encode()) for story in source.text.stories())
+    if not load_recipe(recipe).task["tokenizer"]:  # a small text has no room for many words
+        changes = [*changes, f"vocabulary={min(load_recipe(recipe).task['vocabulary'], max(300, size // 400))}"]
+    trained, card = _train(out, recipe, changes, "--data", source.text.path)
+    measured = arlearn("evaluate", out / "model", "--data", held_out.path, "--no-slide")
+    vocabulary = BytePair.load(out / "model" / card["tokenizer"]["file"])
+    story = "TinyStories" in source.told
+    beginning = "Once upon a time" if story else " ".join(next(held_out.stories()).split()[:4])
+    written = arlearn("generate", out / "model", "--prompt", beginning, "--tokens", 100)
+    about = "TinyStories" if story else "the documentation in Python's standard library"
+    held = tokenise_in_memory(TextFile.at(held_out.path), vocabulary)
+    frequencies = _frequencies(tokenise(source.text, vocabulary), held, vocabulary)
+    return {
+        "bits_per_byte": measured["bits_per_byte"],
+        "perplexity": measured["perplexity"],
+        "frequencies_bits_per_byte": frequencies,
+        "against_frequencies": measured["bits_per_byte"] / frequencies,
+        "text": about,
+        "tinystories": story,
+        "parameters": trained["parameters"],
+        "training_hours": trained["seconds"] / 3600,
+        "training_seconds": trained["seconds"],
+        "tokens": trained["tokens"],
+        "held_out_bytes": measured["bytes"],
+        "seeds": [card["recipe"]["training"]["seed"]],
+        "setup": {recipe: _settings(card)},
+        "data": [
+            {
+                "name": about,
+                "split": "the validation file of the data set is held out" if story else "every twentieth topic is held out",
+                "training_sha256": source.text.sha256(),
+                "held_out_sha256": measured["data_sha256"],
+            }
+        ],
+        "samples": [{"title": f"The linear network, trained on {about}", "prompt": beginning, "text": beginning + written["text"]}],
+        "figures": [_loss_figure(out, recipe, "loss-" + recipe)],
+    }  # fmt: skip
+
+
+def _frequencies(training: Any, held_out: Any, vocabulary: Any) -> float:
+    """Bits per byte of held-out text under the training text's token frequencies, one added to each count."""
+    import numpy as np
+
+    seen = np.bincount(training.tokens, minlength=vocabulary.size) + 1.0
+    asked = np.bincount(held_out.tokens, minlength=vocabulary.size).astype(float)
+    asked[vocabulary.end_of_text] = 0  # not of the text
+    return float(-(asked * np.log2(seen / seen.sum())).sum() / held_out.bytes)
+
+
+def _train(out: Path, recipe: str, changes: list[str], *more: object) -> tuple[dict[str, Any], dict[str, Any]]:
+    given = [part for change in changes for part in ("--set", change)]
+    trained = arlearn("train", recipe, *given, *more, "--out", out / "model", "--resume")
+    card: dict[str, Any] = json.loads((out / "model" / "card.json").read_text(encoding="utf-8"))
+    return trained, card
+
+
+def _settings(card: dict[str, Any]) -> dict[str, Any]:
+    """The recipe as it was run, without what does not bear on the result."""
+    left_out = {
+        "device",
+        "checkpoint_steps",
+        "checkpoint_minutes",
+        "keep",
+        "evaluate_data",
+        "data",
+        "tokenizer",
+        "seed",
+    }
+    recipe = card["recipe"]
+    return {
+        key: value
+        for section in ("task", "predictor", "training")
+        for key, value in recipe[section].items()
+        if key not in left_out and value not in ("", None)
+    }
+
+
+def _loss_figure(out: Path, recipe: str, name: str) -> dict[str, Any]:
+    lines = (out / "model" / "metrics.csv").read_text(encoding="utf-8").splitlines()
+    head = lines[0].split(",")
+    rows = [line.split(",") for line in lines[1:]]
+    steps = [int(row[head.index("step")]) for row in rows]
+    losses = [float(row[head.index("loss")]) for row in rows]
+    size = max(1, len(rows) // POINTS)
+    points = [[steps[i], sum(losses[i : i + size]) / len(losses[i : i + size])] for i in range(0, len(rows), size)]
+    return {
+        "id": name,
+        "caption": f"Loss while {recipe} is trained, mean over {size} update{'s' * (size > 1)} each.",
+        "x": "update",
+        "y": "loss, nats a token",
+        "log_y": True,
+        "series": [{"label": recipe, "points": points}],
+    }
+
+
+def main(arguments: list[str]) -> dict[str, Any]:
+    match arguments:
+        case ["sizes"]:
+            return sizes()
+        case ["programs", out]:
+            return programs(Path(out))
+        case ["compiled", out]:
+            return compiled(Path(out))
+        case ["learned", out, recipe, *changes]:
+            return learned(Path(out), recipe, changes)
+        case ["parity", out, seconds]:
+            return parity(Path(out), float(seconds))
+        case ["text", out, recipe, *changes]:
+            return text(Path(out), recipe, changes)
+    raise SystemExit(str(__doc__))
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1:])))
