@@ -87,6 +87,40 @@ def run(
         raise typer.Exit(3)
 
 
+@study_app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="The study, as `openbook study list` names it.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The folder for report.pdf and report.html.", show_default="DIR/NAME/report")
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave a section out, to see what its absence costs; may be given again.", metavar="SECTION"),
+    ] = None,
+    studies: Studies = Path("studies"),
+    as_json: Json = False,
+) -> None:
+    """Write a study's report, PDF and HTML, from its results.
+
+    The report is a paper of its own: algorithms, data with hashes, splits, setup, hardware, software, code at its commit,
+    results beside the published ones, failures, what was not run. `openbook assess` can read it. For an ablation,
+    --without takes the name of a section: one of the seven variables, background, results, details, failures, not_run,
+    limits.
+
+        openbook study report malach2024 && openbook assess studies/malach2024/report/report.pdf
+    """
+    import json
+
+    from openbook.studies.reading import find_study
+    from openbook.studies.report.building import build_report
+
+    pdf, html = build_report(find_study(studies, name), out, without or ())
+    if as_json:
+        print(json.dumps({"study": name, "pdf": str(pdf), "html": str(html)}))
+    else:
+        print(f"{pdf}\n{html}\nNext: openbook assess {pdf}")
+
+
 def _outcome(study: Study, outcome: Outcome) -> dict[str, object]:
     return {
         "study": study.name,
@@ -129,7 +163,7 @@ def _show(study: Study, outcome: Outcome) -> None:
             "" if result.seconds is None else f"{result.seconds:.1f}",
             "; ".join(part for part in (result.scale, result.reason) if part),
         )
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
     fresh = f"{outcome.ran} commands run, {outcome.kept} kept from before"
     print(f"{fresh}, in {outcome.seconds:.1f} s -> {study.folder / 'results'}")
     print(f"Next: openbook study report {study.name}")

@@ -1,0 +1,97 @@
+"""From a study and its runs to the report's document. Every number comes from a run, every description from the file.
+
+The order of sections and the names that ``--without`` takes are in ``SECTIONS``. Each of the seven variables has a section
+of its own, and what it documents stands nowhere else: who leaves a section out reads a report that does not document it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from openbook.errors import OpenbookError
+from openbook.studies.reading import Study
+from openbook.studies.report import results, surroundings
+from openbook.studies.report.document import Block, Document, Paragraph, Pseudocode, Section
+from openbook.studies.results import Run
+from openbook.studies.schema import ReportText
+
+#: Name -> title, in the order of the report.
+SECTIONS = {
+    "background": "What is rebuilt",
+    "pseudocode": "Algorithms",
+    "open_datasets": "Data",
+    "dataset_splits": "Training and held-out parts",
+    "experiment_setup": "Setup",
+    "hardware_specification": "Hardware",
+    "software_dependencies": "Software",
+    "open_source_code": "Code",
+    "results": "Results",
+    "details": "Results in detail",
+    "failures": "Failures",
+    "not_run": "What was not run",
+    "limits": "Limits",
+}
+
+
+def compose(study: Study, without: Sequence[str] = ()) -> Document:
+    """The report of a study as its results stand. Raises OpenbookError if it was never run or has no such section."""
+    unknown = [name for name in without if name not in SECTIONS]
+    if unknown:
+        raise OpenbookError(f"there is no section {', '.join(unknown)}; the sections are {', '.join(SECTIONS)}")
+    if not study.was_run:
+        raise OpenbookError(
+            f"{study.name} was never run here, so there is nothing to report: openbook study run {study.name}"
+        )
+    text = study.file.report or ReportText(title=study.file.title)
+    runs = runs_of(study)
+    made: dict[str, list[Block]] = {
+        "background": [Paragraph(one) for one in text.background],
+        "pseudocode": _algorithms(text),
+        "open_datasets": surroundings.datasets(text, runs),
+        "dataset_splits": surroundings.splits(text),
+        "experiment_setup": surroundings.setup(study, text, runs),
+        "hardware_specification": surroundings.hardware(study, runs),
+        "software_dependencies": surroundings.software(runs),
+        "open_source_code": surroundings.code(text, runs),
+        "results": results.claims(study),
+        "details": results.details(runs),
+        "failures": results.failures(study, runs),
+        "not_run": results.not_run(study),
+        "limits": [Paragraph(one) for one in text.limits],
+    }
+    paper = study.file.paper
+    source = ", ".join(str(part) for part in (*paper.authors, paper.title, paper.venue, paper.year, paper.url) if part)
+    return Document(
+        title=text.title,
+        subtitle=f"A report on {paper.title}",
+        authors=text.authors,
+        date=max(run.started for run in runs.values())[:10] if runs else "",
+        abstract=(*((text.abstract,) if text.abstract else ()), results.summary(study)),
+        sections=tuple(
+            Section(name, title, tuple(made[name]))
+            for name, title in SECTIONS.items()
+            if made[name] and name not in without
+        ),
+        references=(source,),
+    )
+
+
+def runs_of(study: Study) -> dict[str, Run]:
+    """The runs behind the verdicts, by key, in the order of the claims."""
+    found = {}
+    for name in study.claims:
+        run = study.run_of(name)
+        if run is not None:
+            found[run.key] = run
+    return found
+
+
+def _algorithms(text: ReportText) -> list[Block]:
+    return [Pseudocode(one.title, one.takes, one.gives, one.lines) for one in text.algorithms]
+
+
+def listed(run: Run, key: str) -> list[dict[str, Any]]:
+    """What a run's object holds under one of the keys that a report reads; entries that are no objects are passed over."""
+    given = run.found.get(key, [])
+    return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []

@@ -1,0 +1,161 @@
+"""The report's sections on how it was done: data, splits, setup, hardware, software, code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from openbook.studies.reading import Study
+from openbook.studies.report.document import Block, Bullets, Paragraph, Table
+from openbook.studies.results import Run
+from openbook.studies.schema import ReportText
+
+
+def _data(runs: dict[str, Run]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for run in runs.values():
+        given = run.found.get("data", [])
+        found += [one for one in given if isinstance(one, dict) and one not in found] if isinstance(given, list) else []
+    return found
+
+
+def datasets(text: ReportText, runs: dict[str, Run]) -> list[Block]:
+    """Which data, where from, and the hashes of the files that were read."""
+    used = _data(runs)
+    blocks: list[Block] = [
+        Paragraph(one.text + (f" It is publicly available at {one.url}." if one.url else "")) for one in text.datasets
+    ]
+    rows = [
+        (str(one["name"]), label.replace("_", " "), str(one[key]))
+        for one in used
+        for key, label in (("training_sha256", "first file"), ("held_out_sha256", "second file"))
+        if one.get(key)
+    ]
+    if rows:
+        blocks.append(Table("SHA-256 of the files that were read.", ("data", "file", "SHA-256"), tuple(rows)))
+    return blocks
+
+
+def splits(text: ReportText) -> list[Block]:
+    """What was learned from, and what was held out."""
+    items = tuple(f"{one.name}: {one.split}" for one in text.datasets)
+    return [Bullets(items)] if items else []
+
+
+def setup(study: Study, text: ReportText, runs: dict[str, Run]) -> list[Block]:
+    """Every setting of every recipe that was run, as the runs recorded it."""
+    blocks: list[Block] = [Paragraph(one) for one in text.setup]
+    scales = []
+    for name, claim in study.claims.items():
+        result = study.verdicts[name]
+        if result.scale and result.measured is not None:
+            scales.append((claim.id, result.scale))
+    if scales:
+        blocks.append(Table("The size at which each claim was tested.", ("claim", "size"), tuple(scales), wide=(1,)))
+    for run in runs.values():
+        given = run.found.get("setup", {})
+        for recipe, settings in given.items() if isinstance(given, dict) else ():
+            rows = tuple((key, shown) for key, shown in _flat(settings))
+            blocks.append(Table(f"Settings of {recipe}.", ("setting", "value"), rows, wide=(1,)))
+    seeds = sorted({seed for run in runs.values() for seed in run.seeds})
+    if seeds:
+        blocks.append(Paragraph(f"Random seeds: {', '.join(map(str, seeds))}."))
+    return blocks
+
+
+def _flat(settings: Any, before: str = "") -> list[tuple[str, str]]:
+    if not isinstance(settings, dict):
+        return [(before or "value", _value(settings))]
+    found = []
+    for key, value in settings.items():
+        name = f"{before}.{key}" if before else str(key)
+        found += _flat(value, name) if isinstance(value, dict) else [(name, _value(value))]
+    return found
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_value, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def hardware(study: Study, runs: dict[str, Run]) -> list[Block]:
+    """The machines of the runs, their wall times, and what was not at hand."""
+    machines: list[str] = []
+    for run in runs.values():
+        told = _machine(run.hardware)
+        if told not in machines:
+            machines.append(told)
+    blocks: list[Block] = [Paragraph(f"All experiments were run on {one}.") for one in machines[:1]]
+    blocks += [Paragraph(f"Some were run on {one}.") for one in machines[1:]]
+    rows = []
+    for run in runs.values():
+        of = [name for name in study.claims if study.verdicts[name].run == run.key]
+        rows.append((", ".join(of), f"{run.seconds:,.1f}", run.started[:16].replace("T", " ")))
+    if rows:
+        columns = ("claims", "wall time, s", "begun, UTC")
+        blocks.append(Table("Wall time of each command on that machine.", columns, tuple(rows), wide=(0,), right=(1,)))
+    lacking = [claim.id for name, claim in study.claims.items() if "GPU" in study.verdicts[name].reason]
+    if lacking:
+        what = "A GPU, which these claims need, was not at hand: " if len(lacking) > 1 else "No GPU was at hand for "
+        blocks.append(Paragraph(f"{what}{', '.join(lacking)}."))
+    return blocks
+
+
+def _machine(found: dict[str, Any]) -> str:
+    cores = found.get("cores")
+    memory = f"{found['memory_bytes'] / 2**30:.0f} GB of RAM" if found.get("memory_bytes") else ""
+    processor = f"{cores} CPU cores of an {found.get('processor', 'unknown processor')} machine"
+    gpu = f"an {found['gpu']} GPU" if found.get("gpu") else "no GPU"
+    return f"{', '.join(part for part in (processor, memory, gpu) if part)}"
+
+
+def software(runs: dict[str, Run]) -> list[Block]:
+    """Exact versions, as the runs found them."""
+    versions: dict[str, list[str]] = {}
+    for run in runs.values():
+        for name, version in run.versions.items():
+            if version not in versions.setdefault(name, []):
+                versions[name].append(version)
+    said = _joined([f"{_title(name)} {' and '.join(found)}" for name, found in versions.items()])
+    system = sorted({str(run.hardware.get("system", "")) for run in runs.values()} - {""})
+    under = f", under {_joined(system)}" if system else ""
+    blocks: list[Block] = [Paragraph(f"All experiments used {said}{under}.")]
+    rows = tuple((_title(name), ", ".join(found)) for name, found in versions.items())
+    return [*blocks, Table("Software and its exact versions.", ("package", "version"), rows)]
+
+
+def _title(name: str) -> str:
+    return {"python": "Python", "torch": "PyTorch", "numpy": "NumPy", "scipy": "SciPy"}.get(name, name)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
+
+
+def code(text: ReportText, runs: dict[str, Run]) -> list[Block]:
+    """Where the code is, at which commit."""
+    states = sorted({(run.commit or "", run.dirty) for run in runs.values()})
+    said = []
+    for commit, dirty in states:
+        if not commit:
+            said.append("a source tree without a commit")
+        else:
+            said.append(f"commit {commit}" + (" with uncommitted changes" if dirty else ""))
+    blocks: list[Block] = [Paragraph(text.code)] if text.code else []
+    if said:
+        blocks.append(Paragraph(f"The results were produced by {_joined(said)}."))
+    commands = tuple(dict.fromkeys(_command(run) for run in runs.values()))
+    return [*blocks, Paragraph("The commands, in the order of the claims:"), Bullets(commands)] if blocks else []
+
+
+def _command(run: Run) -> str:
+    filled = {"{python}": "python", "{study}/": "", "{out}": "OUT"}
+    words = []
+    for part in run.command:
+        for place, shown in filled.items():
+            part = part.replace(place, shown)
+        words.append(part)
+    return " ".join(words)

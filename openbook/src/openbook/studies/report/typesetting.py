@@ -1,0 +1,103 @@
+"""A document as PDF, by Typst. All text goes in as string literals, so none of it is ever read as markup."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from openbook.errors import OpenbookError
+from openbook.studies.report.document import (
+    Block,
+    Bullets,
+    Document,
+    Figure,
+    Listing,
+    Paragraph,
+    Pseudocode,
+    Section,
+    Table,
+)
+
+
+def to_pdf(document: Document) -> bytes:
+    """The PDF. Raises OpenbookError if Typst is absent or refuses."""
+    try:
+        import typst
+    except ImportError as error:
+        raise OpenbookError("a report needs matplotlib and typst; pip install 'openbook[report]'") from error
+    with TemporaryDirectory(prefix="openbook-report-") as folder:
+        place = Path(folder)
+        (place / "layout.typ").write_text(
+            files("openbook.studies.report").joinpath("layout.typ").read_text(encoding="utf-8"), encoding="utf-8"
+        )
+        for section in document.sections:
+            for block in section.blocks:
+                if isinstance(block, Figure):
+                    (place / f"{_safe(block.name)}.svg").write_text(block.svg, encoding="utf-8")
+        source = place / "report.typ"
+        source.write_text(to_typst(document), encoding="utf-8")
+        try:
+            made: bytes = typst.compile(str(source), ignore_system_fonts=True)
+        except RuntimeError as error:
+            raise OpenbookError(f"the report could not be typeset: {error}") from error
+    return made
+
+
+def to_typst(document: Document) -> str:
+    """The Typst source, to be compiled beside ``layout.typ`` and the figures."""
+    authors = _array([_text(author) for author in document.authors])
+    abstract = _array([_text(one) for one in document.abstract])
+    head = f"title: {_text(document.title)}, subtitle: {_text(document.subtitle)}, date: {_text(document.date)}"
+    lines = [
+        '#import "layout.typ": *',
+        f"#show: paper.with({head}, authors: {authors}, abstract: {abstract})",
+    ]
+    for section in document.sections:
+        lines += _section(section)
+    if document.references:
+        lines.append("#heading(numbering: none)[References]")
+        lines += [f"#reference({number}, {_text(one)})" for number, one in enumerate(document.references, start=1)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(section: Section) -> list[str]:
+    return [f"#heading(level: 1, {_text(section.title)})", *(_block(block) for block in section.blocks)]
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Paragraph(text):
+            return f"#par({_text(text)})"
+        case Bullets(items):
+            return f"#list(..{_array([f'[#{_text(item)}]' for item in items])})"
+        case Table():
+            kinds = ["wide" if place in block.wide else "right" if place in block.right else "left"
+                     for place in range(len(block.columns))]  # fmt: skip
+            head = _array([_text(column) for column in block.columns])
+            rows = _array([_array([_text(cell) for cell in row]) for row in block.rows])
+            return f"#grid-table({_text(block.caption)}, {_array([_text(kind) for kind in kinds])}, {head}, {rows})"
+        case Figure(name, caption, _, told):
+            return f"#picture({_text(_safe(name) + '.svg')}, {_text(caption)}, {_text(told)})"
+        case Pseudocode(title, takes, gives, steps):
+            levels = [(len(line) - len(line.lstrip(" "))) // 2 for line in steps]
+            numbered = [f"({level}, {_text(line.strip())})" for level, line in zip(levels, steps, strict=True)]
+            return f"#pseudocode({_text(title)}, {_text(takes)}, {_text(gives)}, {_array(numbered)})"
+        case Listing(caption, text):
+            return f"#listing({_text(caption)}, {_text(text)})"
+
+
+def _text(text: str) -> str:
+    """A Typst string literal."""
+    return json.dumps(
+        "".join(letter if letter >= " " or letter == "\n" else " " for letter in text), ensure_ascii=False
+    )
+
+
+def _array(parts: list[str]) -> str:
+    return "(" + "".join(f"{part}, " for part in parts) + ")"
+
+
+def _safe(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
