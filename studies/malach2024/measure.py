@@ -5,7 +5,7 @@
     measure.py compiled OUT               multiplication compiled, 4 digits asked 100,000 questions, other lengths proved
     measure.py learned OUT RECIPE [SET]   multiplication learned by a recipe, asked held-out and hard questions
     measure.py parity OUT SECONDS         parity learned with chains of thought of several lengths, SECONDS at most each
-    measure.py text OUT RECIPE [SET]      a text learned by a recipe, measured on text that was held out
+    measure.py text OUT paper|small [SET] a text learned at the paper's size or a small one, measured on text held out
 
 OUT is a folder for models. SET are changes of the recipe, KEY=VALUE. A killed call goes on where it was when it is made
 again with the same OUT. What is trained is TinyStories at OPENBOOK_DATA, else what ``arlearn demo`` finds. Beside its
@@ -25,6 +25,7 @@ QUESTIONS = 100_000
 CIRCUITS = ("adder4", "parity16", "thresholds")
 MACHINES = ("busy-beaver-4", "binary-increment", "palindromes")
 LENGTHS = (2, 3, 4, 6, 8, 12)
+TEXTS = {"paper": "tinystories-paper", "small": "tinystories-cpu"}
 POINTS = 150  # of a curve that is drawn
 
 
@@ -231,7 +232,7 @@ def parity(out: Path, seconds: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def text(out: Path, recipe: str, changes: list[str]) -> dict[str, Any]:
+def text(out: Path, size: str, changes: list[str]) -> dict[str, Any]:
     """A predictor of text, beside what token frequencies alone are worth on the same held-out text."""
     from arlearn.tasks.stories import TextFile
     from arlearn.tasks.token_cache import tokenise, tokenise_in_memory
@@ -239,14 +240,15 @@ def text(out: Path, recipe: str, changes: list[str]) -> dict[str, Any]:
     from arlearn.training.recipe import load_recipe
     from arlearn.training.sources import find_text, split_off
 
+    recipe = TEXTS[size]
     source = find_text(None, small=True)
     if source.held_out is None:
         source = split_off(source.text, out / "text")
     held_out = source.held_out
     assert held_out is not None
-    size = sum(len(story.encode()) for story in source.text.stories())
+    length = sum(len(story.encode()) for story in source.text.stories())
     if not load_recipe(recipe).task["tokenizer"]:  # a small text has no room for many words
-        changes = [*changes, f"vocabulary={min(load_recipe(recipe).task['vocabulary'], max(300, size // 400))}"]
+        changes = [*changes, f"vocabulary={min(load_recipe(recipe).task['vocabulary'], max(300, length // 400))}"]
     trained, card = _train(out, recipe, changes, "--data", source.text.path)
     measured = arlearn("evaluate", out / "model", "--data", held_out.path, "--no-slide")
     vocabulary = BytePair.load(out / "model" / card["tokenizer"]["file"])
@@ -269,7 +271,7 @@ def text(out: Path, recipe: str, changes: list[str]) -> dict[str, Any]:
         "tokens": trained["tokens"],
         "held_out_bytes": measured["bytes"],
         "seeds": [card["recipe"]["training"]["seed"]],
-        "setup": {recipe: _settings(card)},
+        "setup": {f"text, {size}": _settings(card)},
         "data": [
             {
                 "name": about,
@@ -278,8 +280,8 @@ def text(out: Path, recipe: str, changes: list[str]) -> dict[str, Any]:
                 "held_out_sha256": measured["data_sha256"],
             }
         ],
-        "samples": [{"title": f"The linear network, trained on {about}", "prompt": beginning, "text": beginning + written["text"]}],
-        "figures": [_loss_figure(out, recipe, "loss-" + recipe)],
+        "samples": [{"title": "The linear network of text", "prompt": beginning, "text": beginning + written["text"]}],
+        "figures": [_loss_figure(out, f"text, {size}", "loss-text-" + size)],
     }  # fmt: skip
 
 
@@ -331,7 +333,7 @@ def _loss_figure(out: Path, recipe: str, name: str) -> dict[str, Any]:
     points = [[steps[i], sum(losses[i : i + size]) / len(losses[i : i + size])] for i in range(0, len(rows), size)]
     return {
         "id": name,
-        "caption": f"Loss while {recipe} is trained, mean over {size} update{'s' * (size > 1)} each.",
+        "caption": f"Loss of {recipe}, by update" + (f" (means of {size})." if size > 1 else "."),
         "x": "update",
         "y": "loss, nats a token",
         "log_y": True,
@@ -351,8 +353,8 @@ def main(arguments: list[str]) -> dict[str, Any]:
             return learned(Path(out), recipe, changes)
         case ["parity", out, seconds]:
             return parity(Path(out), float(seconds))
-        case ["text", out, recipe, *changes]:
-            return text(Path(out), recipe, changes)
+        case ["text", out, ("paper" | "small") as size, *changes]:
+            return text(Path(out), size, changes)
     raise SystemExit(str(__doc__))
 
 

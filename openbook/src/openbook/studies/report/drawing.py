@@ -76,7 +76,7 @@ def _plain_ticks(axis: Any) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:,.4g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:,.0f}" if value >= 10 else f"{value:.4g}"))
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -10,7 +10,6 @@ from openbook.studies.report.drawing import describe, draw
 from openbook.studies.results import ClaimResult, Run
 from openbook.studies.schema import Claim
 
-_SAID = {"reproduced": "reproduced", "partly": "partly", "not reproduced": "not reproduced", "not run": "not run"}
 _MOST_TEXT = 600
 
 
@@ -31,7 +30,7 @@ def claims(study: Study) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(
             "Each claim was put to a command that prints a number, and the number was compared with the published one. "
-            "Brackets hold 95 % intervals. A dash stands where nothing was published or measured."
+            "What the number is stands in parentheses, its 95 % interval in brackets. A dash stands where nothing was published or measured."
         )
     ]
     for ours, caption in (
@@ -40,13 +39,14 @@ def claims(study: Study) -> list[Block]:
     ):
         rows = [_row(claim, study.verdicts[name]) for name, claim in study.claims.items() if claim.ours == ours]
         if rows:
-            columns = ("claim", "metric", "published", "measured", "verdict")
-            blocks.append(Table(caption, columns, tuple(rows), wide=(0, 1), right=(2, 3)))
+            columns = ("claim", "published", "measured", "verdict")
+            blocks.append(Table(caption, columns, tuple(rows), wide=(0,), right=(1, 2)))
     return blocks
 
 
 def _row(claim: Claim, result: ClaimResult) -> tuple[str, ...]:
-    return (claim.sentence, claim.metric, number(claim.published), measured(result), _SAID[result.verdict])
+    said = f"{claim.sentence} ({claim.metric})"
+    return (said, number(claim.published), measured(result).replace(" [", "\n["), result.verdict)
 
 
 def number(value: float | None) -> str:

@@ -52,14 +52,28 @@ def setup(study: Study, text: ReportText, runs: dict[str, Run]) -> list[Block]:
             scales.append((claim.id, result.scale))
     if scales:
         blocks.append(Table("The size at which each claim was tested.", ("claim", "size"), tuple(scales), wide=(1,)))
-    for run in runs.values():
-        given = run.found.get("setup", {})
-        for recipe, settings in given.items() if isinstance(given, dict) else ():
-            rows = tuple((key, shown) for key, shown in _flat(settings))
-            blocks.append(Table(f"Settings of {recipe}.", ("setting", "value"), rows, wide=(1,)))
+    blocks += _settings(runs)
+    commands = tuple(dict.fromkeys(_command(run) for run in runs.values()))
+    blocks += [Paragraph("The commands, in the order of the claims:"), Bullets(commands)]
     seeds = sorted({seed for run in runs.values() for seed in run.seeds})
     if seeds:
         blocks.append(Paragraph(f"Random seeds: {', '.join(map(str, seeds))}."))
+    return blocks
+
+
+def _settings(runs: dict[str, Run], most: int = 4) -> list[Block]:
+    """What was run side by side: a row for each setting, a column for each recipe, ``most`` of them in a table."""
+    found: dict[str, dict[str, str]] = {}
+    for run in runs.values():
+        given = run.found.get("setup", {})
+        found |= {name: dict(_flat(one)) for name, one in given.items()} if isinstance(given, dict) else {}
+    blocks: list[Block] = []
+    names = list(found)
+    for first in range(0, len(names), most):
+        part = names[first : first + most]
+        keys = list(dict.fromkeys(key for name in part for key in found[name]))
+        rows = tuple((key, *(found[name].get(key, "") for name in part)) for key in keys)
+        blocks.append(Table("Settings of the runs.", ("setting", *part), rows))
     return blocks
 
 
@@ -85,10 +99,10 @@ def hardware(study: Study, runs: dict[str, Run]) -> list[Block]:
     """The machines of the runs, their wall times, and what was not at hand."""
     machines: list[str] = []
     for run in runs.values():
-        told = _machine(run.hardware)
+        told = "; ".join([_machine(run.hardware), *_builds(run)])
         if told not in machines:
             machines.append(told)
-    blocks: list[Block] = [Paragraph(f"All experiments were run on {one}.") for one in machines[:1]]
+    blocks: list[Block] = [Paragraph(f"Every command was run on {one}.") for one in machines[:1]]
     blocks += [Paragraph(f"Some were run on {one}.") for one in machines[1:]]
     rows = []
     for run in runs.values():
@@ -109,22 +123,30 @@ def _machine(found: dict[str, Any]) -> str:
     memory = f"{found['memory_bytes'] / 2**30:.0f} GB of RAM" if found.get("memory_bytes") else ""
     processor = f"{cores} CPU cores of an {found.get('processor', 'unknown processor')} machine"
     gpu = f"an {found['gpu']} GPU" if found.get("gpu") else "no GPU"
-    return f"{', '.join(part for part in (processor, memory, gpu) if part)}"
+    return ", ".join(part for part in (processor, memory, gpu, str(found.get("system", ""))) if part)
 
 
 def software(runs: dict[str, Run]) -> list[Block]:
     """Exact versions, as the runs found them."""
-    versions: dict[str, list[str]] = {}
+    said = _joined([f"{_title(name)} {' and '.join(found)}" for name, found in _versions(runs).items()])
+    rows = tuple((_title(name), ", ".join(found)) for name, found in _versions(runs).items())
+    table = Table("Software and its exact versions.", ("package", "version"), rows)
+    return [Paragraph(f"Everything here was computed with {said}."), table]
+
+
+def _versions(runs: dict[str, Run]) -> dict[str, list[str]]:
+    """Each package's versions, without the label of a build: which one fits the machine is said with the machine."""
+    found: dict[str, list[str]] = {}
     for run in runs.values():
         for name, version in run.versions.items():
-            if version not in versions.setdefault(name, []):
-                versions[name].append(version)
-    said = _joined([f"{_title(name)} {' and '.join(found)}" for name, found in versions.items()])
-    system = sorted({str(run.hardware.get("system", "")) for run in runs.values()} - {""})
-    under = f", under {_joined(system)}" if system else ""
-    blocks: list[Block] = [Paragraph(f"All experiments used {said}{under}.")]
-    rows = tuple((_title(name), ", ".join(found)) for name, found in versions.items())
-    return [*blocks, Table("Software and its exact versions.", ("package", "version"), rows)]
+            if (public := version.partition("+")[0]) not in found.setdefault(name, []):
+                found[name].append(public)
+    return found
+
+
+def _builds(run: Run) -> list[str]:
+    labelled = [(name, version.partition("+")[2]) for name, version in run.versions.items()]
+    return [f"the build of {_title(name)} is {label}" for name, label in labelled if label]
 
 
 def _title(name: str) -> str:
@@ -147,8 +169,7 @@ def code(text: ReportText, runs: dict[str, Run]) -> list[Block]:
     blocks: list[Block] = [Paragraph(text.code)] if text.code else []
     if said:
         blocks.append(Paragraph(f"The results were produced by {_joined(said)}."))
-    commands = tuple(dict.fromkeys(_command(run) for run in runs.values()))
-    return [*blocks, Paragraph("The commands, in the order of the claims:"), Bullets(commands)] if blocks else []
+    return blocks
 
 
 def _command(run: Run) -> str:
