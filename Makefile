@@ -19,7 +19,7 @@ $(VENV)/.ready: constraints.txt arlearn/pyproject.toml openbook/pyproject.toml
 	@touch $@
 
 demo: setup
-	@PYTHON=$(BIN)/python $(BIN)/python -m arlearn.cli demo --out demo --overwrite
+	@$(BIN)/python studies/demo.py --out demo
 
 test: setup lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile

@@ -233,10 +233,7 @@ def parity(out: Path, seconds: float) -> dict[str, Any]:
 
 
 def text(out: Path, size: str, changes: list[str]) -> dict[str, Any]:
-    """A predictor of text, beside what token frequencies alone are worth on the same held-out text."""
-    from arlearn.tasks.stories import TextFile
-    from arlearn.tasks.token_cache import tokenise, tokenise_in_memory
-    from arlearn.tokens import BytePair
+    """A predictor of text, beside predictors that only count, on the same held-out text."""
     from arlearn.training.recipe import load_recipe
     from arlearn.training.sources import find_text, split_off
 
@@ -251,18 +248,20 @@ def text(out: Path, size: str, changes: list[str]) -> dict[str, Any]:
         changes = [*changes, f"vocabulary={min(load_recipe(recipe).task['vocabulary'], max(300, length // 400))}"]
     trained, card = _train(out, recipe, changes, "--data", source.text.path)
     measured = arlearn("evaluate", out / "model", "--data", held_out.path, "--no-slide")
-    vocabulary = BytePair.load(out / "model" / card["tokenizer"]["file"])
     story = "TinyStories" in source.told
     beginning = "Once upon a time" if story else " ".join(next(held_out.stories()).split()[:4])
     written = arlearn("generate", out / "model", "--prompt", beginning, "--tokens", 100)
     about = "TinyStories" if story else "the documentation in Python's standard library"
-    held = tokenise_in_memory(TextFile.at(held_out.path), vocabulary)
-    frequencies = _frequencies(tokenise(source.text, vocabulary), held, vocabulary)
+    tokenizer = out / "model" / card["tokenizer"]["file"]
+    counted = {order: _counting(out, order, tokenizer, source.text.path, held_out.path) for order in (2, 5)}
+    rows = [[f"{order}-gram, modified Kneser-Ney", *_shown(one)] for order, one in counted.items()]
     return {
         "bits_per_byte": measured["bits_per_byte"],
         "perplexity": measured["perplexity"],
-        "frequencies_bits_per_byte": frequencies,
-        "against_frequencies": measured["bits_per_byte"] / frequencies,
+        "bigram_bits_per_byte": counted[2]["bits_per_byte"],
+        "fivegram_bits_per_byte": counted[5]["bits_per_byte"],
+        "against_bigram": measured["bits_per_byte"] / counted[2]["bits_per_byte"],
+        "against_fivegram": measured["bits_per_byte"] / counted[5]["bits_per_byte"],
         "text": about,
         "tinystories": story,
         "parameters": trained["parameters"],
@@ -281,18 +280,27 @@ def text(out: Path, size: str, changes: list[str]) -> dict[str, Any]:
             }
         ],
         "samples": [{"title": "The linear network of text", "prompt": beginning, "text": beginning + written["text"]}],
+        "tables": [
+            {
+                "caption": "Predictors of the same text with the same vocabulary, on the part that was held out.",
+                "columns": ["predictor", "bits per byte", "perplexity", "weights"],
+                "rows": [["the linear network", *_shown(measured)], *rows],
+            }
+        ],
         "figures": [_loss_figure(out, f"text, {size}", "loss-text-" + size)],
     }  # fmt: skip
 
 
-def _frequencies(training: Any, held_out: Any, vocabulary: Any) -> float:
-    """Bits per byte of held-out text under the training text's token frequencies, one added to each count."""
-    import numpy as np
+def _counting(out: Path, order: int, vocabulary: Path, training: Path, held_out: Path) -> dict[str, Any]:
+    """What a predictor that only counts n-grams makes of the same text and vocabulary: what evaluate measures."""
+    model = out / f"{order}-gram"
+    given = ("--set", f"order={order}", "--data", training, "--tokenizer", vocabulary)
+    arlearn("train", "tinystories-ngram", *given, "--out", model, "--overwrite")
+    return arlearn("evaluate", model, "--data", held_out, "--no-slide")
 
-    seen = np.bincount(training.tokens, minlength=vocabulary.size) + 1.0
-    asked = np.bincount(held_out.tokens, minlength=vocabulary.size).astype(float)
-    asked[vocabulary.end_of_text] = 0  # not of the text
-    return float(-(asked * np.log2(seen / seen.sum())).sum() / held_out.bytes)
+
+def _shown(measured: dict[str, Any]) -> list[str]:
+    return [f"{measured['bits_per_byte']:.3f}", f"{measured['perplexity']:.2f}", f"{measured['parameters']:,}"]
 
 
 def _train(out: Path, recipe: str, changes: list[str], *more: object) -> tuple[dict[str, Any], dict[str, Any]]:
