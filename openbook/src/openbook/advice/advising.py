@@ -79,7 +79,7 @@ def advise(record: Record, paper: Paper) -> list[Advice]:
         answer = record.answers.get(variable)
         if answer is None or answer.result not in ("no", "unverified"):
             continue
-        known, draft = definition(variable), _drafts()[variable]
+        known, draft = definition(variable), drafts()[variable]
         shortfall = _shortfall(paper, draft, known.where)
         advice.append(
             Advice(
@@ -97,7 +97,8 @@ def advise(record: Record, paper: Paper) -> list[Advice]:
 
 
 @cache
-def _drafts() -> dict[str, dict[str, Any]]:
+def drafts() -> dict[str, dict[str, Any]]:
+    """Variable -> a sentence to fill in (``draft``), and the words by which its place in a paper is known."""
     return tomllib.loads(files("openbook.advice").joinpath("drafts.toml").read_text(encoding="utf-8"))
 
 

@@ -61,10 +61,11 @@ def read_entries(records: Path, most_tokens: int | None = None) -> Iterator[Entr
     table = table.select([name for name in wanted if name in names])
     for batch in table.to_batches(max_chunksize=2000):
         for row in batch.to_pylist():
-            yield _entry(row, answered)
+            yield entry_of(row, answered)
 
 
-def _entry(row: dict[str, Any], answered: list[str]) -> Entry:
+def entry_of(row: dict[str, Any], answered: list[str]) -> Entry:
+    """The entry of one row of a table of records, of which the variables ``answered`` are columns."""
     answers = {}
     for variable in answered:
         evidence = row.get(f"{variable}_evidence")

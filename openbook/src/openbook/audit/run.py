@@ -49,13 +49,17 @@ def audit(
     only_ghosts = set(kinds) == {"ghost"} and prompt_tokens is None
     for done, entry in enumerate(read_entries(records, MOST_GHOST_TOKENS if only_ghosts else None)):
         progress(done)
-        found = list(ghosts(entry, prompt_tokens))
-        if found:
-            if "ghost" in kinds:
-                yield from found
-            continue
-        for kind, rule in _RULES.items():
-            if kind in kinds:
-                yield from rule(entry)
-        if check is not None:
+        found, ghost = audit_entry(entry, kinds, prompt_tokens)
+        yield from found
+        if check is not None and not ghost:
             yield from check(entry)
+
+
+def audit_entry(
+    entry: Entry, kinds: Collection[str] = tuple(KINDS), prompt_tokens: int | None = None
+) -> tuple[list[Finding], bool]:
+    """What the rules that need nothing but the record find wrong with it, and whether it is a ghost."""
+    found = list(ghosts(entry, prompt_tokens))
+    if found:
+        return (found if "ghost" in kinds else []), True
+    return [finding for kind, rule in _RULES.items() if kind in kinds for finding in rule(entry)], False

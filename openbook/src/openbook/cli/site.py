@@ -1,0 +1,109 @@
+"""``openbook site``: records as a static web site."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from openbook.cli import app
+
+if TYPE_CHECKING:
+    from openbook.site.building import Report
+
+
+@app.command()
+def site(
+    records: Annotated[Path, typer.Option(help="Records: Parquet, or a folder that `openbook assess` wrote.")],
+    out: Annotated[Path, typer.Option(help="The folder of the site; made, or brought up to date.")],
+    studies: Annotated[
+        Path | None, typer.Option(help="A folder of studies; their verdicts stand on the papers' pages.")
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Labelled papers (see `openbook validate`): accuracy is shown, trends are corrected too."),
+    ] = None,
+    base_url: Annotated[
+        str, typer.Option(help="The address the site will have; needed for the sitemap and whole badge codes.")
+    ] = "",
+    corrections: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Where corrections are proposed, https: or mailto:; `{id}` is the paper's id."
+        ),
+    ] = None,
+    search: Annotated[bool, typer.Option("--search/--no-search", help="Build the search index (Pagefind).")] = True,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes that render pages; default: one per processor, at most 8.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """Make a static site: a page per paper, lists, trends, audit, accuracy, studies, search, downloads.
+
+    Interrupt it whenever you like: the same command goes on where it stopped, and later renders only what changed. All
+    links are relative, so the site works from any host and folder; opened as files, all but the search works.
+
+        openbook site --records records.parquet --out site
+        python -m http.server --directory site
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from openbook.site.building import Settings, build
+
+    settings = Settings(
+        records, out, studies, labels, _address(base_url), _corrections(corrections), search, processes or _processors()
+    )
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty(),
+    ) as bar:  # fmt: skip
+        task = bar.add_task("starting", total=None)
+        report = build(
+            settings,
+            lambda what, done, of: bar.update(task, description=what, completed=done, total=of or None),
+        )
+    for why in report.left_out[:20]:
+        print(f"openbook: left out: {why}", file=sys.stderr)
+    if len(report.left_out) > 20:
+        print(f"openbook: left out: {len(report.left_out) - 20} more", file=sys.stderr)
+    print(report.as_json() if as_json else _told(report))
+    if report.left_out:
+        raise typer.Exit(3)
+
+
+def _told(report: Report) -> str:
+    papers = f"{report.pages:,} papers ({report.written:,} rendered now), {report.other_pages:,} other pages"
+    took = f"{report.bytes / 1e6:,.0f} MB; {report.seconds:.1f} s, {report.peak_mb:,.0f} MB of memory"
+    lines = [f"{report.out}: {papers}, {took}"]
+    if report.search_seconds:
+        lines.append(f"search index: {report.search_seconds:.1f} s, {report.search_peak_mb:,.0f} MB of memory")
+    lines.append(f"look at it: python -m http.server --directory {report.out}")
+    return "\n".join(lines)
+
+
+def _address(url: str) -> str:
+    """The site's address with a slash at its end."""
+    from openbook.site.addresses import is_web
+
+    if url and (not is_web(url) or "?" in url or "#" in url):
+        raise typer.BadParameter(
+            f"{url!r} is not an address of a site, such as https://example.org/index/", param_hint="--base-url"
+        )
+    return url if not url or url.endswith("/") else url + "/"
+
+
+def _corrections(url: str | None) -> str | None:
+    from openbook.site.addresses import is_web
+
+    if url is not None and not is_web(url.replace("{id}", "x")) and not url.startswith("mailto:"):
+        raise typer.BadParameter(f"{url!r} is neither https: nor mailto:", param_hint="--corrections")
+    return url
+
+
+def _processors() -> int:
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(8, available)
