@@ -110,4 +110,4 @@ def link(url: str | None, words: str) -> str:
 
 def percent(value: float | None, digits: int = 0) -> str:
     """A fraction in words."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    return "–" if value is None else f"{100 * value:.{digits}f}\u00a0%"

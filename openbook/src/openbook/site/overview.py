@@ -28,7 +28,7 @@ def home(frame: Frame, papers: Sequence[Listed], charts: Sequence[Figure], studi
     span = f", {known[0]} to {known[-1]}" if len(known) > 1 else f", {known[0]}" if known else ""
     stats = [(f"{len(papers):,}", f"papers of {len(venues)} venues{span}" if len(venues) > 1 else f"papers{span}")]
     if whole.mean is not None:
-        stats.append((f"{whole.mean:.2f}<small>of 7</small>", "things that a reader needs are documented, on average"))
+        stats.append((f"{whole.mean:.2f}<small> of 7</small>", "things that a reader needs are documented, on average"))
     if len(known) > 1:
         first, last = figures(years[known[0]]), figures(years[known[-1]])
         if first.code_and_data is not None and last.code_and_data is not None:

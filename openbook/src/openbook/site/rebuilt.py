@@ -35,10 +35,14 @@ def _box(study: Study) -> str:
     path = f"../../{_path(study)}"
     return (
         '<section class="rebuilt" aria-labelledby="rebuilt-' + escape(study.name) + '">'
-        f'<h2 id="rebuilt-{escape(study.name)}">Rebuilt here: {escape(study.headline())}</h2>\n'
+        f'<h2 id="rebuilt-{escape(study.name)}">Rebuilt here: {escape(_headline(study))}</h2>\n'
         "<p>Beside what the paper documents stands what came out when its claims were tested anew.</p>\n"
         f'{_table(study, study.name)}<p><a href="{path}">The study, claim by claim</a></p></section>\n'
     )
+
+
+def _headline(study: Study) -> str:
+    return study.headline() if study.was_run else f"{len(study.claims)} claims, none tested here yet"
 
 
 def _path(study: Study) -> str:
@@ -80,7 +84,7 @@ def at_home(studies: Sequence[Study]) -> str:
 def _card(study: Study, root: str) -> str:
     return (
         f'<li class="card"><h3><a href="{root}{_path(study)}">{escape(study.file.title)}</a></h3>'
-        f'<p>{escape(study.headline())}</p><p class="muted">{escape(study.file.paper.title)}'
+        f'<p>{escape(_headline(study))}</p><p class="muted">{escape(study.file.paper.title)}'
         f"{f', {study.file.paper.year}' if study.file.paper.year else ''}</p></li>\n"
     )
 
@@ -114,7 +118,7 @@ def _page(study: Study, folders: dict[str, str]) -> str:
         crumbs("../../", ("Studies", "studies/index.html"), (study.name, None))
         + f"<h1>{escape(study.file.title)}</h1>\n"
         f'<p class="facts">{"".join(f"<span>{fact}</span>" for fact in facts)}</p>\n'
-        f'<p class="lede">{escape(study.headline())}.</p>\n<dl class="stats">{counts}</dl>\n'
+        f'<p class="lede">{escape(_headline(study))}.</p>\n<dl class="stats">{counts}</dl>\n'
         f"<h2>The claims</h2>\n{_table(study, study.name)}"
         f'<p class="muted">To run it: <code>openbook study run {escape(study.name)}</code></p>\n'
         f"<h2>How each was tested</h2>\n{details}"
@@ -144,6 +148,6 @@ def _claim(study: Study, name: str) -> str:
     revised = f"<p>{escape(claim.revised)}</p>\n" if claim.revised else ""
     kind = result.verdict.replace(" ", "-")
     return (
-        f'<article id="{escape(name)}"><h3>{escape(claim.sentence)} <span class="badge {kind}">{escape(result.verdict)}'
-        f'</span></h3>\n{revised}<dl class="terms">{rows}</dl></article>\n'
+        f'<details class="claim" id="{escape(name)}"><summary>{escape(claim.sentence)} <span class="badge {kind}">'
+        f'{escape(result.verdict)}</span></summary>\n{revised}<dl class="terms">{rows}</dl></details>\n'
     )
