@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +14,19 @@ from shutil import rmtree
 from typing import Any, Final
 
 from openbook.errors import OpenbookError
-from openbook.site import about, auditing, exploring, feeds, lists, overview, rebuilt, search_page, searching, state
+from openbook.site import (
+    about,
+    auditing,
+    exploring,
+    feeds,
+    groups,
+    lists,
+    overview,
+    rebuilt,
+    search_page,
+    searching,
+    state,
+)
 from openbook.site.badges import ICON
 from openbook.site.files import Folder
 from openbook.site.frame import Frame
@@ -95,10 +108,12 @@ def build(settings: Settings, progress: Progress = lambda what, done, of: None) 
         report.bytes = sum(one.bytes for one in papers) + sum(size for _, size in folder.written.values())
         search: dict[str, Any] = {key: before.search[key] for key in ("listed", "bytes") if key in before.search}
         search["papers"] = changed
-        state.write_state(settings.out, seal, papers, folder.written, search)
+        if report.written or report.removed or len(papers) != len(before.papers):
+            state.write_papers(settings.out, seal, papers)
+        state.write_build(settings.out, folder.written, search)
     report.seconds, report.peak_mb = round(time.monotonic() - started, 2), peak.megabytes
     _search(settings, papers, search, report, progress)
-    state.write_state(settings.out, seal, papers, folder.written, search)
+    state.write_build(settings.out, folder.written, search)
     return report
 
 
@@ -117,6 +132,7 @@ def _papers(
     identities: dict[str, int] = {}
     fingerprints: dict[int, str] = {}
     kept: dict[int, Listed] = {}
+    there = set(os.listdir(settings.out / "papers")) if (settings.out / "papers").is_dir() else set()
     for place, (identity, fingerprint) in enumerate(source.fingerprints()):
         if identity and identity in identities:
             report.left_out.append(f"row {place + 1}: a second record of {identity}; the first one has the page")
@@ -124,8 +140,7 @@ def _papers(
         identities[identity] = place
         fingerprints[place] = fingerprint + (f"-{digest([boxes[identity]])}" if identity in boxes else "")
         old = before.papers.get(identity)
-        page = settings.out / "papers" / old.folder / "index.html" if old else None
-        if old is not None and page is not None and old.hash == fingerprints[place] and page.exists():
+        if old is not None and old.hash == fingerprints[place] and old.folder in there:
             kept[place] = old
     wanted = set(fingerprints) - set(kept)
     seen = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -176,6 +191,7 @@ def _other_pages(
     for one in charts:
         folder.put(f"trends/{one.name}.svg", one.svg)
         folder.put(f"trends/{one.name}.csv", one.csv())
+    ordered = groups.by_title(papers)
     pages: dict[str, str] = {
         "index.html": overview.home(frame, papers, charts, rebuilt.at_home(studies), settings.search),
         "trends/index.html": overview.trends(frame, charts, errors is not None),
@@ -185,9 +201,9 @@ def _other_pages(
         "search/index.html": search_page.search_page(frame, papers, settings.search),
     }
     for made in (
-        lists.list_pages(frame, papers),
-        auditing.audit_files(frame, papers),
-        exploring.explore_files(frame, papers),
+        lists.list_pages(frame, ordered),
+        auditing.audit_files(frame, ordered),
+        exploring.explore_files(frame, ordered),
         rebuilt.study_pages(frame, studies, {one.id: one.folder for one in papers}),
     ):
         pages.update(made)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from openbook.scores import reproducibility, wilson
 from openbook.site.listed import UNKNOWN, Listed
@@ -29,27 +29,33 @@ class Figures:
 
 def figures(papers: Sequence[Listed]) -> Figures:
     """Count a group."""
-    empirical = [one for one in papers if one.empirical]
-    n = len(empirical)
+    masks = Counter([one.yes for one in papers if one.documentation is not None and one.research_type != "theoretical"])
+    n = sum(masks.values())
 
-    def share(test: Callable[[Listed], bool]) -> float | None:
-        return sum(map(test, empirical)) / n if n else None
+    def share(bits: int) -> float | None:
+        return sum(count for mask, count in masks.items() if mask & bits == bits) / n if n else None
 
-    both = (1 << SCORED.index("open_source_code")) | (1 << SCORED.index("open_datasets"))
     return Figures(
         papers=len(papers),
         empirical=n,
-        mean=sum(one.documentation or 0 for one in empirical) / n if n else None,
-        code_and_data=share(lambda one: one.yes & both == both),
-        shares=tuple(share(lambda one, bit=1 << place: bool(one.yes & bit)) for place in range(len(SCORED))),  # type: ignore[misc]
-        flagged=sum(bool(one.findings) for one in papers),
+        mean=sum(mask.bit_count() * count for mask, count in masks.items()) / n if n else None,
+        code_and_data=share((1 << SCORED.index("open_source_code")) | (1 << SCORED.index("open_datasets"))),
+        shares=tuple(share(1 << place) for place in range(len(SCORED))),
+        flagged=sum(1 for one in papers if one.findings),
     )
 
 
+def by_title(papers: Iterable[Listed]) -> list[Listed]:
+    """Papers in the order of the lists."""
+    return sorted(papers, key=lambda one: (one.name.casefold(), one.id))
+
+
 def by(papers: Iterable[Listed], key: Callable[[Listed], str]) -> dict[str, list[Listed]]:
-    """Papers by a key; keys in order, what is unknown last; papers by title."""
-    ordered = sorted(papers, key=lambda one: (key(one) == UNKNOWN, key(one), one.name.casefold(), one.id))
-    return {name: list(group) for name, group in groupby(ordered, key)}
+    """Papers by a key; keys in order, what is unknown last; papers as they came."""
+    found: dict[str, list[Listed]] = {}
+    for one in papers:
+        found.setdefault(key(one), []).append(one)
+    return dict(sorted(found.items(), key=lambda pair: (pair[0] == UNKNOWN, pair[0])))
 
 
 def yes_of(mask: int) -> list[str]:

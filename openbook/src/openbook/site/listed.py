@@ -52,11 +52,6 @@ class Listed(NamedTuple):
         """The year as the lists name it."""
         return UNKNOWN if self.year is None else str(self.year)
 
-    @property
-    def empirical(self) -> bool:
-        """Whether the paper counts in means."""
-        return self.documentation is not None and self.research_type != "theoretical"
-
     def audited(self) -> list[Finding]:
         """What the audit found."""
         return [Finding(self.id, *found) for found in json.loads(self.findings)] if self.findings else []

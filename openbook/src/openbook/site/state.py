@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -75,22 +75,26 @@ def read_state(out: Path, current: str) -> State:
         state.search = noted["search"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         noted = {}
-    for name in ("papers.jsonl", "journal.jsonl"):
-        _read_rows(folder / name, current, state)
+    try:
+        made_with, rows = json.loads((folder / "papers.json").read_bytes())
+        _add(state, rows, made_with == current)
+    except (OSError, ValueError, TypeError):
+        pass
+    try:
+        lines = (folder / "journal.jsonl").read_bytes().split(b"\n")
+    except OSError:
+        return state
+    for line in lines[1:]:
+        try:
+            _add(state, [json.loads(line)], lines[0] == json.dumps(current).encode())
+        except (ValueError, TypeError):
+            continue  # the last line of a killed build may be half written
     return state
 
 
-def _read_rows(path: Path, current: str, state: State) -> None:
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError:
-        return
-    same = lines[0] == json.dumps(current).encode()
-    for line in lines[1:]:
-        try:
-            row = Listed(*json.loads(line))
-        except (ValueError, TypeError):
-            continue  # the last line of a killed build may be half written
+def _add(state: State, rows: list[list[Any]], same: bool) -> None:
+    for values in rows:
+        row = Listed(*values)
         state.seen[row.id] = row.seen
         state.folders[row.id] = row.folder
         if same:
@@ -127,12 +131,13 @@ class Journal:
             self.file.close()
 
 
-def write_state(
-    out: Path, current: str, papers: Iterable[Listed], put: dict[str, tuple[str, int]], search: dict[str, Any]
-) -> None:
-    """Remember a finished build; its journal is no longer needed."""
-    folder = out / FOLDER
-    rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in papers)
-    write_atomically(folder / "papers.jsonl", (json.dumps(current) + "\n" + rows).encode("utf-8", "replace"))
-    write_atomically(folder / "build.json", json.dumps({"files": put, "search": search}))
-    (folder / "journal.jsonl").unlink(missing_ok=True)
+def write_papers(out: Path, current: str, papers: Sequence[Listed]) -> None:
+    """Remember the papers of a finished build; its journal is no longer needed."""
+    content = json.dumps([current, papers], ensure_ascii=False, separators=(",", ":"))
+    write_atomically(out / FOLDER / "papers.json", content.encode("utf-8", "replace"))
+    (out / FOLDER / "journal.jsonl").unlink(missing_ok=True)
+
+
+def write_build(out: Path, put: dict[str, tuple[str, int]], search: dict[str, Any]) -> None:
+    """Remember the other files, and what the search index was made from."""
+    write_atomically(out / FOLDER / "build.json", json.dumps({"files": put, "search": search}))
