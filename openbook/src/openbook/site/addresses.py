@@ -11,6 +11,7 @@ from urllib.parse import quote
 #: Longest folder name in bytes; file systems take 255.
 _LONGEST: Final = 240
 _WILD: Final = re.compile(r"[^\w.-]+")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/#-]*")
 
 
 def folder_name(identity: str) -> str:
@@ -39,7 +40,7 @@ def group_folder(name: str) -> str:
 
 def href(path: str) -> str:
     """A path within the site as a relative link."""
-    return quote(path, safe="/#.-_~")
+    return path if _PLAIN.fullmatch(path) else quote(path, safe="/#.-_~")
 
 
 def is_web(url: str | None) -> bool:

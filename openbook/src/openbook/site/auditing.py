@@ -35,7 +35,7 @@ def audit_files(frame: Frame, papers: Sequence[Listed]) -> Iterator[tuple[str, s
         }
         for kind in KINDS for one, finding in found.get(kind, ())
     ]  # fmt: skip
-    yield "audit/findings.json", json.dumps({"findings": listed}, ensure_ascii=False, indent=1) + "\n"
+    yield "audit/findings.json", json.dumps({"findings": listed}, ensure_ascii=False) + "\n"
 
 
 def _overview(frame: Frame, papers: Sequence[Listed], found: dict[str, list[tuple[Listed, Finding]]]) -> str:

@@ -31,7 +31,7 @@ from openbook.site.badges import ICON
 from openbook.site.files import Folder
 from openbook.site.frame import Frame
 from openbook.site.listed import Listed
-from openbook.site.memory import Peak
+from openbook.site.memory import Peak, processor_seconds
 from openbook.site.rendering import Bad, Job, render
 from openbook.site.sources import Source, find_source
 from openbook.site.tables import digest, write_tables
@@ -60,7 +60,8 @@ class Settings:
 @dataclass(slots=True)
 class Report:
     """What was built. ``pages`` are papers' pages in the site, ``written`` those rendered in this build, ``other_pages``
-    all other HTML pages; ``seconds`` and ``peak_mb`` (all processes) are without the search index; ``bytes`` of all files.
+    all other HTML pages; ``seconds``, ``cpu_seconds`` and ``peak_mb`` (all processes) are without the search index; ``bytes``
+    of all files.
     """
 
     out: str
@@ -69,6 +70,7 @@ class Report:
     removed: int = 0
     other_pages: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     peak_mb: float = 0.0
     search_seconds: float | None = None
     search_peak_mb: float | None = None
@@ -82,7 +84,7 @@ class Report:
 
 def build(settings: Settings, progress: Progress = lambda what, done, of: None) -> Report:
     """Build the site, or bring it up to date. Raises OpenbookError."""
-    started = time.monotonic()
+    started, used = time.monotonic(), processor_seconds()
     report = Report(str(settings.out))
     with Peak() as peak:
         source = find_source(settings.records)
@@ -111,6 +113,7 @@ def build(settings: Settings, progress: Progress = lambda what, done, of: None) 
         if report.written or report.removed or len(papers) != len(before.papers):
             state.write_papers(settings.out, seal, papers)
         state.write_build(settings.out, folder.written, search)
+    report.cpu_seconds = round(processor_seconds() - used, 2)
     report.seconds, report.peak_mb = round(time.monotonic() - started, 2), peak.megabytes
     _search(settings, papers, search, report, progress)
     state.write_build(settings.out, folder.written, search)
@@ -184,10 +187,13 @@ def _other_pages(
     theme = files("openbook.reporting").joinpath("theme.css").read_text(encoding="utf-8")
     folder.put("assets/site.css", theme + here.joinpath("assets/site.css").read_text(encoding="utf-8"))
     folder.put("assets/icon.svg", ICON)
+    folder.put(".nojekyll", "")  # else some hosts leave out folders whose names begin with an underscore
     for name in _SCRIPTS:
         folder.put(f"assets/{name}", here.joinpath(f"assets/{name}").read_bytes())
-    errors = learn_errors(settings.records, settings.labels) if settings.labels else None
-    charts = all_figures(settings.records, errors)
+    write_tables(folder, source, papers, changed)
+    table = settings.out / "data" / "records.parquet"  # what cannot be read of a folder of records is not in it
+    errors = learn_errors(table, settings.labels) if settings.labels else None
+    charts = all_figures(table, errors)
     for one in charts:
         folder.put(f"trends/{one.name}.svg", one.svg)
         folder.put(f"trends/{one.name}.csv", one.csv())
@@ -196,7 +202,7 @@ def _other_pages(
         "index.html": overview.home(frame, papers, charts, rebuilt.at_home(studies), settings.search),
         "trends/index.html": overview.trends(frame, charts, errors is not None),
         "method/index.html": about.method(frame),
-        "accuracy/index.html": about.accuracy(frame, _agreement(settings), _card()),
+        "accuracy/index.html": about.accuracy(frame, _agreement(table, settings.labels), _card()),
         "corrections/index.html": about.corrections(frame, settings.correct),
         "search/index.html": search_page.search_page(frame, papers, settings.search),
     }
@@ -212,7 +218,6 @@ def _other_pages(
     folder.put("index.json", feeds.index_json(papers))
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     folder.put("feed.xml", feeds.atom(frame, papers, now))
-    write_tables(folder, source, papers, changed)
     sizes = [
         (
             "records.parquet",
@@ -232,18 +237,20 @@ def _other_pages(
         ("../audit/findings.json", "what the audit found", folder.written["audit/findings.json"][1]),
     ]
     folder.put("data/index.html", overview.downloads(frame, sizes))
-    for path, content in feeds.sitemaps(frame, papers, [*sorted(path for path in pages), "data/index.html"]):
+    for path, content in feeds.sitemaps(
+        frame, papers, [*sorted(path for path in pages if path.endswith(".html")), "data/index.html"]
+    ):
         folder.put(path, content)
 
 
-def _agreement(settings: Settings) -> dict[str, Any] | None:
+def _agreement(records: Path, labels: Path | None) -> dict[str, Any] | None:
     """How far the records agree with the labels. Raises OpenbookError when these cannot be compared."""
-    if settings.labels is None:
+    if labels is None:
         return None
     from openbook.validation.report import validate
     from openbook.validation.sides import read_side
 
-    return validate(read_side(settings.records, "records"), read_side(settings.labels, "labels"))
+    return validate(read_side(records, "records"), read_side(labels, "labels"))
 
 
 def _card() -> dict[str, Any]:

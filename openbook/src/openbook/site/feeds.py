@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from heapq import nlargest
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
@@ -61,7 +62,7 @@ def _address(frame: Frame, path: str) -> str:
 
 def atom(frame: Frame, papers: Sequence[Listed], now: str) -> str:
     """The newest records: by when they were made, where that is known, else by the day on which the site first had them."""
-    newest = sorted(papers, key=lambda one: (_when(one), one.year or 0, one.id), reverse=True)[:NEWEST]
+    newest = nlargest(NEWEST, papers, key=lambda one: (one.created or one.seen, one.year or 0, one.id))
     entries = "".join(_entry(frame, one) for one in newest)
     updated = max(map(_when, newest), default=now)
     itself = f'<link rel="self" href={quoteattr(frame.base_url + "feed.xml")}/>\n' if frame.base_url else ""

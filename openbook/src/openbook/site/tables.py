@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from openbook.model.table import read_table, write_table
+import pyarrow.parquet as pq
+
+from openbook.model.record import Record
+from openbook.model.table import schema, to_table
 from openbook.site.files import Folder, unwritable
 from openbook.site.listed import Listed
 from openbook.site.sources import Source
@@ -27,13 +30,22 @@ def write_tables(folder: Folder, source: Source, papers: Sequence[Listed], chang
 
 
 def _write_parquet(source: Source, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if source.parquet is None:
-        write_table(read_table(source.where), out)
-        return
+    """The table as it was given, or one of the records of a folder, written a batch at a time."""
     beside = out.with_suffix(".part")
     try:
-        shutil.copyfile(source.parquet, beside)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if source.parquet is not None:
+            shutil.copyfile(source.parquet, beside)
+        else:
+            with pq.ParquetWriter(beside, schema(), compression="zstd") as writer:
+                seen: set[str] = set()
+                for batch in source.batches(range(len(source.paths))):
+                    good: dict[str, Record] = {}
+                    for _, one, _ in batch:
+                        if isinstance(one, Record) and one.paper.id not in seen:
+                            good.setdefault(one.paper.id, one)
+                    writer.write_table(to_table(good.values()))
+                    seen |= good.keys()
         beside.rename(out)
     except OSError as error:
         raise unwritable(out, error) from error
