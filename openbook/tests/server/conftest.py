@@ -131,6 +131,12 @@ class Running:
         return self.process.communicate(timeout=60)[1]
 
 
+@pytest.fixture(scope="session")
+def start_server() -> Callable[..., Running]:
+    """Starts a server in a folder; whoever starts it ends it."""
+    return Running
+
+
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Starts servers in ``tmp_path``; ends them with the test."""
