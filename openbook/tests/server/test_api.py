@@ -205,6 +205,9 @@ def test_about(client: TestClient) -> None:
     assert (health["status"], health["token_needed"]) == ("ok", False)
     assert [offer["name"] for offer in health["assessors"]] == ["linear"]
     assert client.get(f"{V1}/schema").json() == record_schema()
+    described = client.get("/api")
+    assert described.status_code == 200
+    assert all(path in described.text for path in client.get(f"{V1}/openapi.json").json()["paths"])
     variables = client.get(f"{V1}/variables").json()
     assert {one["name"]: tuple(one["corrections"]) for one in variables} == {name: ALLOWED[name] for name in VARIABLES}
 

@@ -25,6 +25,8 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+#: Milliseconds: a busy machine is no failure.
+PATIENCE = 200_000
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 #: Notes every state that a job's page shows, across the pages that follow each other.
 NOTE = """setInterval(() => {
@@ -62,6 +64,7 @@ class Watched:
         self.errors: list[str] = []
         self.elsewhere: list[str] = []
         self.context = browser.new_context(base_url=url, **options)
+        self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
         self.page.on("console", lambda said: said.type in ("error", "warning") and self.errors.append(said.text))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -130,9 +133,9 @@ def test_from_choosing_a_file_to_a_corrected_record(watched: Any, server: Any, t
     tab.page.set_input_files("#file", str(paper_file(tmp_path, 950)))
     with reading_stopped(server):
         tab.page.get_by_role("button", name="Read it").click()
-        tab.page.wait_for_url(re.compile("/jobs/[0-9a-f]{32}$"), timeout=60_000)
-        tab.page.get_by_text("It is next.").wait_for(timeout=30_000)
-    tab.page.wait_for_url(re.compile("/papers/[0-9a-f]{64}$"), timeout=90_000)
+        tab.page.wait_for_url(re.compile("/jobs/[0-9a-f]{32}$"))
+        tab.page.get_by_text("It is next.").wait_for()
+    tab.page.wait_for_url(re.compile("/papers/[0-9a-f]{64}$"))
     noted = tab.page.evaluate("JSON.parse(sessionStorage.getItem('noted'))")
     assert noted[0] == ["It is next.", 0]
     assert len(noted) > 1, "the page told of progress while it was open"
@@ -176,10 +179,8 @@ def test_dropping_several_files(watched: Any, tmp_path: Path) -> None:
     tab.page.dispatch_event("body", "drop", {"dataTransfer": given})
     for number in range(3):
         link = tab.page.get_by_role("link", name=f"dropped {number}.txt")
-        link.wait_for(timeout=60_000)
-    tab.page.wait_for_function(
-        "document.querySelectorAll('#uploads a[href^=\"/papers/\"]').length === 3", timeout=90_000
-    )
+        link.wait_for()
+    tab.page.wait_for_function("document.querySelectorAll('#uploads a[href^=\"/papers/\"]').length === 3")
     refused = tab.page.locator("#uploads .failed")
     refused.wait_for()
     assert "binary data" in refused.inner_text()
@@ -191,7 +192,7 @@ def test_without_javascript(watched: Any, tmp_path: Path) -> None:
     tab.page.goto("/")
     tab.page.set_input_files("#file", str(paper_file(tmp_path, 970)))
     tab.page.get_by_role("button", name="Read it").click()
-    tab.page.wait_for_url(re.compile("/papers/[0-9a-f]{64}$"), timeout=90_000)  # the page loads itself again
+    tab.page.wait_for_url(re.compile("/papers/[0-9a-f]{64}$"))  # the page loads itself again
     assert tab.page.get_by_role("heading", name="At a glance").is_visible()
     tab.page.goto("/papers")
     tab.page.get_by_label("Words of the title").fill("no such words anywhere")
