@@ -158,7 +158,7 @@ function drawMap(moment) {
     pick.addEventListener("click", () => { chosen = row; draw(true); });
     const line = make("tr", { className: row === chosen ? "chosen" : "" }, make("th", { scope: "row" }, pick));
     books[row].values.forEach((value, i) => {
-      const cell = make("td", { title: `${seen(word(moment.tokens[i]))} at ${moment.places[i]} adds ${signed(value)} to ${seen(word(candidate))}` }, make("span", { className: wide ? "" : "hidden", textContent: wide ? signed(value).replace(/(\.\d\d)\d+$/, "$1") : signed(value) }));
+      const cell = make("td", { title: `${seen(word(moment.tokens[i]))} at ${moment.places[i]} adds ${signed(value)} to ${seen(word(candidate))}` }, make("span", { className: wide ? "" : "hidden", textContent: wide ? (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2) : signed(value) }));
       cell.style.setProperty("--shade", shade(value, largest));
       cell.classList.toggle("minus", value < -0.04 * largest);
       cell.classList.toggle("pinned", moment.places[i] === pinned && row === chosen);
@@ -177,15 +177,16 @@ function draw(candidates = true) {
   if (String(moment.candidates[chosen]) === opposed || (opposed !== "" && opposed !== "mean" && opposedRow(moment) < 0)) opposed = "";
   const book = ledger(moment, chosen);
   const largest = Math.max(...book.values.map(Math.abs), Math.abs(book.bias), 0);
-  paintText(moment, book, largest);
-  drawDetail(moment, book, largest);
+  const strongest = Math.max(...book.values.map(Math.abs), 0); // a large bias must not wash the text out
+  paintText(moment, book, strongest);
+  drawDetail(moment, book, strongest);
   if (candidates) drawCandidates(moment);
   drawAgainst(moment);
   drawStep(moment);
   drawLedger(moment, book, largest);
   drawMap(moment);
-  at("low").textContent = "takes away " + largest.toFixed(2);
-  at("high").textContent = "adds " + largest.toFixed(2);
+  at("low").textContent = "takes away " + strongest.toFixed(2);
+  at("high").textContent = "adds " + strongest.toFixed(2);
   at("moment").value = now;
   at("previous").disabled = now === 0;
   at("next").disabled = now === data.moments.length - 1;
@@ -211,9 +212,9 @@ function pin(position) {
   pinned = position;
   const moment = data.moments[now];
   const book = ledger(moment, chosen);
-  const largest = Math.max(...book.values.map(Math.abs), Math.abs(book.bias), 0);
-  paintText(moment, book, largest);
-  drawDetail(moment, book, largest);
+  const strongest = Math.max(...book.values.map(Math.abs), 0);
+  paintText(moment, book, strongest);
+  drawDetail(moment, book, strongest);
   for (const row of at("ledger").tBodies[0].rows) row.classList.toggle("pinned", row.cells[0].textContent === String(position));
   [...at("map").querySelectorAll("tr.chosen td")].forEach((cell, i) => cell.classList.toggle("pinned", moment.places[i] === position));
 }
