@@ -46,7 +46,7 @@ class Trackers:
                     tracker.store_init_configuration(_flat(recipe))
             except Exception as error:  # whatever a service and its client may raise
                 hint = "; set WANDB_MODE=offline to go without the service" if name == "wandb" else ""
-                raise ArlearnError(f"{name} cannot be started: {error}{hint}") from error
+                raise ArlearnError(f"{name} cannot be started: {' '.join(str(error).split())}{hint}") from error
             self._trackers.append(tracker)
 
     def update(self, update: Update, speed: float) -> None:
