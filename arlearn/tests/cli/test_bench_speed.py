@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 import torch
 from typer.testing import CliRunner
 
@@ -56,6 +57,8 @@ def test_generate():
     assert found["same_tokens"]
     assert found["logits_difference"] < 1e-4
     assert min(found["speedup"], found["tokens_per_second"], found["speedup_masked_once"]) > 0
+    assert found["bytes_ratio"] == found["baseline_bytes_per_token"] / found["bytes_read_per_token"]
+    assert found["bound_tokens_per_second"] * found["bytes_read_per_token"] == pytest.approx(found["read_rate"])
 
 
 def test_maps():

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from arlearn.benchmarks.dense import DensePredictor
-from arlearn.benchmarks.machine import Size, available_bytes, machine
+from arlearn.benchmarks.machine import Size, available_bytes, machine, read_rate
 from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import State
@@ -55,10 +55,12 @@ def bench_generate(size: Size, budget: float, tell: Callable[[str], None]) -> di
         }
 
     mine: list[float] = []
+    rates: list[float] = []
     others: dict[str, list[float]] = {name: [] for name in ways(1)}
     agree = True
     while len(mine) < 3 or (len(mine) < 12 and time.monotonic() - began < 0.6 * budget):
         tell(f"round {len(mine) + 1}")
+        rates.append(read_rate())
         start = time.perf_counter()
         made = generate(ours, prompt, count)
         mine.append((time.perf_counter() - start) / count)
@@ -72,6 +74,10 @@ def bench_generate(size: Size, budget: float, tell: Callable[[str], None]) -> di
     seconds = median(mine)
     baseline = {name: median(times) for name, times in others.items()}
     context, width, vocabulary = size.context, size.width, size.vocabulary
+    rate = median(rates)
+    # each weight that is needed is read once; the baseline reads its matrix and mask, and writes and reads the product
+    read = 4 * ((context + 1) / 2 * width**2 + vocabulary * width)
+    baseline_read = 4 * (4 * (context * width) ** 2 + vocabulary * width)
     return {
         "speedup": baseline["masked_in_each_forward"] / seconds,
         "speedup_masked_once": baseline["masked_once"] / seconds,
@@ -82,7 +88,12 @@ def bench_generate(size: Size, budget: float, tell: Callable[[str], None]) -> di
         "logits_difference": difference,
         "same_tokens": agree,
         "multiply_adds_per_token": (context + 1) / 2 * width**2 + vocabulary * width,
-        "bytes_read_per_token": 4 * ((context + 1) / 2 * width**2 + vocabulary * width),
+        "bytes_read_per_token": read,
+        "baseline_bytes_per_token": baseline_read,
+        "bytes_ratio": baseline_read / read,
+        "read_rate": rate,
+        "read_share": read / seconds / rate,
+        "bound_tokens_per_second": rate / read,
         "rounds": len(mine),
         "size": {"context": context, "width": width, "vocabulary": vocabulary, "batch": 1},
         "machine": machine(),

@@ -55,6 +55,17 @@ def gemm_rate(side: int = 2048, repeat: int = 4) -> float:
     return repeat * 2 * side**3 / (time.perf_counter() - began)
 
 
+def read_rate(size: int = 2**28, repeat: int = 3) -> float:
+    """Bytes a second at which all threads read memory: the best of some sums over a tensor larger than the caches."""
+    numbers = torch.ones(size // 4)
+    seconds = []
+    for _ in range(repeat):
+        began = time.perf_counter()
+        numbers.sum()
+        seconds.append(time.perf_counter() - began)
+    return size / min(seconds)
+
+
 def peak_bytes() -> int:
     """The largest resident size this process has had."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -79,6 +79,11 @@ def generate_(
         way = {"speedup": "masked_in_each_forward"}.get(key, key.removeprefix("speedup_"))
         print(f"  {name:38} {1000 * result['baseline_token_seconds'][way]:9.2f} ms   {result[key]:7.1f}x")
     print(f"logits differ by at most {result['logits_difference']:.1e}")
+    print(
+        f"memory is read at {result['read_rate'] / 1e9:.1f} GB/s: {result['bytes_read_per_token'] / 1e6:.0f} MB a token "
+        f"allow {result['bound_tokens_per_second']:,.0f} tokens/s, of which {100 * result['read_share']:.0f} % are reached; "
+        f"the baseline moves {result['bytes_ratio']:.0f} times as many bytes"
+    )
 
 
 @bench_app.command()

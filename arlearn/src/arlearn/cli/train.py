@@ -36,6 +36,13 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Directory of the run. Without it: runs/RECIPE.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest intact checkpoint.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is there.")] = False,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="tensorboard|wandb",
+            help="Show the curves there too, while the run lasts; may be repeated. TensorBoard reads DIR/tensorboard.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Train a predictor by a recipe.
@@ -48,6 +55,8 @@ def train(
     from arlearn.training.running import run
 
     wanted = [*(changes or [])]
+    if track:
+        wanted.append(f"training.track={json.dumps(track)}")
     loaded = load_recipe(recipe).with_changes(wanted).with_inputs(data, tokenizer)
     out = out or Path("runs") / loaded.name
     reporter = Reporter()

@@ -4,6 +4,7 @@ recipe.toml     the recipe with every change            model.safetensors   the 
 tokenizer.json  a text's vocabulary                     card.json           what they are and where they are from
 metrics.csv     one row an update                       loss.png            the same as a picture
 evaluations.csv measurements on the way, if asked for   checkpoints/        to resume from
+tensorboard/    wandb/  what trackers were told, if asked for
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from arlearn.errors import ArlearnError
 from arlearn.training.recipe import Recipe
+from arlearn.training.tracking import DIRECTORIES as TRACKED
 
 FILES = (
     "recipe.toml",
@@ -32,7 +34,7 @@ FILES = (
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
 # These do not change what is computed, so a run may be resumed with others.
-FREE = {"checkpoint_steps", "checkpoint_minutes", "keep", "device"}
+FREE = {"checkpoint_steps", "checkpoint_minutes", "keep", "device", "track"}
 
 
 class DirectoryLock:
@@ -74,7 +76,8 @@ def open_directory(out: Path, recipe: Recipe, resume: bool, overwrite: bool, loc
         if overwrite:
             for name in FILES:
                 (out / name).unlink(missing_ok=True)
-            shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+            for name in (CHECKPOINTS, *TRACKED):
+                shutil.rmtree(out / name, ignore_errors=True)
         if resume and (out / "recipe.toml").is_file():
             _check_same(Recipe.from_toml((out / "recipe.toml").read_text(encoding="utf-8"), recipe.name), recipe, out)
         beside = out / f".recipe.toml.{os.getpid()}"

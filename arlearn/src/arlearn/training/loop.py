@@ -42,6 +42,7 @@ from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter
 from arlearn.training.schedule import decay, rate
 from arlearn.training.settings import TrainingSettings
+from arlearn.training.tracking import Trackers
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Run:
         began: float,
         processes: Processes,
     ) -> None:
-        self.processes = processes
+        self.processes, self.recipe = processes, recipe
         self.settings, self.task, self.out, self.reporter = recipe.training, prepared.task, out, reporter
         self.accelerator = build_accelerator(self.settings)
         self.predictor = build_predictor(recipe.predictor, prepared.task, self.settings.seed)
@@ -123,6 +124,7 @@ class Run:
         self.accelerator.wait_for_everyone()  # the first process is about to shorten the file the others read
         file = MetricsFile(self.out / "metrics.csv", self.step) if self.processes.first else None
         self.measurements = Measurements(self.out / "evaluations.csv", self.step)
+        self.trackers = Trackers(self.recipe, self.out, self.step)
         try:
             with interruptible() as self.interrupted, self.reporter.work("training") as work:
                 saved = self.step if self.step else -1
@@ -131,6 +133,7 @@ class Run:
                     self.updates.append(update)
                     if file is not None:
                         file.write(update)
+                    self.trackers.update(update, self._speed())
                     work.show(self._share(), self._detail())
                     if self.measure is not None and self.step % self.settings.evaluate_every == 0:
                         self._measure()
@@ -148,6 +151,7 @@ class Run:
             self.processes.fail("the time was up before the first update; give a larger max_minutes")
         if self.measure is not None and not any(step == self.step for step, _, _ in self.measurements.rows):
             self._measure()
+        self.trackers.end()
         self.average.apply()
         last = self.updates[-max(1, len(self.updates) // 50) :]
         return Trained(
@@ -242,6 +246,7 @@ class Run:
             values = self.measure(self.predictor)
         self.predictor.train()
         self.measurements.add(self.step, values)
+        self.trackers.measured(self.step, values)
         self.reporter.note(f"update {self.step:,}: " + ", ".join(f"{k} {v:.4f}" for k, v in values.items()))
 
     def _due(self) -> bool:
@@ -298,13 +303,17 @@ class Run:
         recorded = read_metrics(self.out / "metrics.csv")
         return {update.step - 1: update.progress for update in recorded if update.step > step}
 
+    def _speed(self) -> float:
+        """Targets a second, over the last updates."""
+        recent = self.updates[-20:]
+        seconds = recent[-1].seconds - recent[0].seconds
+        return (recent[-1].tokens - recent[0].tokens) / seconds if seconds > 0 else 0.0
+
     def _detail(self) -> str:
         recent = self.updates[-20:]
         loss = sum(update.loss for update in recent) / len(recent)
-        seconds = recent[-1].seconds - recent[0].seconds
-        speed = (recent[-1].tokens - recent[0].tokens) / seconds if seconds > 0 else 0.0
         number = f"{self.step:,}" + (f"/{self.limit:,}" if self.limit is not None else "")
-        return f"update {number}, loss {loss:.3f}, {speed:,.0f} tokens/s"
+        return f"update {number}, loss {loss:.3f}, {self._speed():,.0f} tokens/s"
 
 
 def step_limit(settings: TrainingSettings, task: Task) -> int | None:

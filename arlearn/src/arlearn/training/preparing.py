@@ -45,7 +45,7 @@ def prepare(recipe: Recipe, out: Path, reporter: Reporter) -> Prepared:
         return Prepared(load_task(recipe.task["kind"], rest))
     source = find_text(recipe.task["data"] or None)
     reporter.note(source.told)
-    vocabulary = _vocabulary(recipe, source.text, out, reporter)
+    vocabulary = vocabulary_for(recipe, source.text, out, reporter)
     # how long a compressed text is, only its end tells: stories shrink to about a fifth
     expected = source.text.size() * (5 if source.text.compressed() else 1)
     with reporter.work("tokenising") as work:
@@ -70,7 +70,8 @@ def prepare(recipe: Recipe, out: Path, reporter: Reporter) -> Prepared:
     return Prepared(task, data | {"tokens": tokens}, tokenizer, vocabulary)
 
 
-def _vocabulary(recipe: Recipe, text: TextFile, out: Path, reporter: Reporter) -> BytePair:
+def vocabulary_for(recipe: Recipe, text: TextFile, out: Path, reporter: Reporter) -> BytePair:
+    """The vocabulary kept in ``out``; where there is none, the recipe's or one learned from the text, which is kept."""
     kept = out / TOKENIZER
     if kept.is_file():
         return BytePair.load(kept)

@@ -16,6 +16,7 @@ from arlearn.training.preparing import Prepared, prepare
 from arlearn.training.processes import Processes
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter
+from arlearn.training.tracking import check_trackers
 
 
 def run(
@@ -28,6 +29,7 @@ def run(
     """
     began = time.monotonic()
     keep_freed_memory()
+    check_trackers(recipe.training)
     processes = Processes(recipe.training)
     if not processes.first:
         reporter = Reporter(quiet=True)

@@ -104,4 +104,7 @@ class TrainingSettings:
     keep: int = Field(2, ge=1, description="checkpoints kept, newest first")
     evaluate_every: int = Field(0, ge=0, description="measure every so many updates, and at the end; 0: never")
     evaluate_count: int = Field(2000, ge=1, description="held-out sequences to measure on, for tasks with answers")
+    track: tuple[Literal["tensorboard", "wandb"], ...] = Field(
+        (), description="where else the curves go while the run lasts: tensorboard, wandb; --track NAME adds one"
+    )
     evaluate_data: str = Field("", description="held-out text to measure on, for text")
