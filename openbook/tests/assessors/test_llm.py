@@ -230,6 +230,17 @@ def test_the_budget_is_never_passed() -> None:
     assert stub.seen == len(done)
 
 
+def test_a_reply_that_went_astray_may_have_been_paid_for() -> None:
+    price = {"input_price": 0.0, "output_price": 1000.0}  # at most $3 for a reply, of which the stub's take 20 cents
+    cut = behaving(lambda body: (200, {"X-Announced-Length": "5000"}, completion(answers(body))[:300]), good)
+    with Stub(behave=cut) as stub:
+        assessor = LlmAssessor(settings(stub, budget=5.0, **price))
+        with pytest.raises(BudgetReached):
+            assessor.assess(paper())
+    assert stub.seen == 1
+    assert assessor.spent == pytest.approx(3.0)
+
+
 def test_a_budget_holds_what_is_under_way() -> None:
     budget = Budget(1.0, Price(0.001, 0.0))
     first = budget.reserve(600, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ from openbook.model.record import Record
 from openbook.variables import SCORED, VARIABLES
 
 pytest.importorskip("any_llm", reason="the extra openbook[llm] is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SERVER = """
 import sys
@@ -97,7 +98,7 @@ def test_bad_answers_come_out_as_what_they_are(server: str, tmp_path: Path) -> N
         "--ledger", f"sqlite:///{tmp_path / 'l.db'}", "--context-tokens", "4000", "--max-output-tokens", "500",
         "--concurrency", "1", "--timeout", "60", "--retries", "2",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=270)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=450)
     assert done.returncode == 0, done.stderr
     record = Record.model_validate_json((tmp_path / "out" / "kettles.json").read_text(encoding="utf-8"))
     assert record.run.output_tokens > 0
@@ -108,13 +109,15 @@ def test_bad_answers_come_out_as_what_they_are(server: str, tmp_path: Path) -> N
         ).stdout
     )["text"]  # fmt: skip
     letters = fold(text).letters
-    told_apart: list[bool] = []
+    seen: list[tuple[str, str, bool]] = []
     for name in SCORED:
         answer = record.answers[name]
         for item in answer.evidence:
             there = fold(item.quote).letters in letters
-            told_apart.append(there == (item.match != "absent"))
-            if item.match == "absent" and len(fold(item.quote).letters) >= LEAST_LETTERS:  # "no" is in "known"
+            if len(fold(item.quote).letters) < LEAST_LETTERS:  # "no" is in "known" and is yet no quote
+                there = re.search(rf"(?<!\w){re.escape(item.quote.strip())}(?!\w)", text) is not None
+            seen.append((item.quote, item.match, there))
+            if item.match == "absent":
                 assert not there, item
             elif item.match in ("exact", "normalised"):
                 assert there, item
@@ -122,8 +125,9 @@ def test_bad_answers_come_out_as_what_they_are(server: str, tmp_path: Path) -> N
                 assert fold(text[item.start : item.end]).letters == fold(item.quote).letters
         if answer.result == "yes":
             assert any(item.match != "absent" for item in answer.evidence)
-    assert told_apart, "the model gave no quote at all"
-    assert sum(told_apart) > len(told_apart) / 2
+    assert seen, "the model gave no quote at all"
+    right = sum((match != "absent") == there for _, match, there in seen)
+    assert right > len(seen) / 2, seen
     again = subprocess.run([*command, "--force"], capture_output=True, text=True, check=False)
     assert "0 calls made" in again.stderr
     labels = tmp_path / "labels.csv"
@@ -145,5 +149,5 @@ def test_bad_answers_come_out_as_what_they_are(server: str, tmp_path: Path) -> N
     assert judged.returncode == 0, judged.stderr
     report = json.loads(judged.stdout)
     for name in SCORED:
-        right = (record.answers[name].result == "yes") == bool(truth.get(name, 0))
-        assert report["variables"][name]["accuracy"] == float(right)
+        agrees = (record.answers[name].result == "yes") == bool(truth.get(name, 0))
+        assert report["variables"][name]["accuracy"] == float(agrees)

@@ -115,6 +115,11 @@ class LlmAssessor:
                     future.cancel()
                 loop.call(self._close(asker))
 
+    @property
+    def spent(self) -> float:
+        """US dollars that the calls made here cost, those included whose replies were lost on the way."""
+        return self._budget.spent
+
     def take_usage(self) -> Usage:
         """What the answers given last used and cost, whenever their calls were made."""
         usage, self._usage = self._usage, Usage()
