@@ -96,7 +96,7 @@ def test_bad_answers_come_out_as_what_they_are(server: str, tmp_path: Path) -> N
         sys.executable, "-m", "openbook.cli", "assess", str(paper), "--out", str(tmp_path / "out"), "--json",
         "--assessor", "llm", "--model", "smollm2", "--base-url", f"{server}/v1", "--per", "variable",
         "--ledger", f"sqlite:///{tmp_path / 'l.db'}", "--context-tokens", "4000", "--max-output-tokens", "500",
-        "--concurrency", "1", "--timeout", "60", "--retries", "2",
+        "--concurrency", "1", "--timeout", "200", "--retries", "2",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=450)
     assert done.returncode == 0, done.stderr
