@@ -105,6 +105,21 @@ def test_one_call_for_each_variable() -> None:
     assert all(given[name].result == "yes" for name in SCORED)
 
 
+def test_when_one_variable_fails_the_others_replies_are_kept(tmp_path: Path) -> None:
+    def behave(number: int, body: dict[str, Any]) -> Sent:
+        asked = body["response_format"]["json_schema"]["schema"]["properties"]
+        return (200, {}, completion("no JSON")) if "pseudocode" in asked else good(body)
+
+    with Stub(behave=behave) as stub, Ledger.open(str(tmp_path / "l.db")) as ledger:
+        for _ in range(2):
+            assessor = LlmAssessor(
+                settings(stub, per="variable", concurrency=2), shelf=lambda: LedgerShelf(ledger.calls())
+            )
+            with pytest.raises(OpenbookError, match="cannot be used after 3 attempts"):
+                assessor.assess(paper())
+    assert stub.seen == 8 + 3
+
+
 def test_an_absent_quote_gets_one_repair_and_then_is_unverified() -> None:
     with Stub(behave=behaving(quoting("This sentence stands nowhere in the paper at all."))) as stub:
         read = paper()
@@ -228,6 +243,17 @@ def test_the_budget_is_never_passed() -> None:
     assert assessor.tally.cost == pytest.approx(1.2 * len(done))
     assert assessor.tally.cost <= 15.0
     assert stub.seen == len(done)
+
+
+def test_a_reply_that_went_astray_may_have_been_paid_for() -> None:
+    price = {"input_price": 0.0, "output_price": 1000.0}  # at most $3 for a reply, of which the stub's take 20 cents
+    cut = behaving(lambda body: (200, {"X-Announced-Length": "5000"}, completion(answers(body))[:300]), good)
+    with Stub(behave=cut) as stub:
+        assessor = LlmAssessor(settings(stub, budget=5.0, **price))
+        with pytest.raises(BudgetReached):
+            assessor.assess(paper())
+    assert stub.seen == 1
+    assert assessor.spent == pytest.approx(3.0)
 
 
 def test_a_budget_holds_what_is_under_way() -> None:

@@ -298,6 +298,17 @@ def test_the_same_on_a_ray_cluster(tmp_path: Path) -> None:
     assert [(r.paper, r.answers, r.scores) for r in one] == [(r.paper, r.answers, r.scores) for r in other]
 
 
+def test_a_cluster_keeps_one_budget(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the extra openbook[ray] is not installed")
+    files = papers(tmp_path / "in", 12)
+    more = ("--budget", 9, "--input-price", 0, "--output-price", 5000, "--max-output-tokens", 400)
+    with Stub() as stub:  # a reply costs one dollar, and two at most
+        said = run("assess", *files, *asking(stub, tmp_path / "a", *more, "--engine", "ray", "--jobs", 2), code=3)
+    assert "budget" in said["stopped"]
+    assert said["assessed"] == stub.seen == 8
+    assert said["cost"] == pytest.approx(8.0)
+
+
 def test_reviewing_what_is_unsure(tmp_path: Path) -> None:
     from openbook.assessors.llm.stub import answers, completion
 

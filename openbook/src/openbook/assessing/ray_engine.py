@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from openbook.assessing.batch import Failure, Locate, Outcome, Settings, Watch, prepare, write_folder_table
 from openbook.assessing.naming import Digests, Named, existing
@@ -22,6 +23,18 @@ CHUNK = 8
 
 #: Makes the assessor, in whichever process is to use it.
 MakeAssessor = Callable[[], Assessor]
+
+
+@runtime_checkable
+class Portioned(Protocol):
+    """Makes an assessor that has a budget (US dollars, None: no limit) and a provider's limits to keep."""
+
+    @property
+    def budget(self) -> float | None: ...
+
+    def portion(self, budget: float | None, parts: int) -> MakeAssessor:
+        """Makes one that may spend this much and, being one of so many at once, uses its share of the limits."""
+        ...
 
 
 def assess_on_ray(
@@ -97,45 +110,87 @@ def _ray(jobs: int) -> Any:
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS")
         options: dict[str, Any] = {"address": address} if address else {"num_cpus": jobs, "include_dashboard": False}
-        try:
-            ray.init(log_to_driver=False, logging_level="ERROR", **options)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            where = f"at RAY_ADDRESS={address}" if address else "on this machine"
-            raise OpenbookError(f"cannot use Ray {where}: {error}") from error
+        for last in (address is not None, True):  # a busy machine may need longer than the half minute that Ray waits
+            try:
+                ray.init(log_to_driver=False, logging_level="ERROR", **options)
+                break
+            except Exception as error:  # Ray raises its bare base class where a node is slow to start
+                ray.shutdown()
+                if last:
+                    where = f"at RAY_ADDRESS={address}" if address else "on this machine"
+                    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+                    raise OpenbookError(f"cannot use Ray {where}: {said}") from error
     return ray
 
 
 def _stream(
     ray: Any, todo: Sequence[tuple[Named, str]], make_assessor: MakeAssessor, settings: Settings
 ) -> Iterator[tuple[Named, Record | Failure | str]]:
-    """What became of each paper, as tasks finish; a string is the reason to stop."""
+    """What became of each paper, as tasks finish; a string is the reason to stop.
+
+    A budget is shared out: each task gets a part of what is left and gives back what it did not spend. Papers for which
+    a part was too small wait until nothing else is under way and all that is left is theirs.
+    """
     task = ray.remote(_chunk)
-    chunks = [todo[first : first + CHUNK] for first in range(0, len(todo), CHUNK)]
-    rest = iter(chunks)
-    under_way: dict[Any, Sequence[tuple[Named, str]]] = {}
+    parts = 2 * settings.jobs
+    chunks = deque(todo[first : first + CHUNK] for first in range(0, len(todo), CHUNK))
+    short: deque[Sequence[tuple[Named, str]]] = deque()
+    purse = _Purse(make_assessor)
+    under_way: dict[Any, tuple[Sequence[tuple[Named, str]], float]] = {}
+
+    def send(chunk: Sequence[tuple[Named, str]], share: int) -> None:
+        make, part = purse.part(share, parts)
+        under_way[task.remote(chunk, make, settings)] = chunk, part
+
     try:
-        while True:
-            while len(under_way) < 2 * settings.jobs and (chunk := next(rest, None)) is not None:
-                under_way[task.remote(chunk, make_assessor, settings)] = chunk
-            if not under_way:
-                return
+        while chunks or short or under_way:
+            while chunks and len(under_way) < parts:
+                send(chunks.popleft(), parts - len(under_way))
+            last = not under_way
+            if last:
+                send(short.popleft(), 1)
             done, _ = ray.wait(list(under_way), num_returns=1)
-            chunk = under_way.pop(done[0])
+            chunk, part = under_way.pop(done[0])
             try:
-                results = ray.get(done[0])
+                results, spent = ray.get(done[0])
             except ray.exceptions.RayError as error:
                 reason = f"the Ray worker failed: {str(error).strip().splitlines()[-1]}"
-                results = [Failure(named.source, reason) for named, _ in chunk]
-            yield from zip((named for named, _ in chunk), results, strict=True)
+                results, spent = [Failure(named.source, reason) for named, _ in chunk], part
+            purse.take_back(part - spent)
+            answered = next((at for at, found in enumerate(results) if isinstance(found, str)), len(results))
+            if answered < len(results) and not last:
+                short.append(chunk[answered:])
+                results = results[:answered]
+            yield from zip((named for named, _ in chunk), results, strict=False)
     finally:
         for reference in under_way:
             ray.cancel(reference, force=True)
 
 
+class _Purse:
+    """What is left of the budget, if there is one."""
+
+    def __init__(self, make_assessor: MakeAssessor) -> None:
+        self._make = make_assessor
+        given: object = make_assessor
+        self._portions = given if isinstance(given, Portioned) else None
+        self._left = self._portions.budget if self._portions else None
+
+    def part(self, share: int, parts: int) -> tuple[MakeAssessor, float]:
+        """Whoever may spend one ``share``-th of what is left, as one of ``parts`` at once; and how much that is."""
+        part = None if self._left is None else self._left / share
+        self.take_back(-(part or 0.0))
+        return self._portions.portion(part, parts) if self._portions else self._make, part or 0.0
+
+    def take_back(self, dollars: float) -> None:
+        if self._left is not None:
+            self._left += dollars
+
+
 def _chunk(
     papers: Sequence[tuple[Named, str]], make_assessor: MakeAssessor, settings: Settings
-) -> list[Record | Failure | str]:
-    """On a worker: read and assess some papers."""
+) -> tuple[list[Record | Failure | str], float]:
+    """On a worker: read and assess some papers. Also what that may have cost, in US dollars."""
     assessor = make_assessor()
     results: list[Record | Failure | str] = []
     with Readers(1, seconds=settings.seconds, megabytes=settings.megabytes) as readers:
@@ -145,8 +200,9 @@ def _chunk(
                 paper.source = named.source
                 results.append(assess_paper(paper, assessor, info_of(paper, named.name, named.known)))
             except StopAssessing as error:
-                return results + [str(error)] * (len(papers) - len(results))
+                results += [str(error)] * (len(papers) - len(results))
+                break
             except Exception as error:  # one paper that breaks an assessor must not take the others with it
                 reason = str(error) if isinstance(error, OpenbookError) else f"{type(error).__name__}: {error}"
                 results.append(Failure(named.source, reason))
-    return results
+    return results, float(getattr(assessor, "spent", 0.0))

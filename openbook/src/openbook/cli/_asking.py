@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from openbook.errors import OpenbookError
@@ -44,6 +44,22 @@ class MakeAssessor:
 
         ledger: Ledger = Ledger.open(self.ledger)
         return LlmAssessor(self.settings, shelf=lambda: LedgerShelf(ledger.calls()), watch=watch)
+
+    @property
+    def budget(self) -> float | None:
+        """US dollars that may be spent; None for no limit."""
+        return self.settings.budget if self.settings else None
+
+    def portion(self, budget: float | None, parts: int) -> MakeAssessor:
+        """The same with another budget, and its share of the provider's limits as one of ``parts`` at once."""
+        if self.settings is None:
+            return self
+        limits = {
+            name: max(1, limit // parts)
+            for name in ("concurrency", "requests_per_minute", "tokens_per_minute")
+            if (limit := getattr(self.settings, name)) is not None
+        }
+        return MakeAssessor(self.name, replace(self.settings, budget=budget, **limits), self.ledger)
 
 
 def dry_run(assessor: LlmAssessor, papers: Sequence[Named], locate: Locate, *, as_json: bool) -> None:

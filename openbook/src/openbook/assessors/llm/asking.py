@@ -136,14 +136,17 @@ class Asker:
         if self._tokens:
             await self._tokens.acquire(min(size, self._tokens.max_rate))
         reserved = self._budget.reserve(size, self._settings.max_output_tokens)
-        cost = 0.0
+        cost = charged = 0.0
         try:
             completion = await self._provider.complete(messages, schema, key)
-            cost = self._budget.price.of(
+            cost = charged = self._budget.price.of(
                 completion.input_tokens or size, completion.output_tokens or tokens_in(completion.text)
             )
+        except CallFailed as error:
+            charged = reserved if error.lost else 0.0
+            raise
         finally:
-            self._budget.settle(reserved, cost)
+            self._budget.settle(reserved, charged)
         return completion, cost
 
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -115,6 +115,11 @@ class LlmAssessor:
                     future.cancel()
                 loop.call(self._close(asker))
 
+    @property
+    def spent(self) -> float:
+        """US dollars that the calls made here cost, those included whose replies were lost on the way."""
+        return self._budget.spent
+
     def take_usage(self) -> Usage:
         """What the answers given last used and cost, whenever their calls were made."""
         usage, self._usage = self._usage, Usage()
@@ -175,7 +180,7 @@ class LlmAssessor:
             for vote in range(self.settings.votes)
             for names in self._groups()
         ]
-        parts = await asyncio.gather(*jobs)
+        parts = await _all(jobs)
         groups = len(self._groups())
         votes = []
         for vote in range(self.settings.votes):
@@ -229,6 +234,31 @@ class LlmAssessor:
             except ValueError as error:
                 why = str(error)
         raise CallFailed(f"the model's reply cannot be used after {READABLE_ATTEMPTS} attempts: {why}", passing=False)
+
+
+async def _all(jobs: list[Coroutine[Any, Any, dict[str, Reply]]]) -> list[dict[str, Reply]]:
+    """What all jobs give; or the first error, when none of them is under way any more.
+
+    Questions that are under way are waited for, since their replies are paid for and will be kept; unless the server is
+    gone.
+    """
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        failed = [task.exception() for task in tasks if task.done()]
+        if any(isinstance(error, CallFailed) and error.passing for error in failed):
+            for task in tasks:
+                task.cancel()
+        await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+    errors = [error for task in tasks if not task.cancelled() and (error := task.exception())]
+    if errors:
+        raise errors[0]
+    return [task.result() for task in tasks]
 
 
 def provider_of(settings: LlmSettings) -> Provider:

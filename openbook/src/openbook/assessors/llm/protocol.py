@@ -58,11 +58,12 @@ class OpenAIServer:
             ) as reply:
                 content = await reply.read()
         except TimeoutError as error:
-            raise CallFailed(f"no reply within {self._settings.timeout:g} s", passing=True) from error
+            raise CallFailed(f"no reply within {self._settings.timeout:g} s", passing=True, lost=True) from error
         except aiohttp.InvalidURL as error:
             raise CallFailed(f"{self._address} is no address", passing=False) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise CallFailed(str(error) or type(error).__name__, passing=True) from error
+            reached = not isinstance(error, aiohttp.ClientConnectorError)
+            raise CallFailed(str(error) or type(error).__name__, passing=True, lost=reached) from error
         return read_completion(reply.status, content, reply.headers.get("Retry-After"))
 
     async def close(self) -> None:
@@ -77,7 +78,7 @@ def read_completion(status: int, content: bytes, retry_after: str | None) -> Com
     except ValueError:  # also where it is not UTF-8
         said = content[:300].decode("utf-8", "replace")
         if status < 400:
-            raise CallFailed("the server's reply is not JSON", passing=True) from None
+            raise CallFailed("the server's reply is not JSON", passing=True, lost=True) from None
     if status >= 400:
         raise CallFailed(f"HTTP {status}: {_message(said)}", passing=may_pass(status), wait=seconds_in(retry_after))
     return completion_of(said)

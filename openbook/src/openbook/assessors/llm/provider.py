@@ -14,12 +14,17 @@ from openbook.errors import OpenbookError
 
 
 class CallFailed(OpenbookError):
-    """A call that came to nothing. ``passing`` says whether another attempt makes sense, ``wait`` how long to wait."""
+    """A call that came to nothing.
 
-    def __init__(self, message: str, *, passing: bool, wait: float | None = None) -> None:
+    ``passing`` says whether another attempt makes sense, ``wait`` how long to wait; ``lost`` that the reply went astray,
+    so that the provider may charge for it.
+    """
+
+    def __init__(self, message: str, *, passing: bool, wait: float | None = None, lost: bool = False) -> None:
         super().__init__(message)
         self.passing = passing
         self.wait = wait
+        self.lost = lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class AnyProvider:
         try:
             reply = await asyncio.wait_for(self._client.acompletion(**asked), settings.timeout)
         except TimeoutError as error:
-            raise CallFailed(f"no reply within {settings.timeout:g} s", passing=True) from error
+            raise CallFailed(f"no reply within {settings.timeout:g} s", passing=True, lost=True) from error
         except Exception as error:  # client libraries raise their own kinds; every one is a failed call
             raise _failure(error) from error
         return completion_of(reply.model_dump())
@@ -109,7 +114,7 @@ def completion_of(reply: Any) -> Completion:
         text = choice["message"]["content"]
         usage = reply.get("usage") or {}
         if not isinstance(text, str):
-            raise CallFailed("the reply is empty", passing=True)
+            raise CallFailed("the reply is empty", passing=True, lost=True)
         return Completion(
             text=text,
             input_tokens=int(usage.get("prompt_tokens") or 0),
@@ -117,7 +122,7 @@ def completion_of(reply: Any) -> Completion:
             whole=choice.get("finish_reason") != "length",
         )
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise CallFailed("the server's reply is no chat completion", passing=True) from error
+        raise CallFailed("the server's reply is no chat completion", passing=True, lost=True) from error
 
 
 def may_pass(status: int | None) -> bool:
