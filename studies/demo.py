@@ -50,8 +50,20 @@ def demo(out: Path, study: str, full: bool, studies: Path = STUDIES) -> list[str
     openbook("assess", report["pdf"], "--out", records, "--force")
     record = json.loads((records / "report.json").read_text(encoding="utf-8"))
     step(4, "a site with the record and the study")
-    openbook("site", "--records", records, "--studies", studies, "--out", out / "site")
-    return summary(run, record, out / "site" / "index.html", Path(report["html"]), time.monotonic() - began)
+    page = out / "site" / "index.html"
+    if has_command("site"):
+        openbook("site", "--records", records, "--studies", studies, "--out", out / "site")
+    else:
+        print("this openbook has no command site; the record is shown as a page instead", file=sys.stderr)
+        page = out / "record.html"
+        openbook("show", records / "report.json", "--html", page)
+    return summary(run, record, page, Path(report["html"]), time.monotonic() - began)
+
+
+def has_command(name: str) -> bool:
+    """Whether this openbook has a command."""
+    command = [sys.executable, "-m", "openbook.cli", name, "--help"]
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 def summary(run: dict[str, Any], record: dict[str, Any], site: Path, report: Path, seconds: float) -> list[str]:

@@ -170,7 +170,7 @@ def learned(out: Path, recipe: str, changes: list[str]) -> dict[str, Any]:
         "training_seconds": trained["seconds"],
         "updates": trained["steps"],
         "given": card["frozen"],
-        "failures": [f"{question} -> {answer}, right is {right}" for question, answer, right in asked["failures"][:3]],
+        "failures": [_wrong(one) for one in asked["failures"][:3]],
     }
     if card["task"]["configuration"].get("format") not in (None, "paper"):
         hard = arlearn("evaluate", out / "model", "--count", QUESTIONS, "--hard")
@@ -322,13 +322,15 @@ def _settings(card: dict[str, Any]) -> dict[str, Any]:
         "tokenizer",
         "seed",
     }
-    recipe = card["recipe"]
     return {
-        key: value
+        section: {key: value for key, value in card["recipe"][section].items() if key not in left_out and value != ""}
         for section in ("task", "predictor", "training")
-        for key, value in recipe[section].items()
-        if key not in left_out and value not in ("", None)
     }
+
+
+def _wrong(failure: dict[str, Any]) -> str:
+    asked = failure["inputs"] if isinstance(failure["inputs"], str) else " and ".join(map(str, failure["inputs"]))
+    return f"{asked}: answered {failure['answer']}, right is {failure['expected']}"
 
 
 def _loss_figure(out: Path, recipe: str, name: str) -> dict[str, Any]:
