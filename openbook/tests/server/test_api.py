@@ -228,3 +228,26 @@ def test_a_ledger_that_goes_away(serve: Serve, tmp_path: Path, monkeypatch: pyte
         assert refused.json()["title"] == "Ledger away"
         assert client.get(f"{V1}/health").status_code == 503
         assert sorted(path.name for path in spool.iterdir()) == ["id", "lock", "secret"]
+
+
+def test_another_assessor_reads_it_again(
+    serve: Serve, wait: Wait, paper: Paper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("any_llm", reason="the libraries for models are not installed (extra: llm)")
+    from openbook.assessors.llm.settings import LlmSettings
+    from openbook.assessors.llm.stub import Stub
+
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with Stub() as stub, serve(tmp_path, llm=LlmSettings(model="m", base_url=stub.url)) as client:
+        first = wait(client, send(client, paper(8)).json())
+        assert "Another assessor" in client.get(first["page"]).text
+        sent = client.post(f"{first['record']}/readings", json={"assessor": "llm"})
+        assert sent.status_code == 202
+        again = wait(client, sent.json())
+        assert (again["state"], again["record"]) == ("done", first["record"])
+        assert client.get(first["record"]).json()["run"]["assessor"] == "llm"
+        events = client.get(f"{first['record']}/history").json()["events"]
+        assert [event["what"]["assessor"] for event in events] == ["linear", "llm"]
+        asked = stub.answered
+        repeated = client.post(f"{first['record']}/readings", json={"assessor": "llm"})
+        assert (repeated.status_code, repeated.json()["reused"], stub.answered) == (200, True, asked)
