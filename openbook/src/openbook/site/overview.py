@@ -42,7 +42,7 @@ def home(frame: Frame, papers: Sequence[Listed], charts: Sequence[Figure], studi
         '<section class="hero"><h1>What AI papers document</h1>\n<p class="lede">Most AI papers cannot be re-run from what '
         "they say. For each paper here you can look up whether it documents seven things that a reader needs: pseudocode, "
         "code, data, splits, hardware, software and settings, and what the answer rests on.</p>\n"
-        f'{find}<p class="muted">or <a href="explore/index.html">explore</a> by venue, year, score and variable</p>'
+        f'{find}<p class="muted">{"or" if searchable else "You can"} <a href="explore/index.html">explore</a> by venue, year, score and variable</p>'
         f"</section>\n"
         '<p class="notice">All scores are <strong>estimates</strong> made by a program from the text of the papers. They '
         "say what a paper documents, not whether its results are right. "
