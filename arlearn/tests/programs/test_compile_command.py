@@ -100,3 +100,10 @@ def test_a_binary_file_is_no_circuit(tmp_path: Path) -> None:
 def test_wrong_usage_is_exit_code_two(arguments: tuple[str, ...], tmp_path: Path) -> None:
     out = () if arguments in (("multiplication",), ("parity",)) else ("--out", str(tmp_path / "x"))
     assert run.invoke(app, ["compile", *arguments, *out]).exit_code == 2
+
+
+def test_a_trained_model_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text("")
+    with pytest.raises(ArlearnError, match="trained model"):
+        run.invoke(app, ["compile", "addition", "--out", str(tmp_path)], catch_exceptions=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.toml"]

@@ -176,6 +176,8 @@ def _finish(program: Program, out: Path, check: bool, as_json: bool, centred: bo
     from arlearn.programs.compiling import compile_program
     from arlearn.tasks.program import ProgramTask
 
+    if (out / "recipe.toml").exists():
+        raise ArlearnError(f"{out} holds a trained model, which would be lost; choose another --out")
     began = time.perf_counter()
     predictor = compile_program(program, centred=centred, context=context)
     task = ProgramTask(program)
