@@ -19,6 +19,7 @@ title = "Orchards, tested anew"
 [paper]
 title = "Made-up paper 1"
 index_id = "paper_1"
+unseen = "Code lies in the authors' <drawer>."
 [[claims]]
 id = "apples"
 sentence = "There are seven <b>apples</b>."

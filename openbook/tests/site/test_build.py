@@ -80,6 +80,7 @@ def test_a_rebuilt_paper_says_so(site: Path) -> None:
     assert "Rebuilt here: 1 of 2 claims reproduced, 1 not run" in box.text()
     assert "There are seven <b>apples</b>." in box.text()
     assert "no ladder" in box.text()
+    assert "What the record could not see. Code lies in the authors' <drawer>." in box.text()
     assert not parsed(site / "papers/paper_2/index.html").css(".rebuilt")
     assert "Orchards, tested anew" in parsed(site / "studies/index.html").css_first("main").text()
 

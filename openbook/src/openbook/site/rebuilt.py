@@ -37,8 +37,14 @@ def _box(study: Study) -> str:
         '<section class="rebuilt" aria-labelledby="rebuilt-' + escape(study.name) + '">'
         f'<h2 id="rebuilt-{escape(study.name)}">Rebuilt here: {escape(_headline(study))}</h2>\n'
         "<p>Beside what the paper documents stands what came out when its claims were tested anew.</p>\n"
-        f'{_table(study, study.name)}<p><a href="{path}">The study, claim by claim</a></p></section>\n'
+        + _unseen(study)
+        + f'{_table(study, study.name)}<p><a href="{path}">The study, claim by claim</a></p></section>\n'
     )
+
+
+def _unseen(study: Study) -> str:
+    unseen = study.file.paper.unseen
+    return f"<p><strong>What the record could not see.</strong> {escape(unseen)}</p>\n" if unseen else ""
 
 
 def _headline(study: Study) -> str:

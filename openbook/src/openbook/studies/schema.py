@@ -134,7 +134,7 @@ class Claim(Size):
 
 
 class RebuiltPaper(Strict):
-    """Which paper a study rebuilds."""
+    """Which paper a study rebuilds. ``unseen``: what its record in the index cannot know, such as code elsewhere."""
 
     title: str
     url: str | None = None
@@ -142,6 +142,7 @@ class RebuiltPaper(Strict):
     authors: tuple[str, ...] = ()
     venue: str | None = None
     index_id: str | None = None
+    unseen: str | None = None
 
 
 class Algorithm(Strict):
