@@ -98,6 +98,15 @@ def test_a_named_provider_is_asked_through_the_library(monkeypatch: pytest.Monke
     assert stub.keys[0] == stub.keys[1] != ""
 
 
+@pytest.mark.parametrize(("direct", "through"), [("", True), ("127.0.0.1", False)])
+def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, direct: str, through: bool) -> None:
+    with Stub() as server, Stub() as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", direct)
+        LlmAssessor(LlmSettings(model="stub", base_url=server.url)).assess(paper())
+        assert (server.seen, proxy.seen) == (int(not through), int(through))
+
+
 def test_one_call_for_each_variable() -> None:
     with Stub() as stub:
         given = LlmAssessor(settings(stub, per="variable")).assess(paper())

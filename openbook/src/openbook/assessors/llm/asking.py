@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from openbook.assessors.llm.settings import LlmSettings
 
 #: The longest wait between two attempts, in seconds.
 LONGEST_WAIT = 60.0
+
+#: How many replies may wait to be kept beside the calls that are under way, as a share of those.
+SPARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,11 @@ def call_key(settings: LlmSettings, messages: list[dict[str, str]], schema: dict
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
+def most_unkept(concurrency: int) -> int:
+    """The most replies that a process that is killed loses: those of the calls under way, and those being kept."""
+    return concurrency + math.ceil(SPARE * concurrency)
+
+
 class Asker:
     """Asks questions under the settings' limits. One per run; use it inside one event loop."""
 
@@ -68,6 +77,7 @@ class Asker:
         self._budget = budget
         self._shelf = shelf
         self._slots = asyncio.Semaphore(settings.concurrency)
+        self._unkept = asyncio.Semaphore(most_unkept(settings.concurrency))
         self._requests = AsyncLimiter(settings.requests_per_minute, 60) if settings.requests_per_minute else None
         self._tokens = AsyncLimiter(settings.tokens_per_minute, 60) if settings.tokens_per_minute else None
         self.tally = Tally()
@@ -84,12 +94,13 @@ class Asker:
             return before
         asked = False
         try:
-            # The slot is held until the reply is kept: a process that is killed loses as many replies as it may have
-            # under way at once, never more.
-            async with self._slots:
-                start = time.perf_counter()
-                completion, cost = await self._attempts(messages, schema, key)
-                seconds = time.perf_counter() - start
+            # A slot is free for the next question as soon as the reply is there, but only so many replies may wait to
+            # be kept: a process that is killed loses those and the calls under way, never more.
+            async with self._unkept:
+                async with self._slots:
+                    start = time.perf_counter()
+                    completion, cost = await self._attempts(messages, schema, key)
+                    seconds = time.perf_counter() - start
                 asked = True
                 kept = Kept(completion.text, completion.input_tokens, completion.output_tokens, cost, fresh=True)
                 await self._shelf.put(key, kept, seconds)

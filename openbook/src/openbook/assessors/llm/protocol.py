@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from openbook.assessors.llm.provider import (
     CallFailed,
@@ -34,6 +36,7 @@ class OpenAIServer:
         assert settings.base_url is not None
         self._settings = settings
         self._address = f"{settings.base_url.rstrip('/')}/chat/completions"
+        self._proxy = _proxy(self._address)
         self._timeout = aiohttp.ClientTimeout(total=settings.timeout)
         self._session: aiohttp.ClientSession | None = None
 
@@ -48,13 +51,15 @@ class OpenAIServer:
                     "Content-Type": "application/json",
                 },
                 timeout=self._timeout,
-                trust_env=True,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         body = json.dumps(request(self._settings, messages, schema), ensure_ascii=False)
         try:
             async with self._session.post(
-                self._address, data=body.encode("utf-8", "surrogatepass"), headers={"Idempotency-Key": key}
+                self._address,
+                data=body.encode("utf-8", "surrogatepass"),
+                headers={"Idempotency-Key": key},
+                proxy=self._proxy,
             ) as reply:
                 content = await reply.read()
         except TimeoutError as error:
@@ -69,6 +74,15 @@ class OpenAIServer:
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+def _proxy(address: str) -> str | None:
+    """The proxy that the environment names for this address, if any: looked up once, not again for every call."""
+    try:
+        parts = urlsplit(address)
+        return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+    except ValueError:  # no address: the first call says so
+        return None
 
 
 def read_completion(status: int, content: bytes, retry_after: str | None) -> Completion:
