@@ -16,7 +16,7 @@ from pathlib import Path
 from openbook.assessing.inside import MAKER, options_for, taken
 from openbook.assessing.naming import Digests, Named, existing
 from openbook.assessing.recording import info_of, make_record, run_of, same_run, unread_record, usage_of
-from openbook.assessors.base import Assessor, ManyAssessor, PortableAssessor, StopAssessing
+from openbook.assessors.base import Assessor, ManyAssessor, PortableAssessor, StillWaiting, StopAssessing
 from openbook.errors import OpenbookError
 from openbook.model.files import read_folder, write_record
 from openbook.model.record import Answer, Record
@@ -46,7 +46,11 @@ _Found = Paper | _Fresh | Record | OpenbookError
 
 @dataclass(slots=True)
 class Outcome:
-    """What a batch came to. ``papers`` = assessed + kept (from an earlier run) + failed, unless it was ``stopped``."""
+    """What a batch came to.
+
+    ``papers`` = assessed + kept (from an earlier run) + failed + waiting (for answers that are under way), unless it
+    was ``stopped``.
+    """
 
     papers: int = 0
     assessed: int = 0
@@ -58,6 +62,7 @@ class Outcome:
     cost: float = 0.0
     seconds: float = 0.0
     stopped: str | None = None
+    waiting: list[Named] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,9 @@ def _run(
         for answers in _answers(assessor, readable(read)):
             named, paper = waiting.popleft()
             seconds, last = time.perf_counter() - last, time.perf_counter()
+            if isinstance(answers, StillWaiting):
+                outcome.waiting.append(named)
+                continue
             if isinstance(answers, StopAssessing):
                 fail(named, str(answers))
                 outcome.stopped = str(answers)

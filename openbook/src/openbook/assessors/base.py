@@ -90,6 +90,10 @@ class StopAssessing(OpenbookError):
     """Raised (or yielded) by an assessor that can answer no more papers, such as when its budget is spent."""
 
 
+class StillWaiting(OpenbookError):
+    """Yielded by an assessor whose answers to a paper are under way: no failure, but to be asked for again later."""
+
+
 def sentence_evidence(paper: Paper, sentence: Sentence) -> Evidence:
     """A sentence of the paper as evidence: it is its own proof."""
     return Evidence(

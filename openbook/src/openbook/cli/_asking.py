@@ -29,7 +29,7 @@ class MakeAssessor:
         self.settings = settings
         self.ledger = ledger
 
-    def __call__(self, watch: Callable[[Tally], None] | None = None) -> Assessor:
+    def __call__(self, watch: Callable[[Tally], None] | None = None, *, batch: bool = False) -> Assessor:
         if self.settings is None:
             from openbook.assessors.linear import LinearAssessor
 
@@ -38,6 +38,12 @@ class MakeAssessor:
         from openbook.assessors.llm.assessor import LlmAssessor
         from openbook.assessors.llm.shelf import LedgerShelf
 
+        if batch:  # for an estimate: nobody is asked
+            from openbook.assessors.llm.batch_server import BatchServer
+            from openbook.assessors.llm.gathering import estimating
+
+            BatchServer(self.settings).close()  # says what is wrong with the model or the key
+            return estimating(self.settings)
         if self.ledger is None:
             return LlmAssessor(self.settings, shelf=Shelf, watch=watch)
         from openbook.ledger import Ledger
@@ -62,8 +68,11 @@ class MakeAssessor:
         return MakeAssessor(self.name, replace(self.settings, budget=budget, **limits), self.ledger)
 
 
-def dry_run(assessor: LlmAssessor, papers: Sequence[Named], locate: Locate, *, as_json: bool) -> None:
+def dry_run(
+    assessor: LlmAssessor, papers: Sequence[Named], locate: Locate, *, as_json: bool, batch: bool = False
+) -> None:
     """Print what a run would ask and cost at most. Nothing is asked."""
+    from openbook.assessors.llm.prices import batch_price_source
     from openbook.papers.safely import Readers
 
     unread: list[dict[str, str]] = []
@@ -84,11 +93,15 @@ def dry_run(assessor: LlmAssessor, papers: Sequence[Named], locate: Locate, *, a
     estimate = assessor.estimate(readable())
     if as_json:
         report: dict[str, Any] = {"dry_run": True, "model": assessor.model} | asdict(estimate) | {"unread": unread}
+        if batch:
+            report["price"] = batch_price_source(assessor.settings)
         print(json.dumps(report, ensure_ascii=False))
         return
     cost = "unknown: no list here has its price; give --input-price and --output-price"
     if estimate.cost is not None:
         cost = f"at most ${estimate.cost:.4f}"
+        if batch:
+            cost += f" in a batch ({batch_price_source(assessor.settings)})"
     print(f"model          {assessor.model}")
     print(f"papers         {estimate.papers}" + (f" ({len(unread)} more cannot be read)" if unread else ""))
     print(f"calls          {estimate.calls}")

@@ -80,6 +80,26 @@ def assess(
     budget: Annotated[float | None, typer.Option(help="US dollars; stops before it is passed.", **_LLM)] = None,
     input_price: Annotated[float | None, typer.Option(help="US dollars per million tokens.", **_LLM)] = None,
     output_price: Annotated[float | None, typer.Option(help="US dollars per million tokens.", **_LLM)] = None,
+    batch: Annotated[
+        bool,
+        typer.Option(
+            "--batch",
+            help="Ask through the provider's batch interface (OpenAI's protocol): half the price, answers in hours. "
+            "Needs --ledger; the same command again goes on.",
+            **_LLM,
+        ),
+    ] = False,
+    poll: Annotated[
+        float | None,
+        typer.Option(help="Seconds between looks at a batch; default: 5 at first, growing to 300.", **_LLM),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option(help="Wait for a batch, or submit and leave; the same command collects.", **_LLM)
+    ] = True,
+    drop_batch: Annotated[
+        str | None,
+        typer.Option(help="First give up this batch, unanswered; its questions are asked anew.", **_LLM),
+    ] = None,
     dry: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be asked and its cost; ask nothing.", **_LLM)
     ] = False,
@@ -91,6 +111,7 @@ def assess(
 
         openbook assess paper.pdf --out records && openbook show records/paper.json
         openbook assess papers/ --assessor llm --model openai/gpt-4o-mini --ledger sqlite:///l.db --dry-run
+        openbook assess papers/ --assessor llm --model openai/gpt-4o-mini --ledger sqlite:///l.db --batch
     """
     if not papers and list_ is None:
         raise typer.BadParameter("give papers, or a list of them with --list")
@@ -104,6 +125,16 @@ def assess(
         raise typer.BadParameter("--assessor llm asks a model: name it with --model")
     if assessor != "llm" and (model is not None or dry or budget is not None):
         raise typer.BadParameter("--model, --budget and --dry-run go with --assessor llm")
+    if batch and assessor != "llm":
+        raise typer.BadParameter("--batch asks a model; it goes with --assessor llm")
+    if not batch and (poll is not None or not wait or drop_batch is not None):
+        raise typer.BadParameter("--poll, --no-wait and --drop-batch go with --batch")
+    if batch and engine != "local":
+        raise typer.BadParameter("--batch leaves the work to the provider; it goes with --engine local")
+    if batch and ledger is None and not dry:
+        raise typer.BadParameter("--batch keeps what is under way in a ledger: name one with --ledger")
+    if poll is not None and poll <= 0:
+        raise typer.BadParameter("must be more than 0", param_hint="--poll")
     from openbook.assessing.batch import Settings, assess_batch
     from openbook.assessing.listing import Locator, read_list
     from openbook.assessing.naming import Digests, name_all
@@ -131,7 +162,8 @@ def assess(
     named = name_all(sources, out, known, Digests())
     locate = Locator(download=download, pause=pause)
     make = MakeAssessor(assessor, llm, ledger)
-    batch = Settings(jobs=jobs, force=force, seconds=seconds, megabytes=megabytes)
+    limits = Settings(jobs=jobs, force=force, seconds=seconds, megabytes=megabytes)
+    account: dict[str, object] | None = None
     with ExitStack() as stack:
         kept_in = None
         if ledger is not None and not dry:
@@ -139,28 +171,40 @@ def assess(
 
             kept_in = stack.enter_context(Ledger.open(ledger))
         if dry:
-            asked = MakeAssessor(assessor, llm, None)()
-            dry_run(cast("LlmAssessor", asked), named, locate, as_json=as_json)
+            asked = MakeAssessor(assessor, llm, None)(batch=batch)
+            dry_run(cast("LlmAssessor", asked), named, locate, as_json=as_json, batch=batch)
             return
         keep = _keeper(kept_in)
         progress = stack.enter_context(_Progress(len(named)))
-        if engine == "ray":
+        if batch:
+            from openbook.cli._batching import Batching
+
+            batching = Batching(cast("LlmSettings", llm), cast("Ledger", kept_in), poll=poll, wait=wait)
+            stack.callback(batching.close)
+            if drop_batch is not None:
+                batching.drop(drop_batch)
+            outcome = batching.run(named, out, limits, locate=locate, watch=progress.update, keep=keep)
+            account = batching.report()
+        elif engine == "ray":
             from openbook.assessing.ray_engine import assess_on_ray
 
-            outcome = assess_on_ray(named, make, out, batch, locate=locate, watch=progress.update, keep=keep)
+            outcome = assess_on_ray(named, make, out, limits, locate=locate, watch=progress.update, keep=keep)
         else:
             asked = make()
-            outcome = assess_batch(named, asked, out, batch, locate=locate, watch=progress.update, keep=keep)
+            outcome = assess_batch(named, asked, out, limits, locate=locate, watch=progress.update, keep=keep)
             if llm is not None:
                 tell_account(cast("LlmAssessor", asked))
         if kept_in is not None:
             settle(kept_in, outcome.records)
     if as_json:
-        print(json.dumps(_report(outcome), ensure_ascii=False))
+        more = {} if account is None else {"waiting": len(outcome.waiting), "batch": account}
+        print(json.dumps(_report(outcome) | more, ensure_ascii=False))
     else:
         _show(outcome, out)
     for failure in outcome.failures:
         print(f"openbook: {failure.source} was not assessed: {failure.reason}", file=sys.stderr)
+    if outcome.stopped and batch:
+        print(f"openbook: {outcome.stopped}", file=sys.stderr)
     if outcome.failures or outcome.stopped:
         raise typer.Exit(3)
 
@@ -199,6 +243,7 @@ def _report(outcome: Outcome) -> dict[str, object]:
 def _show(outcome: Outcome, out: Path) -> None:
     kept = f", {outcome.kept} kept from before" if outcome.kept else ""
     failed = f", {len(outcome.failures)} not assessed" if outcome.failures else ""
+    failed += f", {len(outcome.waiting)} waiting" if outcome.waiting else ""
     print(f"{outcome.papers} papers: {outcome.assessed} assessed{kept}{failed}, in {outcome.seconds:.1f} s -> {out}")
     if outcome.records:
         print(f"See one with: openbook show {outcome.records[-1]}")

@@ -21,6 +21,8 @@ from openbook.ledger.tables import calls
 
 #: Seconds after which a claim that nobody renewed may be taken over.
 LEASE = 120.0
+#: What the owner of a question begins with that is in a batch, before the batch's id. Such a claim does not lapse.
+BATCH = "batch:"
 
 
 class Reply(NamedTuple):
@@ -44,14 +46,16 @@ class Question(NamedTuple):
 
 @dataclass(slots=True)
 class Claims:
-    """How a set of questions stands: ours to ask, answered before, or being asked by another process."""
+    """How a set of questions stands: ours to ask, answered before, being asked by another process, or in a batch."""
 
     ours: list[str]
     answered: dict[str, Reply]
     elsewhere: list[str]
+    batched: list[str]
 
 
-_FINISH = (
+#: Keeps an answer, if the question has none; for rows of ``finish_rows``.
+FINISH = (
     update(calls)
     .where(calls.c.key == bindparam("new_key"), calls.c.state == "asking")
     .values(
@@ -71,7 +75,7 @@ class CallBook:
 
     def claim(self, questions: Sequence[tuple[str, str, str | None]]) -> Claims:
         """Claim what can be claimed, in one transaction. Claiming what is ours already keeps it ours."""
-        claims = Claims([], {}, [])
+        claims = Claims([], {}, [], [])
         if not questions:
             return claims
         moment = time.time()
@@ -86,11 +90,13 @@ class CallBook:
                     for q in sorted(wanted.values())  # in one order, so that two processes never wait for each other
                 ],
             )  # fmt: skip
-            found = _rows(connection, list(wanted))
+            found = rows_of(connection, list(wanted))
             for key in wanted:
                 row = found[key]
                 if row.state == "done":
-                    claims.answered[key] = _reply(row)
+                    claims.answered[key] = reply_of(row)
+                elif row.owner.startswith(BATCH):
+                    claims.batched.append(key)
                 elif row.owner == self.owner or self._take_over(connection, row, moment):
                     claims.ours.append(key)
                 else:
@@ -100,7 +106,7 @@ class CallBook:
     def _take_over(self, connection: Connection, row: Any, moment: float) -> bool:
         """Take a lapsed claim; of several who try, one succeeds."""
         owner, claimed, key = row.owner, row.claimed, row.key
-        if claimed + self._lease > moment and not _is_dead(owner):
+        if not lapsed(row, self._lease, moment):
             return False
         taken = connection.execute(
             update(calls)
@@ -111,11 +117,10 @@ class CallBook:
 
     def finish(self, replies: Iterable[tuple[str, str, int, int, float, float]]) -> None:
         """Keep these answers. The first answer to a question stays."""
-        moment = now()
-        rows = [Reply._make(reply)._asdict() | {"finished": moment} for reply in replies]
+        rows = finish_rows(replies, now())
         if rows:
             with writing(self._engine) as connection:
-                connection.execute(_FINISH, [{f"new_{name}": value for name, value in row.items()} for row in rows])
+                connection.execute(FINISH, rows)
 
     def renew(self) -> None:
         """Say that this process still works on what it claimed."""
@@ -135,7 +140,7 @@ class CallBook:
     def replies(self, keys: Sequence[str]) -> dict[str, Reply]:
         """Those of these questions that are answered."""
         with reading(self._engine) as connection:
-            return {key: _reply(row) for key, row in _rows(connection, keys).items() if row.state == "done"}
+            return {key: reply_of(row) for key, row in rows_of(connection, keys).items() if row.state == "done"}
 
     def spent(self) -> float:
         """US dollars that all answered calls in this ledger cost."""
@@ -143,7 +148,14 @@ class CallBook:
             return float(connection.execute(select(func.coalesce(func.sum(calls.c.cost), 0.0))).scalar_one())
 
 
-def _rows(connection: Connection, keys: Sequence[str]) -> dict[str, Any]:
+def finish_rows(replies: Iterable[tuple[str, str, int, int, float, float]], moment: str) -> list[dict[str, Any]]:
+    """Answers as ``FINISH`` takes them."""
+    rows = [Reply._make(reply)._asdict() | {"finished": moment} for reply in replies]
+    return [{f"new_{name}": value for name, value in row.items()} for row in rows]
+
+
+def rows_of(connection: Connection, keys: Sequence[str]) -> dict[str, Any]:
+    """The rows of those of these questions that were ever asked, by key."""
     found: dict[str, Any] = {}
     for first in range(0, len(keys), 500):  # databases limit the number of variables in one statement
         some = keys[first : first + 500]
@@ -151,7 +163,8 @@ def _rows(connection: Connection, keys: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _reply(row: Any) -> Reply:
+def reply_of(row: Any) -> Reply:
+    """The answer in a question's row."""
     return Reply(*(getattr(row, name) for name in Reply._fields))
 
 
@@ -162,7 +175,12 @@ def _process_start(pid: int) -> int:
     return int(psutil.Process(pid).create_time())
 
 
-def _is_dead(owner: str) -> bool:
+def lapsed(row: Any, lease: float, moment: float) -> bool:
+    """Whether a process's claim on a question may be taken over."""
+    return bool(row.claimed + lease <= moment) or is_dead(row.owner)
+
+
+def is_dead(owner: str) -> bool:
     """Whether the claiming process ran on this machine and is gone. False where that cannot be known."""
     import psutil
 

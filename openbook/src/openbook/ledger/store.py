@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from openbook.ledger.batches import BatchBook
 from openbook.ledger.calls import LEASE, CallBook
 from openbook.ledger.database import LedgerError, now, open_engine, reading, writing
 from openbook.ledger.tables import answers, assessments, corrections, evidence, papers, runs
@@ -76,6 +77,10 @@ class Ledger:
     def calls(self, *, lease: float = LEASE) -> CallBook:
         """The book of model calls, for this process."""
         return CallBook(self.engine, lease=lease)
+
+    def batches(self) -> BatchBook:
+        """The book of batches, for this process."""
+        return BatchBook(self.engine)
 
     # --- writing
 

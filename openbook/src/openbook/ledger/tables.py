@@ -149,3 +149,24 @@ jobs = Table(
     Column("finished", String(40)),
     Index("jobs_by_state", "spool", "state", "number"),
 )
+
+#: Questions that were handed to a provider all at once. Their rows in ``calls`` have the owner ``batch:ID``.
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", String(32), primary_key=True),  # ours; the provider keeps it with its batch
+    Column("server", String(512), nullable=False),  # the address that has the batch
+    Column("model", String(255), nullable=False),
+    Column("state", String(16), nullable=False),  # submitting | submitted | done | dropped
+    Column("requests", Integer, nullable=False),
+    Column("file", String(255)),  # the provider's name of the uploaded questions; null: no batch was asked for yet
+    Column("provider_id", String(255)),  # the provider's name of the batch
+    Column("owner", String(255), nullable=False),  # the process that submits it
+    Column("claimed", Float, nullable=False),  # seconds since the epoch
+    Column("answered", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("error", Text),
+    Column("created", String(40), nullable=False),
+    Column("finished", String(40)),
+    Index("batches_by_state", "server", "state"),
+)

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from openbook.assessors.llm.fitting import tokens_in
 from openbook.assessors.llm.prices import Budget
@@ -64,6 +64,20 @@ def call_key(settings: LlmSettings, messages: list[dict[str, str]], schema: dict
 def most_unkept(concurrency: int) -> int:
     """The most replies that a process that is killed loses: those of the calls under way, and those being kept."""
     return concurrency + math.ceil(SPARE * concurrency)
+
+
+class Asks(Protocol):
+    """Whoever gets questions answered for a run."""
+
+    tally: Tally
+
+    async def ask(
+        self, messages: list[dict[str, str]], schema: dict[str, Any], *, paper: str | None, nonce: list[Any]
+    ) -> Kept:
+        """The reply to one question. Raises OpenbookError."""
+        ...
+
+    async def close(self) -> None: ...
 
 
 class Asker:

@@ -15,7 +15,7 @@ import openbook
 from openbook.assessors.agreement import combine
 from openbook.assessors.base import Usage
 from openbook.assessors.llm import prompts
-from openbook.assessors.llm.asking import Asker, Kept, Shelf, Tally
+from openbook.assessors.llm.asking import Asker, Asks, Kept, Shelf, Tally
 from openbook.assessors.llm.fitting import CHARACTERS_PER_TOKEN, fit, tokens_in
 from openbook.assessors.llm.prices import Budget, price_of
 from openbook.assessors.llm.protocol import OpenAIServer
@@ -153,14 +153,14 @@ class LlmAssessor:
             )
         return room
 
-    async def _open(self) -> Asker:
+    async def _open(self) -> Asks:
         asker = Asker(self._make_provider(), self.settings, self._budget, self._make_shelf())
         asker.tally = self.tally
         if self._watch and self._watch not in self.tally.watchers:
             self.tally.watchers.append(self._watch)
         return asker
 
-    async def _close(self, asker: Asker) -> None:
+    async def _close(self, asker: Asks) -> None:
         await asker.close()
 
     def _result(self, future: Future[tuple[dict[str, Answer], Usage]]) -> dict[str, Answer] | OpenbookError:
@@ -171,7 +171,7 @@ class LlmAssessor:
             return error
         return answers
 
-    async def _paper(self, asker: Asker, paper: Paper) -> tuple[dict[str, Answer], Usage]:
+    async def _paper(self, asker: Asks, paper: Paper) -> tuple[dict[str, Answer], Usage]:
         """Every vote of every group of variables, at once."""
         finder = Finder(paper)
         usage = Usage()
@@ -191,7 +191,7 @@ class LlmAssessor:
         return combine(votes), usage
 
     async def _vote(
-        self, asker: Asker, paper: Paper, finder: Finder, names: tuple[str, ...], vote: int, usage: Usage
+        self, asker: Asks, paper: Paper, finder: Finder, names: tuple[str, ...], vote: int, usage: Usage
     ) -> dict[str, Reply]:
         """One vote on one group of variables, its absent quotes repaired once."""
         text = fit(paper, self._room(names))
@@ -210,7 +210,7 @@ class LlmAssessor:
 
     async def _readable(
         self,
-        asker: Asker,
+        asker: Asks,
         paper: Paper,
         messages: list[dict[str, str]],
         names: tuple[str, ...],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from openbook.assessors.base import StopAssessing
@@ -26,28 +27,48 @@ class Price:
         return input_tokens * self.per_input + output_tokens * self.per_output
 
 
-def price_of(settings: LlmSettings) -> Price | None:
-    """The model's price: as given, zero on this machine, else from the price list; None where none knows it."""
+#: What a batch costs of the direct price that was given by hand. The price list has batch prices of its own.
+BATCH_SHARE = 0.5
+
+
+def price_of(settings: LlmSettings, *, batch: bool = False) -> Price | None:
+    """The model's price: as given, zero on this machine, else from the price list; None where none knows it.
+
+    ``batch``: for questions in a batch. A given price is halved; the list's batch price is taken as it stands there,
+    and where the list has none for a model, its direct price: rather too much than too little.
+    """
     if settings.input_price is not None or settings.output_price is not None:
-        return Price((settings.input_price or 0.0) / 1e6, (settings.output_price or 0.0) / 1e6)
+        share = BATCH_SHARE if batch else 1.0
+        return Price(share * (settings.input_price or 0.0) / 1e6, share * (settings.output_price or 0.0) / 1e6)
     if settings.provider == "ollama" or (settings.base_url and _is_local(settings.base_url)):
         return Price(0.0, 0.0)
     if settings.base_url:
         return None
     from genai_prices import Usage, calc_price
 
+    listed: dict[str, Any] = {"model_ref": settings.name, "provider_id": _listed_as(settings.provider)}
+    if batch:
+        listed["price_context"] = {"processing": "batch"}
     try:
-        million = calc_price(
-            Usage(input_tokens=1_000_000), model_ref=settings.name, provider_id=_listed_as(settings.provider)
-        ).total_price
-        both = calc_price(
-            Usage(input_tokens=1_000_000, output_tokens=1_000_000),
-            model_ref=settings.name,
-            provider_id=_listed_as(settings.provider),
-        ).total_price
+        million = calc_price(Usage(input_tokens=1_000_000), **listed).total_price
+        both = calc_price(Usage(input_tokens=1_000_000, output_tokens=1_000_000), **listed).total_price
     except LookupError:
         return None
     return Price(float(million) / 1e6, float(both - million) / 1e6)
+
+
+def batch_price_source(settings: LlmSettings) -> str:
+    """Where a batch's price is from, in words."""
+    if settings.input_price is not None or settings.output_price is not None:
+        return "half of the prices given"
+    price, direct = price_of(settings, batch=True), price_of(settings)
+    if price is None or direct is None:
+        return "no list here has its price"
+    if price.of(1, 1) == 0:
+        return "a server on this machine"
+    if price.of(1, 1) == direct.of(1, 1):
+        return "genai-prices, the direct price: it lists no batch price for the model"
+    return "genai-prices, batch price"
 
 
 def _listed_as(provider: str) -> str:

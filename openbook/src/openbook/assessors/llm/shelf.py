@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from openbook.assessors.llm.asking import Kept, Shelf
+from openbook.assessors.llm.provider import CallFailed
 
 T = TypeVar("T")
 
@@ -33,6 +34,8 @@ class BookClaims(Protocol):
     def ours(self) -> list[str]: ...
     @property
     def answered(self) -> Mapping[str, BookReply]: ...
+    @property
+    def batched(self) -> list[str]: ...
 
 
 class Book(Protocol):
@@ -136,7 +139,7 @@ class LedgerShelf(Shelf):
                 for future in waiting:
                     _fail(future, error)
             return
-        ours = set(claims.ours)
+        ours, batched = set(claims.ours), set(claims.batched)
         for key, (_, waiting) in wanted.items():
             for number, future in enumerate(waiting):
                 if future.done():
@@ -146,6 +149,8 @@ class LedgerShelf(Shelf):
                     future.set_result(
                         Kept(reply.response, reply.input_tokens, reply.output_tokens, reply.cost, fresh=False)
                     )
+                elif key in batched:
+                    _fail(future, CallFailed("this question waits in a batch; --batch collects it", passing=False))
                 elif key in ours and number == 0 and key not in self._asking:
                     self._asking.add(key)
                     future.set_result(None)

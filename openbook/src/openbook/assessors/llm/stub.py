@@ -55,11 +55,13 @@ def completion(said: object, *, finish: str = "stop") -> bytes:
 class Stub:
     """The server. ``behave(number, body)`` decides each reply, numbered from 0 in order of arrival.
 
-    ``keys`` are the idempotency keys of the requests, in the same order.
+    ``keys`` are the idempotency keys of the requests, in the same order. ``route(method, path, headers, content)``
+    answers whatever is no chat (see ``batch_stub``); such requests are not numbered.
     """
 
     latency: float = 0.0
     behave: Callable[[int, dict[str, Any]], Sent] | None = None
+    route: Callable[[str, str, dict[str, str], bytes], Sent] | None = None
     port: int = 0
     seen: int = 0
     answered: int = 0
@@ -130,6 +132,11 @@ class Stub:
                 head = await reader.readuntil(b"\r\n\r\n")
                 headers = _headers(head)
                 raw = await reader.readexactly(int(headers.get("content-length", 0)))
+                method, path = head.decode("latin-1").split(" ", 2)[:2]
+                if self.route and not path.endswith("/chat/completions"):
+                    if not await _send(writer, self.route(method, path.removeprefix("/v1"), headers, raw)):
+                        return
+                    continue
                 due = asyncio.get_running_loop().time() + self.latency
                 number, self.seen = self.seen, self.seen + 1
                 self.keys.append(headers.get("idempotency-key", ""))
@@ -141,21 +148,9 @@ class Stub:
                         self.bodies.append(body)
                     sent = self.behave(number, body) if self.behave else (200, {}, completion(answers(body)))
                     await asyncio.sleep(due - asyncio.get_running_loop().time())
-                    if sent is None:
-                        await asyncio.sleep(3600)
-                        return
-                    status, more, content = sent
-                    announced = int(more.pop("X-Announced-Length", len(content)))
-                    lines = [
-                        f"HTTP/1.1 {status} Stub",
-                        "Content-Type: application/json",
-                        f"Content-Length: {announced}",
-                    ]
-                    lines += [f"{name}: {value}" for name, value in more.items()]
-                    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
-                    await writer.drain()
+                    whole = await _send(writer, sent)
                     self.answered += 1
-                    if announced != len(content):
+                    if not whole:
                         return
                 finally:
                     self._busy -= 1
@@ -164,6 +159,20 @@ class Stub:
         finally:
             self._open -= 1
             writer.close()
+
+
+async def _send(writer: asyncio.StreamWriter, sent: Sent) -> bool:
+    """Send a reply; whether it was as long as it said."""
+    if sent is None:
+        await asyncio.sleep(3600)
+        return False
+    status, more, content = sent
+    announced = int(more.pop("X-Announced-Length", len(content)))
+    lines = [f"HTTP/1.1 {status} Stub", f"Content-Length: {announced}"]
+    lines += [f"{name}: {value}" for name, value in ({"Content-Type": "application/json"} | more).items()]
+    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
+    await writer.drain()
+    return announced == len(content)
 
 
 def _headers(head: bytes) -> dict[str, str]:

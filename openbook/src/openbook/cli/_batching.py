@@ -1,0 +1,92 @@
+"""What ``assess --batch`` does: rounds at a provider's desk, and words about how they go."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openbook.assessors.llm.batch_desk import Desk
+from openbook.assessors.llm.batch_server import BatchServer
+from openbook.assessors.llm.gathering import BatchAssessor
+from openbook.errors import OpenbookError
+
+if TYPE_CHECKING:
+    from openbook.assessing.batch import Locate, Outcome, Settings, Watch
+    from openbook.assessing.naming import Named
+    from openbook.assessors.llm.settings import LlmSettings
+    from openbook.ledger import Ledger
+    from openbook.model.record import Record
+
+
+class Batching:
+    """One command's batches."""
+
+    def __init__(self, settings: LlmSettings, ledger: Ledger, *, poll: float | None, wait: bool) -> None:
+        self._server = BatchServer(settings)
+        self._book = ledger.batches()
+        self._assessor = BatchAssessor(settings, ledger.batches)
+        self._desk = Desk(settings, self._book, self._server, self._assessor.failed, poll=poll, tell=_Lines())
+        self._wait = wait
+
+    def close(self) -> None:
+        self._server.close()
+
+    def drop(self, batch: str) -> None:
+        """Give a batch up. Raises OpenbookError where none of this name is under way."""
+        found = self._book.get(batch)
+        if found is None or self._book.drop(found.id, "dropped by hand") is None:
+            raise OpenbookError(f"no batch {batch!r} is under way in this ledger")
+
+    def run(
+        self,
+        papers: Sequence[Named],
+        out: Path,
+        settings: Settings,
+        *,
+        locate: Locate,
+        watch: Watch,
+        keep: Callable[[Record], None],
+    ) -> Outcome:
+        """The papers' records, as far as their answers have come."""
+        from openbook.assessing.rounds import assess_in_rounds
+
+        try:
+            outcome = assess_in_rounds(
+                papers, self._assessor, self._desk, out, settings,
+                locate=locate, wait=self._wait, watch=watch, keep=keep,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            self._say("interrupted; what is under way is in the ledger, and the same command goes on")
+            raise
+        account = self._desk.account
+        self._say(
+            f"{account.submitted} batches submitted with {account.questions} questions, {account.collected} answers "
+            f"collected, {account.failed} failed; {account.input_tokens} + {account.output_tokens} tokens, "
+            f"${account.cost:.4f} ({self._desk.price_source})"
+        )
+        if outcome.waiting and not outcome.stopped:
+            self._say(f"{len(outcome.waiting)} papers wait for answers; the same command collects them")
+        return outcome
+
+    def report(self) -> dict[str, object]:
+        """The account, for JSON; ``under_way`` are the provider's names of batches that are not collected."""
+        waiting = [batch.provider_id or batch.id for batch in self._desk.under_way]
+        return asdict(self._desk.account) | {"price": self._desk.price_source, "under_way": waiting}
+
+    def _say(self, text: str) -> None:
+        print(f"openbook: {text}", file=sys.stderr)
+
+
+class _Lines:
+    """How it goes, on standard error; the same line is not said twice in a row."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, text: str) -> None:
+        if text != self._last:
+            print(f"openbook: {text}", file=sys.stderr, flush=True)
+            self._last = text
