@@ -7,13 +7,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openbook.assessors.base import Assessor
 from openbook.assessors.linear import MOST_QUOTES, LinearAssessor
+from openbook.assessors.linear_corpus import TARGETS, THEORETICAL
 from openbook.assessors.linear_layers import SURE
+from openbook.assessors.linear_pooling import is_yes
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
@@ -44,6 +47,15 @@ def test_yes_and_no(
     stated = "\n".join(yes_paragraphs[variable].values())
     assert answer.evidence[0].quote in stated, "the best evidence is in the paragraph that documents it"
     assert linear.assess(filled_frame())[variable].result == "no"
+
+
+@pytest.mark.parametrize(("best", "chance", "scored", "theoretical"), [
+    (-0.1, 0.9, False, True), (0.1, 0.9, True, True), (0.1, 0.6, False, False)
+])  # fmt: skip
+def test_a_yes_needs_a_sentence_that_says_so(best: float, chance: float, scored: bool, theoretical: bool) -> None:
+    pooled = np.full((len(TARGETS), 7), best, np.float32)
+    for target in TARGETS:
+        assert is_yes(target, chance, 0.7, pooled) is (theoretical if target == THEORETICAL else scored)
 
 
 def test_all_at_once(

@@ -20,7 +20,7 @@ from openbook.assessors.linear_corpus import TARGETS, THEORETICAL
 from openbook.assessors.linear_features import Floats
 from openbook.assessors.linear_layers import SURE, LinearModel, load_model
 from openbook.assessors.linear_patterns import NAMES
-from openbook.assessors.linear_pooling import Bools, eligible, features, pool
+from openbook.assessors.linear_pooling import LEAST, Bools, eligible, features, is_yes, pool
 from openbook.errors import OpenbookError
 from openbook.model.record import Answer
 from openbook.papers.paper import Paper
@@ -68,7 +68,7 @@ class LinearAssessor:
     @property
     def parameters(self) -> dict[str, Any]:
         """What else changes answers."""
-        return {"sure": SURE, "quotes": MOST_QUOTES}
+        return {"sure": SURE, "quotes": MOST_QUOTES, "least": LEAST}
 
     def assess(self, paper: Paper) -> dict[str, Answer]:
         """The answers for one paper that was read. Raises OpenbookError when it was not."""
@@ -81,7 +81,7 @@ class LinearAssessor:
         keep = eligible(paper, texts)
         pooled, counts = pool(scores, flags, keep)
         answers = {
-            variable: self._scored(paper, variable, scores[:, place], keep, self._chance(variable, pooled, counts))
+            variable: self._scored(paper, variable, scores[:, place], keep, pooled, counts)
             for place, variable in enumerate(SCORED)
         }
         chance = self._chance(THEORETICAL, pooled, counts)
@@ -92,10 +92,12 @@ class LinearAssessor:
     def _chance(self, target: str, pooled: Floats, counts: Floats) -> float:
         return self._weights.papers[target].probability(features(target, pooled, counts))
 
-    def _scored(self, paper: Paper, variable: str, scores: Floats, keep: Bools, chance: float) -> Answer:
-        best = _best(scores, keep)
-        if chance >= self._weights.papers[variable].threshold and best:
-            quotes = [sentence_evidence(paper, paper.sentences[place]) for place in best]
+    def _scored(
+        self, paper: Paper, variable: str, scores: Floats, keep: Bools, pooled: Floats, counts: Floats
+    ) -> Answer:
+        chance = self._chance(variable, pooled, counts)
+        if is_yes(variable, chance, self._weights.papers[variable].threshold, pooled):
+            quotes = [sentence_evidence(paper, paper.sentences[place]) for place in _best(scores, keep)]
             return Answer(result="yes", confidence=chance, response=_response("Yes", variable, chance), evidence=quotes)
         return Answer(result="no", confidence=1 - chance, response=_response("No", variable, 1 - chance))
 

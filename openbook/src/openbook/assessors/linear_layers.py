@@ -2,7 +2,8 @@
 
 Layer one gives each sentence log odds per target: ``rows @ weights.T + bias``. Layer two gives each paper log odds from
 its pooled features: standardised, weighed, summed; then calibrated (Platt): ``p = sigmoid(slope * z + offset)``. The
-answer is yes where ``p`` reaches the target's threshold.
+answer is yes where ``p`` reaches the target's threshold and, but for the research type, some sentence's log odds are
+above zero: a yes has a sentence that says so.
 
 The file is a NumPy archive without pickles beside a JSON card::
 

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from openbook.assessors.linear_corpus import TARGETS
+from openbook.assessors.linear_corpus import TARGETS, THEORETICAL
 from openbook.assessors.linear_patterns import NAMES
 from openbook.papers.paper import Paper
 
@@ -60,6 +60,8 @@ BEARING: Final[dict[str, tuple[str, ...]]] = {
 _COLUMNS: Final = {
     target: np.array([NAMES.index(name) for name in names], np.int64) for target, names in BEARING.items()
 }
+LEAST: Final = 0.0
+"""A sentence says by itself that something is documented when its log odds are above this."""
 _FLOOR: Final = -8.0
 _BEST: Final = 10
 _ENTRY: Final = re.compile(
@@ -119,6 +121,16 @@ def pool(scores: Floats, flags: Floats, keep: Bools) -> tuple[Floats, Floats]:
         axis=1,
     )
     return pooled.astype(np.float32), np.log1p(flags[keep].sum(axis=0)).astype(np.float32)
+
+
+def is_yes(target: str, chance: float, threshold: float, pooled: Floats) -> bool:
+    """Whether a paper's answer is yes: its chance reaches the threshold, and one sentence says so by itself.
+
+    Counts and the other variables alone may carry a chance over the threshold; a yes needs a sentence to quote, one whose
+    log odds are above zero. The research type is a matter of the whole paper and needs none.
+    """
+    convincing = target == THEORETICAL or pooled[TARGETS.index(target), 0] > LEAST
+    return chance >= threshold and bool(convincing)
 
 
 def features(target: str, pooled: Floats, counts: Floats) -> Floats:

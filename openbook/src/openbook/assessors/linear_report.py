@@ -20,7 +20,7 @@ from openbook.assessors.linear_learning import (
     fit_sentences,
     paper_features,
 )
-from openbook.assessors.linear_pooling import features
+from openbook.assessors.linear_pooling import features, is_yes
 from openbook.variables import SCORED
 
 Floats64 = npt.NDArray[np.float64]
@@ -74,7 +74,7 @@ def cross_validate(
             for number, target in enumerate(TARGETS):
                 chance = layers[target].probability(features(target, *pooled[int(paper)]))
                 probability[paper, number] = chance
-                decision[paper, number] = chance >= layers[target].threshold
+                decision[paper, number] = is_yes(target, chance, layers[target].threshold, pooled[int(paper)][0])
     return HeldOut(probability, decision, fold, pooled)
 
 
