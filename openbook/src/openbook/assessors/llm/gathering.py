@@ -121,10 +121,11 @@ class BatchAssessor(LlmAssessor):
         super().__init__(settings, provider=_nobody)
         self._price = price_of(settings, batch=True)
         self._book = book
-        self.gathered = Gathered()
+        self.gathered: Gathered | None = None
         self.failed: dict[str, str] = {}
 
     async def _open(self) -> Asks:
+        assert self.gathered is not None
         return Gatherer(self.settings, self._book(), self.gathered, self.failed)
 
 
