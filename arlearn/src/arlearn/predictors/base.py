@@ -2,7 +2,7 @@
 
 Malach (ICML 2024), section 2, calls the object an auto-regressive next-token predictor: a function from a prefix of
 tokens to a token. Here it is a ``torch.nn.Module`` that gives the logits for every prefix at once (``forward``), the
-mean cross-entropy of a batch (``loss``), and the same logits one token at a time (``start`` and ``step``).
+mean cross-entropy of a batch (``loss``), and the same logits a few tokens at a time (``start``, ``prefill`` and ``step``).
 """
 
 from __future__ import annotations
@@ -62,23 +62,18 @@ class Predictor(nn.Module, ABC):
         """The state before any token, for ``batch`` sequences."""
 
     @abstractmethod
-    def step(self, state: State, token: Int[Tensor, " batch"]) -> tuple[Float[Tensor, "batch vocabulary"], State]:
-        """Consume one token of each sequence; give the logits of the next, equal to ``forward``'s last row.
-
-        Past ``context`` tokens the window slides: the logits are those of ``forward`` on the last ``context`` tokens.
-        The state handed in must not be used again.
-        """
-
     def prefill(
         self, state: State, tokens: Int[Tensor, "batch new"]
     ) -> tuple[Float[Tensor, "batch vocabulary"], State]:
         """Consume several tokens (at least one) of each sequence; give the logits after the last.
 
-        The same as stepping through them; a predictor that can do without the logits in between does.
+        They equal ``forward``'s last row. Past ``context`` tokens the window slides: the logits are those of ``forward``
+        on the last ``context`` tokens. The state handed in must not be used again.
         """
-        for place in range(tokens.shape[1]):
-            logits, state = self.step(state, tokens[:, place])
-        return logits, state
+
+    def step(self, state: State, token: Int[Tensor, " batch"]) -> tuple[Float[Tensor, "batch vocabulary"], State]:
+        """Consume one token of each sequence; give the logits of the next, as ``prefill`` does."""
+        return self.prefill(state, token[:, None])
 
     @abstractmethod
     def configuration(self) -> dict[str, Any]:

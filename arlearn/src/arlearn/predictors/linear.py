@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from arlearn.errors import ArlearnError
 from arlearn.kernels import few_rows
 from arlearn.kernels.base import CausalMap
 from arlearn.kernels.building import build_map
-from arlearn.kernels.cross_entropy import linear_cross_entropy
 from arlearn.kernels.packed import PackedMap
-from arlearn.predictors.base import Predictor, State
-from arlearn.predictors.inputs import check_tokens, counted_targets
+from arlearn.predictors.base import State
+from arlearn.predictors.headed import HeadedPredictor
+from arlearn.predictors.inputs import check_tokens
 from arlearn.predictors.windows import Window
 
 
-class LinearPredictor(Predictor):
+class LinearPredictor(HeadedPredictor):
     """Malach 2024, experiment 1: ``logits_t = head (sum over s <= t of W[t, s] embedding[token_s]) + bias``.
 
     Parameters: ``embedding`` (V, inputs), ``map.weight`` (the map's own layout), ``head`` (V, outputs) and, if given,
@@ -94,21 +94,8 @@ class LinearPredictor(Predictor):
             self._seen, self._columns = seen, columns if exact else None
         return self._columns
 
-    def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length vocabulary"]:
-        return nn.functional.linear(self.hidden(tokens), self.head, self.head_bias)
-
-    def loss(
-        self, tokens: Int[Tensor, "batch length"], counted: Bool[Tensor, "batch length"] | None = None
-    ) -> Float[Tensor, ""]:
-        rows, targets = counted_targets(self, tokens, counted)
-        hidden = self.hidden(tokens[:, :-1]).flatten(0, 1)
-        return linear_cross_entropy(hidden if rows is None else hidden[rows], self.head, targets, self.head_bias)
-
     def start(self, batch: int) -> Window:
         return Window(batch, self.map.window, self.device)
-
-    def step(self, state: State, token: Int[Tensor, " batch"]) -> tuple[Float[Tensor, "batch vocabulary"], State]:
-        return self.prefill(state, token[:, None])
 
     @torch.no_grad()
     def prefill(
@@ -167,7 +154,7 @@ def last_output(
     return map.gather(nn.functional.embedding(chosen, embedding), position)
 
 
-def freeze(predictor: Predictor, names: Sequence[str]) -> None:
+def freeze(predictor: nn.Module, names: Sequence[str]) -> None:
     """Mark these parameters as given. Raises ArlearnError for a name the predictor does not have."""
     parameters = dict(predictor.named_parameters())
     unknown = [name for name in names if name not in parameters]

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from arlearn.kernels import few_rows
 from arlearn.kernels.base import CausalMap
-from arlearn.kernels.cross_entropy import linear_cross_entropy
-from arlearn.predictors.base import Predictor, State
-from arlearn.predictors.inputs import check_tokens, counted_targets
+from arlearn.predictors.base import State
+from arlearn.predictors.headed import HeadedPredictor
+from arlearn.predictors.inputs import check_tokens
 from arlearn.predictors.linear import freeze, fresh_map, last_output, read_configuration
 from arlearn.predictors.windows import Window
 
 
-class MLPPredictor(Predictor):
+class MLPPredictor(HeadedPredictor):
     """Malach 2024, experiment 2: embedding -> causal map -> ReLU -> Linear(d, d) -> ReLU -> output embedding.
 
     A token costs T·d² (the map's row) + d² + d·V multiply-adds.
@@ -57,21 +57,8 @@ class MLPPredictor(Predictor):
         check_tokens(self, tokens)
         return self._after(self.map(nn.functional.embedding(tokens, self.embedding)))
 
-    def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length vocabulary"]:
-        return nn.functional.linear(self.hidden(tokens), self.head, self.head_bias)
-
-    def loss(
-        self, tokens: Int[Tensor, "batch length"], counted: Bool[Tensor, "batch length"] | None = None
-    ) -> Float[Tensor, ""]:
-        rows, targets = counted_targets(self, tokens, counted)
-        hidden = self.hidden(tokens[:, :-1]).flatten(0, 1)
-        return linear_cross_entropy(hidden if rows is None else hidden[rows], self.head, targets, self.head_bias)
-
     def start(self, batch: int) -> Window:
         return Window(batch, self.map.window, self.device)
-
-    def step(self, state: State, token: Int[Tensor, " batch"]) -> tuple[Float[Tensor, "batch vocabulary"], State]:
-        return self.prefill(state, token[:, None])
 
     @torch.no_grad()
     def prefill(

@@ -113,9 +113,6 @@ class NGramPredictor(Predictor):
     def start(self, batch: int) -> Window:
         return Window(batch, max(1, self.order - 1), self.device)
 
-    def step(self, state: State, token: Int[Tensor, " batch"]) -> tuple[Float[Tensor, "batch vocabulary"], State]:
-        return self.prefill(state, token[:, None])
-
     @torch.no_grad()
     def prefill(
         self, state: State, tokens: Int[Tensor, "batch new"]

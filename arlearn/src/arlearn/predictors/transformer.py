@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arlearn.errors import ArlearnError
 from arlearn.kernels import few_rows
-from arlearn.kernels.cross_entropy import linear_cross_entropy
-from arlearn.predictors.base import Predictor, State
-from arlearn.predictors.inputs import check_tokens, counted_targets
+from arlearn.predictors.base import State
+from arlearn.predictors.headed import HeadedPredictor
+from arlearn.predictors.inputs import check_tokens
 from arlearn.predictors.linear import freeze
 from arlearn.predictors.windows import Window
 
@@ -26,7 +26,7 @@ ROTARY_BASE = 10_000.0
 Cache = tuple[Float[Tensor, "batch heads seen size"], Float[Tensor, "batch heads seen size"]]
 
 
-class TransformerPredictor(Predictor):
+class TransformerPredictor(HeadedPredictor):
     """Embedding -> ``layers`` blocks of attention and a feed-forward network -> norm -> output embedding.
 
     A token costs 12·layers·d² + 2·layers·t·d + d·V multiply-adds, t <= T being the tokens before it. Once the window
@@ -97,21 +97,8 @@ class TransformerPredictor(Predictor):
         out: Tensor = self.norm(x)
         return out, grown
 
-    def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length vocabulary"]:
-        return F.linear(self.hidden(tokens), self.head, self.head_bias)
-
-    def loss(
-        self, tokens: Int[Tensor, "batch length"], counted: Bool[Tensor, "batch length"] | None = None
-    ) -> Float[Tensor, ""]:
-        rows, targets = counted_targets(self, tokens, counted)
-        hidden = self.hidden(tokens[:, :-1]).flatten(0, 1)
-        return linear_cross_entropy(hidden if rows is None else hidden[rows], self.head, targets, self.head_bias)
-
     def start(self, batch: int) -> Attended:
         return Attended(Window(batch, self.context, self.device))
-
-    def step(self, state: State, token: Int[Tensor, " batch"]) -> tuple[Float[Tensor, "batch vocabulary"], State]:
-        return self.prefill(state, token[:, None])
 
     @torch.no_grad()
     def prefill(
