@@ -93,15 +93,24 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return load_study(folder)
 
 
-@pytest.fixture(scope="module", params=["made up", "of a run"])
-def reported(request: pytest.FixtureRequest) -> Study:
-    """The study with made-up results, and with those that a run left here, if there was one."""
+@pytest.fixture(scope="module", params=["made up", "of a quick run", "found here"])
+def reported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The study with made-up results, with all that one quick run found, and with what a run left here, if there was one."""
     if request.param == "made up":
         made_up: Study = request.getfixturevalue("study")
         return made_up
-    if not (HERE / "results" / "verdicts.json").is_file():
-        pytest.skip("no results of a run here: openbook study run malach2024 --quick makes them")
-    return load_study(HERE)
+    if request.param == "found here":
+        if not (HERE / "results" / "verdicts.json").is_file():
+            pytest.skip("no results of a run here: openbook study run malach2024 --quick makes them")
+        return load_study(HERE)
+    folder = tmp_path_factory.mktemp("root") / "studies" / "malach2024"
+    folder.mkdir(parents=True)
+    shutil.copy(HERE / "study.toml", folder)
+    kept = json.loads((HERE / "test_quick_run.json").read_text(encoding="utf-8"))
+    for run in kept["runs"]:
+        write_run(folder, Run.model_validate(run))
+    write_verdicts(folder, Verdicts.model_validate(kept["verdicts"]))
+    return load_study(folder)
 
 
 def test_every_claim_is_whole() -> None:
