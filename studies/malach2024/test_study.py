@@ -93,16 +93,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return load_study(folder)
 
 
-@pytest.fixture(scope="module", params=["made up", "of a quick run", "found here"])
+@pytest.fixture(scope="module", params=["made up", "of a quick run"])
 def reported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """The study with made-up results, with all that one quick run found, and with what a run left here, if there was one."""
+    """The study with made-up results, and with all that one quick run found."""
     if request.param == "made up":
         made_up: Study = request.getfixturevalue("study")
         return made_up
-    if request.param == "found here":
-        if not (HERE / "results" / "verdicts.json").is_file():
-            pytest.skip("no results of a run here: openbook study run malach2024 --quick makes them")
-        return load_study(HERE)
     folder = tmp_path_factory.mktemp("root") / "studies" / "malach2024"
     folder.mkdir(parents=True)
     shutil.copy(HERE / "study.toml", folder)

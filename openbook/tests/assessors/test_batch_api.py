@@ -380,9 +380,14 @@ def test_killed_in_the_middle_of_a_submission(bench: Bench, moment: str) -> None
 
 def test_interrupted_while_it_waits_and_run_again(bench: Bench) -> None:
     bench.server.looks = 10**9
-    process = subprocess.Popen(
-        command(bench, "a", "--poll", 0.05), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    # Whoever started the tests may have told them to ignore Ctrl-C, as shells do with what runs in the background.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            command(bench, "a", "--poll", 0.05), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stderr is not None
     said = ""
     while "finalizing" not in said:
