@@ -152,6 +152,27 @@ def test_strangers_files_are_left_alone(recipe, tmp_path) -> None:
     assert [path.name for path in (tmp_path / "letters").iterdir()] == ["dear.txt"]
 
 
+@pytest.mark.parametrize("change", ["data", "tokenizer"])
+def test_a_run_that_cannot_begin_leaves_all_as_it_was(recipe, story_file, tmp_path, change: str) -> None:
+    absent = str(tmp_path / "absent.json")
+    wrong = recipe.with_inputs(absent if change == "data" else story_file, absent if change == "tokenizer" else None)
+    with pytest.raises(ArlearnError, match="absent"):
+        run(wrong, tmp_path / "new", QUIET)
+    assert not (tmp_path / "new").exists()
+    run(recipe, tmp_path / "old", QUIET)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir() if path.is_file()}
+    with pytest.raises(ArlearnError, match="absent"):
+        run(wrong, tmp_path / "old", QUIET, overwrite=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir() if path.is_file()} == before
+
+
+def test_a_text_without_anything_to_learn_leaves_no_run(recipe, tmp_path) -> None:
+    (tmp_path / "empty.txt").write_text("")
+    with pytest.raises(ArlearnError):
+        run(recipe.with_inputs(tmp_path / "empty.txt", None), tmp_path / "new", QUIET)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_loss_that_is_no_number_stops_the_run(recipe, tmp_path) -> None:
     with pytest.raises(ArlearnError, match="try a smaller learning_rate"):
         run(recipe.with_changes(["learning_rate=1e30", "clip=0"]), tmp_path / "run", QUIET)

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,17 @@ def open_directory(out: Path, recipe: Recipe, resume: bool, overwrite: bool, loc
         os.replace(beside, out / "recipe.toml")
     except (OSError, UnicodeDecodeError) as error:
         raise ArlearnError(f"cannot use {out}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def clear_unstarted(out: Path) -> None:
+    """Take away what a run left that could not begin, so that ``out`` is free; a run that has begun stays."""
+    begun = [name for name in (*FILES, CHECKPOINTS) if name not in ("recipe.toml", "tokenizer.json")]
+    if any((out / name).exists() for name in begun):
+        return
+    with suppress(OSError):  # what cannot be removed stays
+        for name in ("recipe.toml", "tokenizer.json", LOCK):
+            (out / name).unlink(missing_ok=True)
+        out.rmdir()
 
 
 def _check_same(old: Recipe, new: Recipe, out: Path) -> None:

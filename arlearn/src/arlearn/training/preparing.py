@@ -35,6 +35,14 @@ class Prepared:
     vocabulary: BytePair | None = None
 
 
+def check_inputs(recipe: Recipe) -> None:
+    """Find a text's file and vocabulary, before a run that is there is replaced. Raises ArlearnError if one cannot be."""
+    if recipe.task["kind"] == "text":
+        find_text(recipe.task["data"] or None)
+        if recipe.task["tokenizer"]:
+            BytePair.load(recipe.task["tokenizer"])
+
+
 def prepare(recipe: Recipe, out: Path, reporter: Reporter) -> Prepared:
     """The task, ready to give batches; a text's vocabulary is written to ``out``, or read from there if it is.
 

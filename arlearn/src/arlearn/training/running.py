@@ -6,13 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from arlearn.errors import ArlearnError
 from arlearn.kernels.memory import keep_freed_memory
 from arlearn.predictors.saving import load_card, save_predictor
 from arlearn.training.counting import count
-from arlearn.training.directory import DirectoryLock, open_directory, resumed_recipe
+from arlearn.training.directory import DirectoryLock, clear_unstarted, open_directory, resumed_recipe
 from arlearn.training.loop import Trained, train
 from arlearn.training.metrics import draw_loss, read_metrics
-from arlearn.training.preparing import Prepared, prepare
+from arlearn.training.preparing import Prepared, check_inputs, prepare
 from arlearn.training.processes import Processes
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter
@@ -37,8 +38,10 @@ def run(
         whole = processes.in_turn(lambda: resumed_recipe(out, recipe, resume))
         lock = DirectoryLock(out)
         try:
+            if not resume:
+                processes.in_turn(lambda: check_inputs(whole))
             processes.first_alone(lambda: open_directory(out, whole, resume, overwrite, lock))
-            prepared = processes.in_turn(lambda: prepare(whole, out, reporter))
+            prepared = _prepared(processes, whole, out, reporter)
             if recipe.predictor.kind == "ngram":
                 trained = count(whole, prepared, reporter, began)
             else:
@@ -49,6 +52,15 @@ def run(
         finally:
             lock.release()
     return card
+
+
+def _prepared(processes: Processes, recipe: Recipe, out: Path, reporter: Reporter) -> Prepared:
+    try:
+        return processes.in_turn(lambda: prepare(recipe, out, reporter))
+    except ArlearnError:
+        if processes.first:
+            clear_unstarted(out)
+        raise
 
 
 def _save(recipe: Recipe, prepared: Prepared, trained: Trained, out: Path, processes: int) -> None:
