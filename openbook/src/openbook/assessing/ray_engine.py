@@ -6,6 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -101,12 +102,17 @@ def assess_on_ray(
     return outcome
 
 
+def require_ray() -> None:
+    """Raise OpenbookError, naming the extra, where Ray is not installed."""
+    if find_spec("ray") is None:
+        raise OpenbookError("--engine ray needs the extra: pip install 'openbook[ray]'")
+
+
 def _ray(jobs: int) -> Any:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        import ray
-    except ImportError as error:
-        raise OpenbookError("--engine ray needs the extra: pip install 'openbook[ray]'") from error
+    require_ray()
+    import ray
+
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS")
         options: dict[str, Any] = {"address": address} if address else {"num_cpus": jobs, "include_dashboard": False}

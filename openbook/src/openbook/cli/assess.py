@@ -142,6 +142,7 @@ def assess(
 
     llm: LlmSettings | None = None
     if assessor == "llm":
+        from openbook.assessors.llm.extra import require_extra
         from openbook.assessors.llm.settings import LlmSettings
 
         if per not in ("paper", "variable"):
@@ -152,6 +153,11 @@ def assess(
             concurrency=concurrency, requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute,
             timeout=timeout, retries=retries, budget=budget, input_price=input_price, output_price=output_price,
         )  # fmt: skip
+        require_extra()
+    if engine == "ray":
+        from openbook.assessing.ray_engine import assess_on_ray, require_ray
+
+        require_ray()
     sources = [source for given in papers or [] for source in _expanded(given)]
     known: dict[str, PaperInfo] = {}
     if list_ is not None:
@@ -186,8 +192,6 @@ def assess(
             outcome = batching.run(named, out, limits, locate=locate, watch=progress.update, keep=keep)
             account = batching.report()
         elif engine == "ray":
-            from openbook.assessing.ray_engine import assess_on_ray
-
             outcome = assess_on_ray(named, make, out, limits, locate=locate, watch=progress.update, keep=keep)
         else:
             asked = make()

@@ -89,11 +89,11 @@ def build(settings: Settings, progress: Progress = lambda what, done, of: None) 
     with Peak() as peak:
         source = find_source(settings.records)
         studies = rebuilt.read_studies(settings.studies)
-        state.check_ours(settings.out)
         if settings.search and not searching.available():
             raise OpenbookError(
                 "search needs Pagefind; install it with: pip install 'openbook[search]', or build with --no-search"
             )
+        state.check_ours(settings.out)
         frame = Frame(settings.base_url)
         seal = state.seal(frame, settings.correct)
         before = state.read_state(settings.out, seal)

@@ -16,6 +16,7 @@ from openbook.assessors.agreement import combine
 from openbook.assessors.base import Usage
 from openbook.assessors.llm import prompts
 from openbook.assessors.llm.asking import Asker, Asks, Kept, Shelf, Tally
+from openbook.assessors.llm.extra import require_extra
 from openbook.assessors.llm.fitting import CHARACTERS_PER_TOKEN, fit, tokens_in
 from openbook.assessors.llm.prices import Budget, price_of
 from openbook.assessors.llm.protocol import OpenAIServer
@@ -58,6 +59,7 @@ class LlmAssessor:
         shelf: Callable[[], Shelf] = Shelf,
         watch: Callable[[Tally], None] | None = None,
     ) -> None:
+        require_extra()
         self.settings = settings
         self.tally = Tally()
         self._make_provider = provider or (lambda: provider_of(settings))

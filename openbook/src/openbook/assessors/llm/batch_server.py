@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from openbook.assessors.llm.extra import require_extra
 from openbook.assessors.llm.provider import (
     CallFailed,
     Completion,
@@ -61,10 +62,9 @@ class BatchServer:
                 f"--batch speaks OpenAI's protocol so far, which {settings.provider!r} does not; use --model "
                 "openai/NAME, or --base-url of a server that has /files and /batches, or leave --batch out"
             )
-        try:
-            import openai
-        except ImportError as error:
-            raise OpenbookError("asking a model needs the extra: pip install 'openbook[llm]'") from error
+        require_extra()
+        import openai
+
         key = os.environ.get("OPENAI_API_KEY") or ("none" if settings.base_url else None)
         if key is None:
             raise OpenbookError(f"model {settings.model!r} cannot be used: set OPENAI_API_KEY")

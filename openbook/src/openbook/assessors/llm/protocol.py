@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from openbook.assessors.llm.extra import require_extra
 from openbook.assessors.llm.provider import (
     CallFailed,
     Completion,
@@ -22,17 +23,15 @@ from openbook.assessors.llm.provider import (
     shortened,
 )
 from openbook.assessors.llm.settings import LlmSettings
-from openbook.errors import OpenbookError
 
 
 class OpenAIServer:
     """A ``Provider`` over one address. The key, where the server wants one, is OPENAI_API_KEY's."""
 
     def __init__(self, settings: LlmSettings) -> None:
-        try:
-            import aiohttp
-        except ImportError as error:
-            raise OpenbookError("asking a model needs the extra: pip install 'openbook[llm]'") from error
+        require_extra()
+        import aiohttp
+
         assert settings.base_url is not None
         self._settings = settings
         self._address = f"{settings.base_url.rstrip('/')}/chat/completions"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
+from openbook.assessors.llm.extra import require_extra
 from openbook.assessors.llm.settings import LlmSettings
 from openbook.errors import OpenbookError
 
@@ -79,11 +80,10 @@ class AnyProvider:
 
 
 def _client(settings: LlmSettings) -> Any:
-    try:
-        from any_llm import AnyLLM
-        from any_llm.exceptions import AnyLLMError
-    except ImportError as error:
-        raise OpenbookError("asking a model needs the extra: pip install 'openbook[llm]'") from error
+    require_extra()
+    from any_llm import AnyLLM
+    from any_llm.exceptions import AnyLLMError
+
     # Retries are ours: whoever else repeats a question does not know of the budget.
     options: dict[str, Any] = {"max_retries": 0} if settings.provider == "openai" else {}
     try:
