@@ -29,7 +29,7 @@ from openbook.assessors.llm.prices import batch_price_source, price_of
 from openbook.assessors.llm.provider import CallFailed
 from openbook.assessors.llm.settings import LlmSettings
 from openbook.assessors.llm.shelf import LedgerShelf
-from openbook.assessors.llm.stub import Sent, Stub, answers, completion
+from openbook.assessors.llm.stub import PAPER, Sent, Stub, answers, completion
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger
 from openbook.model.record import Record
@@ -38,20 +38,6 @@ from openbook.papers.reading import read_paper
 
 pytest.importorskip("any_llm", reason="the extra openbook[llm] is not installed")
 
-BODY = """A Paper Called {name}
-
-Ada One, University of Somewhere
-
-Abstract
-We study small things and measure how they behave when nobody looks at them for quite a while.
-
-1 Introduction
-Small things are everywhere, and yet they are rarely written about in any depth. This one is {name}.
-
-2 Experiments
-All models of {name} were trained on a single NVIDIA A100 with 40 GB of memory for about six hours.
-We split the data into 80% for training, 10% for validation and 10% for testing, with seed 7.
-"""
 PRICES = {"input_price": 100.0, "output_price": 1000.0}  # a reply of the stub costs $0.30, in a batch $0.15
 
 
@@ -64,7 +50,7 @@ class Bench:
         (folder / "in").mkdir()
         self.files = [folder / "in" / f"paper_{number}.txt" for number in range(count)]
         for number, path in enumerate(self.files):
-            path.write_text(BODY.format(name=f"Number {number}"))
+            path.write_text(PAPER.format(name=f"Number {number}"))
         self.told: list[str] = []
 
     def settings(self, **changed: Any) -> LlmSettings:

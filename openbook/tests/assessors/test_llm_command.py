@@ -17,26 +17,11 @@ from typing import Any
 import pytest
 
 from openbook.assessors.llm.asking import most_unkept
-from openbook.assessors.llm.stub import Stub
+from openbook.assessors.llm.stub import PAPER, Stub
 from openbook.ledger import Ledger
 from openbook.model.record import Record
 
 pytest.importorskip("any_llm", reason="the extra openbook[llm] is not installed")
-
-BODY = """A Paper Called {name}
-
-Ada One, University of Somewhere
-
-Abstract
-We study small things and measure how they behave when nobody looks at them for quite a while.
-
-1 Introduction
-Small things are everywhere, and yet they are rarely written about in any depth. This one is {name}.
-
-2 Experiments
-All models of {name} were trained on a single NVIDIA A100 with 40 GB of memory for about six hours.
-We split the data into 80% for training, 10% for validation and 10% for testing, with seed 7.
-"""
 
 
 def papers(folder: Path, count: int) -> list[str]:
@@ -44,7 +29,7 @@ def papers(folder: Path, count: int) -> list[str]:
     paths = []
     for number in range(count):
         path = folder / f"paper_{number:03d}.txt"
-        path.write_text(BODY.format(name=f"Number {number}"))
+        path.write_text(PAPER.format(name=f"Number {number}"))
         paths.append(str(path))
     return paths
 

@@ -90,11 +90,11 @@ def open_directory(out: Path, recipe: Recipe, resume: bool, overwrite: bool, loc
 
 def clear_unstarted(out: Path) -> None:
     """Take away what a run left that could not begin, so that ``out`` is free; a run that has begun stays."""
-    begun = [name for name in (*FILES, CHECKPOINTS) if name not in ("recipe.toml", "tokenizer.json")]
-    if any((out / name).exists() for name in begun):
+    before = ("recipe.toml", "tokenizer.json")  # all that is written before the first update
+    if any((out / name).exists() for name in (*FILES, CHECKPOINTS) if name not in before):
         return
     with suppress(OSError):  # what cannot be removed stays
-        for name in ("recipe.toml", "tokenizer.json", LOCK):
+        for name in (*before, LOCK):
             (out / name).unlink(missing_ok=True)
         out.rmdir()
 

@@ -13,6 +13,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+#: A short paper to ask about, by name: ``PAPER.format(name="Number 1")``.
+PAPER = """A Paper Called {name}
+
+Ada One, University of Somewhere
+
+Abstract
+We study small things and measure how they behave when nobody looks at them for quite a while.
+
+1 Introduction
+Small things are everywhere, and yet they are rarely written about in any depth. This one is {name}.
+
+2 Experiments
+All models of {name} were trained on a single NVIDIA A100 with 40 GB of memory for about six hours.
+We split the data into 80% for training, 10% for validation and 10% for testing, with seed 7.
+"""
+
 #: What to send: an HTTP status, extra headers and a body; None: nothing, for as long as the client waits.
 Sent = tuple[int, dict[str, str], bytes] | None
 
