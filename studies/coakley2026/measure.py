@@ -31,9 +31,9 @@ def index() -> Path:
 
 def trends() -> dict[str, Any]:
     """The figures by year and by affiliation."""
-    from openbook.audit.run import audit
-    from openbook.trends.correction import learn_errors
-    from openbook.trends.report import rows
+    from openbook.corpus.audit.run import audit
+    from openbook.corpus.trends.correction import learn_errors
+    from openbook.corpus.trends.report import rows
     from openbook.variables import SCORED
 
     records = index() / "records.parquet"
@@ -59,8 +59,8 @@ def trends() -> dict[str, Any]:
 
 def agreement() -> dict[str, Any]:
     """How the index's answers agree with people's, on the papers that both answered."""
-    from openbook.validation.report import validate
-    from openbook.validation.sides import read_side
+    from openbook.corpus.validation.report import validate
+    from openbook.corpus.validation.sides import read_side
 
     path = index() / "test_set.parquet"
     report = validate(read_side(path, "records"), read_side(path, "labels"))
@@ -79,8 +79,8 @@ def agreement() -> dict[str, Any]:
 
 def stability() -> dict[str, Any]:
     """What five identical runs over 400 papers say; accuracies also against the labels before they were edited."""
-    from openbook.validation.report import validate
-    from openbook.validation.sides import read_side
+    from openbook.corpus.validation.report import validate
+    from openbook.corpus.validation.sides import read_side
 
     report = validate(
         read_side(index() / "prompt_opt_runs.parquet", "records"),

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from openbook.assessing.recording import assess_paper
-from openbook.assessors.linear import SHIPPED, LinearAssessor
-from openbook.model.record import Record
+from openbook.assess.recording import assess_paper
+from openbook.assessors.linear.assessor import SHIPPED, LinearAssessor
 from openbook.papers.reading import read_paper
+from openbook.record.model import Record
 from openbook.studies import Study, load_study
 from openbook.studies.report.composing import compose
 from openbook.studies.results import ClaimResult, Run, Verdicts, write_run, write_verdicts

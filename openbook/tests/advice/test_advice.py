@@ -6,10 +6,10 @@ import pytest
 
 from openbook.advice import advise
 from openbook.errors import OpenbookError
-from openbook.model.record import Answer, PaperInfo, Record, Run
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
-from openbook.scores import score_answers
+from openbook.record.model import Answer, PaperInfo, Record, Run
+from openbook.record.scores import score_answers
 from openbook.variables import SCORED
 
 TEXT = """A Study of Sorting Pebbles by Colour

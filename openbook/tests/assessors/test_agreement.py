@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from openbook.assessors.agreement import combine, confidence, measure
 from openbook.cli import app
-from openbook.model.record import Answer, Evidence
+from openbook.record.model import Answer, Evidence
 from openbook.variables import VARIABLES
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from openbook.assessing import batch
-from openbook.assessing.batch import Outcome, Settings, assess_batch
-from openbook.assessing.listing import Locator
-from openbook.assessing.naming import name_all
-from openbook.assessing.rounds import assess_in_rounds
+from openbook.assess import batch
+from openbook.assess.batch import Outcome, Settings, assess_batch
+from openbook.assess.listing import Locator
+from openbook.assess.naming import name_all
+from openbook.assess.rounds import assess_in_rounds
 from openbook.assessors.llm import batch_desk
 from openbook.assessors.llm.assessor import LlmAssessor
 from openbook.assessors.llm.batch_desk import Account, Desk
@@ -32,9 +32,9 @@ from openbook.assessors.llm.shelf import LedgerShelf
 from openbook.assessors.llm.stub import PAPER, Sent, Stub, answers, completion
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger
-from openbook.model.record import Record
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_paper
+from openbook.record.model import Record
 
 pytest.importorskip("any_llm", reason="the extra openbook[llm] is not installed")
 

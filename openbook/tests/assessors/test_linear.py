@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openbook.assessors.base import Assessor
-from openbook.assessors.linear import MOST_QUOTES, LinearAssessor
-from openbook.assessors.linear_corpus import TARGETS, THEORETICAL
-from openbook.assessors.linear_layers import SURE
-from openbook.assessors.linear_pooling import is_yes
+from openbook.assessors.linear.assessor import MOST_QUOTES, LinearAssessor
+from openbook.assessors.linear.corpus import TARGETS, THEORETICAL
+from openbook.assessors.linear.layers import SURE
+from openbook.assessors.linear.pooling import is_yes
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
@@ -96,7 +96,7 @@ def test_answers_are_the_same_twice_and_in_another_process(
     assert first == {name: answer.model_dump_json() for name, answer in linear.assess(paper).items()}
     (tmp_path / "paper.txt").write_text(paper.text, encoding="utf-8")
     program = (
-        "import sys; from pathlib import Path; from openbook.assessors.linear import LinearAssessor; "
+        "import sys; from pathlib import Path; from openbook.assessors.linear.assessor import LinearAssessor; "
         "from openbook.papers.reading import read_text; "
         "answers = LinearAssessor().assess(read_text(Path(sys.argv[1]).read_text(encoding='utf-8'), 'invented.txt')); "
         "print(answers['dataset_splits'].confidence)"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openbook.assessors.linear_features import DAMPING, PATTERN_VALUE, build_vocabulary
-from openbook.assessors.linear_patterns import NAMES, PATTERNS, flags
-from openbook.assessors.linear_text import BREAK, plain, words
+from openbook.assessors.linear.features import DAMPING, PATTERN_VALUE, build_vocabulary
+from openbook.assessors.linear.patterns import NAMES, PATTERNS, flags
+from openbook.assessors.linear.text import BREAK, plain, words
 
 
 def one(sentence: str) -> list[str]:

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from openbook.assessors.linear import SHIPPED, LinearAssessor
-from openbook.assessors.linear_corpus import TARGETS, UNKNOWN, load_corpus, quoted_sentences
-from openbook.assessors.linear_layers import CARD_FILE, WEIGHTS_FILE, load_model
-from openbook.assessors.linear_learning import Settings, fit_papers, prepare, stratified_folds
-from openbook.assessors.linear_report import agreement, cross_validate, fold_numbers, report
+from openbook.assessors.linear.assessor import SHIPPED, LinearAssessor
+from openbook.assessors.linear.corpus import TARGETS, UNKNOWN, load_corpus, quoted_sentences
+from openbook.assessors.linear.layers import CARD_FILE, WEIGHTS_FILE, load_model
+from openbook.assessors.linear.learning import Settings, fit_papers, prepare, stratified_folds
+from openbook.assessors.linear.report import agreement, cross_validate, fold_numbers, report
 from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.papers.reading import read_text

@@ -19,7 +19,7 @@ import pytest
 from openbook.assessors.llm.asking import most_unkept
 from openbook.assessors.llm.stub import PAPER, Stub
 from openbook.ledger import Ledger
-from openbook.model.record import Record
+from openbook.record.model import Record
 
 pytest.importorskip("any_llm", reason="the extra openbook[llm] is not installed")
 
@@ -139,7 +139,7 @@ FORKS = """
 import json, os, sys
 import aiolimiter, alembic.command, alembic.runtime.migration, genai_prices, tenacity
 import any_llm.providers.openai
-import openbook.assessing.batch, openbook.assessors.llm.shelf, openbook.cli.assess, openbook.ledger, openbook.model.files
+import openbook.assess.batch, openbook.assessors.llm.shelf, openbook.cli.assess, openbook.ledger, openbook.record.files
 from openbook.cli import main
 for line in sys.stdin:
     child = os.fork()

@@ -20,7 +20,7 @@ import pytest
 
 from openbook.evidence.finder import LEAST_LETTERS
 from openbook.evidence.folding import fold
-from openbook.model.record import Record
+from openbook.record.model import Record
 from openbook.variables import SCORED, VARIABLES
 
 pytest.importorskip("any_llm", reason="the extra openbook[llm] is not installed")

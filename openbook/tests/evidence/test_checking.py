@@ -4,8 +4,8 @@ import pytest
 
 from openbook.errors import OpenbookError
 from openbook.evidence import check_answers
-from openbook.model.record import Answer, Evidence
 from openbook.papers.paper import Page, Paper
+from openbook.record.model import Answer, Evidence
 from openbook.variables import SCORED, VARIABLES
 
 TEXT = "We used two cores. The code is at https://example.org/code for all to see."

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openbook.benching.synthetic import make_text
+from openbook.benchmarks.synthetic import make_text
 from openbook.evidence.finder import Finder
 from openbook.evidence.folding import fold
 from openbook.evidence.measuring import alter

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from openbook.benching.synthetic import make_text
-from openbook.model.files import read_record
+from openbook.benchmarks.synthetic import make_text
+from openbook.record.files import read_record
 
 PAPERS = 12
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from openbook.assessing.batch import Settings, assess_batch
-from openbook.assessing.listing import Locator
-from openbook.assessing.naming import name_all
-from openbook.model.record import Answer
+from openbook.assess.batch import Settings, assess_batch
+from openbook.assess.listing import Locator
+from openbook.assess.naming import name_all
+from openbook.record.model import Answer
 from openbook.variables import SCORED
 
 class Slow:

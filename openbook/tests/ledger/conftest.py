@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from openbook.model.record import Answer, Evidence, PaperInfo, Record, Run, Scores
+from openbook.record.model import Answer, Evidence, PaperInfo, Record, Run, Scores
 from openbook.variables import DESCRIPTIVE, SCORED
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from openbook.ledger import Ledger, run_key
 from openbook.ledger.jobs import ATTEMPTS, Job, JobBook, QueueFull
 from openbook.ledger.listing import listed
-from openbook.model.record import Record
+from openbook.record.model import Record
 
 Make = Callable[..., Record]
 HASH = "ab" * 32

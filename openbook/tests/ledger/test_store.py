@@ -12,7 +12,7 @@ from sqlalchemy import inspect
 
 from openbook.ledger import Ledger, LedgerError
 from openbook.ledger.tables import metadata
-from openbook.model.record import PaperInfo, Record
+from openbook.record.model import PaperInfo, Record
 
 Make = Callable[..., Record]
 

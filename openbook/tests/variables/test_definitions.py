@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from openbook.model.record import Answer
+from openbook.record.model import Answer
 from openbook.variables import DESCRIPTIVE, SCORED, VARIABLES
 from openbook.variables.definitions import definition, definitions
 

@@ -10,8 +10,8 @@ from importlib.resources import files
 from typing import Any, Final
 
 from openbook.errors import OpenbookError
-from openbook.model.record import Record
 from openbook.papers.paper import Paper, Section, Sentence
+from openbook.record.model import Record
 from openbook.variables import SCORED
 from openbook.variables.definitions import definition
 

@@ -14,7 +14,7 @@ from importlib.resources import files
 from itertools import combinations
 from typing import Any
 
-from openbook.model.record import Answer, Evidence
+from openbook.record.model import Answer, Evidence
 from openbook.variables import VARIABLES
 
 

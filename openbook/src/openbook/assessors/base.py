@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from openbook.errors import OpenbookError
-from openbook.model.record import Answer, Evidence
 from openbook.papers.paper import Paper, Sentence
+from openbook.record.model import Answer, Evidence
 
 
 @dataclass(slots=True)

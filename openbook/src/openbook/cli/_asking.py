@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from openbook.errors import OpenbookError
 
 if TYPE_CHECKING:
-    from openbook.assessing.batch import Locate
-    from openbook.assessing.naming import Named
+    from openbook.assess.batch import Locate
+    from openbook.assess.naming import Named
     from openbook.assessors.base import Assessor
     from openbook.assessors.llm.asking import Tally
     from openbook.assessors.llm.assessor import LlmAssessor
@@ -31,7 +31,7 @@ class MakeAssessor:
 
     def __call__(self, watch: Callable[[Tally], None] | None = None, *, batch: bool = False) -> Assessor:
         if self.settings is None:
-            from openbook.assessors.linear import LinearAssessor
+            from openbook.assessors.linear.assessor import LinearAssessor
 
             return LinearAssessor()
         from openbook.assessors.llm.asking import Shelf
@@ -113,7 +113,7 @@ def dry_run(
 
 def settle(ledger: Ledger, records: Sequence[Any]) -> None:
     """After a batch: the ledger holds every record of the folder, and the folder shows people's corrections."""
-    from openbook.model.files import read_record, write_record
+    from openbook.record.files import read_record, write_record
 
     for path in records:
         record = read_record(path)

@@ -14,11 +14,11 @@ from openbook.assessors.llm.gathering import BatchAssessor
 from openbook.errors import OpenbookError
 
 if TYPE_CHECKING:
-    from openbook.assessing.batch import Locate, Outcome, Settings, Watch
-    from openbook.assessing.naming import Named
+    from openbook.assess.batch import Locate, Outcome, Settings, Watch
+    from openbook.assess.naming import Named
     from openbook.assessors.llm.settings import LlmSettings
     from openbook.ledger import Ledger
-    from openbook.model.record import Record
+    from openbook.record.model import Record
 
 
 class Batching:
@@ -51,7 +51,7 @@ class Batching:
         keep: Callable[[Record], None],
     ) -> Outcome:
         """The papers' records, as far as their answers have come."""
-        from openbook.assessing.rounds import assess_in_rounds
+        from openbook.assess.rounds import assess_in_rounds
 
         try:
             outcome = assess_in_rounds(

@@ -13,8 +13,8 @@ from openbook.cli import app
 
 if TYPE_CHECKING:
     from openbook.advice.advising import Advice
-    from openbook.model.record import Record
     from openbook.papers.paper import Paper
+    from openbook.record.model import Record
 
 
 @app.command()
@@ -62,9 +62,9 @@ def _record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
     from openbook.errors import OpenbookError
 
     if source.lower().endswith(".json"):
-        from openbook.model.files import read_record
         from openbook.papers.paper import Paper
-        from openbook.reporting.view import paper_of
+        from openbook.record.files import read_record
+        from openbook.web.record.view import paper_of
 
         record = read_record(Path(source))
         if record.paper.problem is not None:
@@ -75,8 +75,8 @@ def _record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
         return record, found
     if given is not None:
         raise typer.BadParameter("--paper belongs to a record; a paper needs no other")
-    from openbook.assessing.recording import assess_paper
-    from openbook.assessors.linear import LinearAssessor
+    from openbook.assess.recording import assess_paper
+    from openbook.assessors.linear.assessor import LinearAssessor
     from openbook.papers.reading import local_path
     from openbook.papers.safely import read_safely
 

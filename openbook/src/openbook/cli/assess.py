@@ -14,11 +14,11 @@ import typer
 from openbook.cli import app
 
 if TYPE_CHECKING:
-    from openbook.assessing.batch import Outcome
+    from openbook.assess.batch import Outcome
     from openbook.assessors.llm.assessor import LlmAssessor
     from openbook.assessors.llm.settings import LlmSettings
     from openbook.ledger import Ledger
-    from openbook.model.record import PaperInfo, Record
+    from openbook.record.model import PaperInfo, Record
 
 #: Endings of the files that are taken from a folder.
 ENDINGS = (".pdf", ".xml", ".tei", ".tex", ".html", ".htm", ".md", ".txt", ".gz", ".zip")
@@ -135,9 +135,9 @@ def assess(
         raise typer.BadParameter("--batch keeps what is under way in a ledger: name one with --ledger")
     if poll is not None and poll <= 0:
         raise typer.BadParameter("must be more than 0", param_hint="--poll")
-    from openbook.assessing.batch import Settings, assess_batch
-    from openbook.assessing.listing import Locator, read_list
-    from openbook.assessing.naming import Digests, name_all
+    from openbook.assess.batch import Settings, assess_batch
+    from openbook.assess.listing import Locator, read_list
+    from openbook.assess.naming import Digests, name_all
     from openbook.cli._asking import MakeAssessor, dry_run, settle, tell_account
 
     llm: LlmSettings | None = None
@@ -155,7 +155,7 @@ def assess(
         )  # fmt: skip
         require_extra()
     if engine == "ray":
-        from openbook.assessing.ray_engine import assess_on_ray, require_ray
+        from openbook.assess.ray import assess_on_ray, require_ray
 
         require_ray()
     sources = [source for given in papers or [] for source in _expanded(given)]

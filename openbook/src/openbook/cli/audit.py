@@ -45,8 +45,8 @@ def audit(
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
-    from openbook.audit.findings import KINDS, SEVERITIES
-    from openbook.audit.run import audit as look
+    from openbook.corpus.audit.findings import KINDS, SEVERITIES
+    from openbook.corpus.audit.run import audit as look
 
     wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()] if kinds is not None else list(KINDS)
     unknown = [kind for kind in wanted if kind not in KINDS]
@@ -78,7 +78,7 @@ def audit(
         "findings": [asdict(finding) for finding in findings],
     }
     if out is not None:
-        from openbook.model.files import write_atomically
+        from openbook.files import write_atomically
 
         write_atomically(out, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
     if as_json:

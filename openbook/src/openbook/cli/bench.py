@@ -39,8 +39,8 @@ def bench(
 
     from rich.console import Console
 
-    from openbook.benching.stages import measure
-    from openbook.benching.synthetic import write_papers
+    from openbook.benchmarks.stages import measure
+    from openbook.benchmarks.synthetic import write_papers
 
     with tempfile.TemporaryDirectory() as folder:
         paths = _paths(papers) if papers else write_papers(Path(folder), count)
@@ -86,8 +86,8 @@ def evidence(
 
     from openbook.errors import OpenbookError
     from openbook.evidence.measuring import KINDS, measure, measure_altered, measure_elsewhere, quotes_of
-    from openbook.model.table import read_table
     from openbook.papers.safely import Readers
+    from openbook.record.parquet import read_table
 
     paths = {path.stem: path for path in _paths([papers])}
     table = read_table(records)

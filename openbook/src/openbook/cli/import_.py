@@ -58,11 +58,11 @@ def import_(
             bar.update(task, description=name, completed=done, total=total)
 
         if ledger is not None:
-            from openbook.importers.storing import import_to_ledger
+            from openbook.corpus.importers.storing import import_to_ledger
 
             tally, changed = import_to_ledger(path, ledger, show)
         else:
-            from openbook.importers.writing import import_to_parquet
+            from openbook.corpus.importers.writing import import_to_parquet
 
             tally, changed = import_to_parquet(path, Path(target), show)
     seconds = time.perf_counter() - start

@@ -31,10 +31,10 @@ def label(
         openbook validate --records out/ --labels mine.csv
         openbook validate --records mine.csv --labels hers.csv
     """
+    from openbook.corpus.validation.annotator import Item, Labels, annotate
     from openbook.errors import OpenbookError
     from openbook.papers.paper import Paper
     from openbook.papers.safely import read_safely
-    from openbook.validation.annotator import Item, Labels, annotate
     from openbook.variables import VARIABLES
 
     wanted = (

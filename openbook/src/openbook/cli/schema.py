@@ -8,6 +8,6 @@ from openbook.cli import app
 @app.command()
 def schema() -> None:
     """Print the JSON Schema that every record follows."""
-    from openbook.model.files import schema_text
+    from openbook.record.files import schema_text
 
     print(schema_text(), end="")

@@ -81,8 +81,8 @@ def serve(
         OPENBOOK_TOKEN=$(openssl rand -hex 32) openbook serve --host 0.0.0.0 --name openbook.example.org
     """
     try:
-        from openbook.server.running import run
-        from openbook.server.settings import ServerSettings
+        from openbook.web.server.running import run
+        from openbook.web.server.settings import ServerSettings
     except ModuleNotFoundError as error:
         raise OpenbookError(f"openbook serve needs {error.name}: pip install 'openbook[server]'") from error
     llm = _llm(

@@ -26,14 +26,15 @@ def show(
     """
     if html is not None and as_json:
         raise typer.BadParameter("give one of --html and --json, not both")
-    from openbook.model.files import dump_record, read_record, write_atomically
+    from openbook.files import write_atomically
+    from openbook.record.files import dump_record, read_record
 
     found = read_record(record)
     if as_json:
         print(dump_record(found), end="")
     elif html is not None:
-        from openbook.reporting.page import render_page
-        from openbook.reporting.view import paper_of
+        from openbook.web.record.page import render_page
+        from openbook.web.record.view import paper_of
 
         read, reason = paper_of(found, paper, record.parent)
         if reason:
@@ -43,7 +44,7 @@ def show(
     else:
         from rich.console import Console
 
-        from openbook.reporting.terminal import show_record
+        from openbook.web.record.terminal import show_record
 
         wide = None if sys.stdout.isatty() else 120
         show_record(found, Console(width=wide, highlight=False))

@@ -47,8 +47,8 @@ def train_linear(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from openbook.assessors.linear_learning import Settings
-    from openbook.assessors.linear_training import steps, train
+    from openbook.assessors.linear.learning import Settings
+    from openbook.assessors.linear.training import steps, train
 
     console = Console(stderr=True)
     bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -74,7 +74,7 @@ def train_linear(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    from openbook.assessors.linear_table import markdown
+    from openbook.assessors.linear.table import markdown
 
     typer.echo(markdown(result))
     if result["out"]:

@@ -47,8 +47,8 @@ def trends(
     """
     import json
 
+    from openbook.corpus.trends.report import parse_by, rows
     from openbook.errors import OpenbookError
-    from openbook.trends.report import parse_by, rows
 
     try:
         dimensions = parse_by(by)
@@ -56,14 +56,14 @@ def trends(
         raise typer.BadParameter(str(error), param_hint="--by") from error
     errors = None
     if labels is not None:
-        from openbook.trends.correction import learn_errors
+        from openbook.corpus.trends.correction import learn_errors
 
         errors = learn_errors(records, labels)
     left_out = None if without_findings is None else _suspects(records, without_findings)
     table = rows(records, dimensions, errors, left_out)
     files: list[Path] = []
     if svg is not None:
-        from openbook.trends.figures import all_figures, write_figures
+        from openbook.corpus.trends.figures import all_figures, write_figures
 
         files = write_figures(all_figures(records, errors, left_out), svg)
     if as_json:
@@ -76,8 +76,8 @@ def trends(
 
 def _suspects(records: Path, which: str) -> set[str]:
     """Ids of the papers to leave out, from a file of findings or by an audit of some kinds."""
-    from openbook.audit.findings import KINDS, read_findings
-    from openbook.audit.run import audit
+    from openbook.corpus.audit.findings import KINDS, read_findings
+    from openbook.corpus.audit.run import audit
     from openbook.errors import OpenbookError
 
     if Path(which).is_file():

@@ -36,8 +36,8 @@ def validate(
     """
     import json
 
-    from openbook.validation.report import validate as compare
-    from openbook.validation.sides import read_side
+    from openbook.corpus.validation.report import validate as compare
+    from openbook.corpus.validation.sides import read_side
 
     answers = read_side(records, "records")
     report = compare(answers, read_side(labels or records, "labels"))

@@ -9,8 +9,8 @@ from openbook.errors import OpenbookError
 from openbook.evidence.finder import Finder
 from openbook.evidence.folding import letters_of
 from openbook.evidence.instructions import speaks_to_the_assessor
-from openbook.model.record import Affiliation, Answer, Evidence, ResearchType, ScoredResult
 from openbook.papers.paper import Paper
+from openbook.record.model import Affiliation, Answer, Evidence, ResearchType, ScoredResult
 from openbook.variables import SCORED, VARIABLES
 
 #: At least this share of a quote's letters must be in the paper for the quote to prove a yes.

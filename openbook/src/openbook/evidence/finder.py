@@ -17,8 +17,8 @@ from openbook.evidence.alignment import Grams, best_stretch
 from openbook.evidence.folding import Folded, fold
 from openbook.evidence.meaning import is_formula, is_harmless, same_claim, same_signs
 from openbook.evidence.pieces import CUTS, at_colons, trim
-from openbook.model.record import Evidence, Match
 from openbook.papers.paper import Paper
+from openbook.record.model import Evidence, Match
 
 #: Least similarity, 0..100, at which a quote counts as found; chosen by ``openbook bench evidence``.
 FUZZY_THRESHOLD: Final = 85.0

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from openbook.ledger.database import reading
 from openbook.ledger.store import Ledger
 from openbook.ledger.tables import assessments, papers
-from openbook.model.record import Record
+from openbook.record.model import Record
 
 
 def listed(ledger: Ledger, search: str = "", *, limit: int = 20, offset: int = 0) -> tuple[dict[str, Record], int]:

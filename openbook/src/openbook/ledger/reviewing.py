@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from openbook.ledger.store import Ledger, paper_key
-from openbook.model.record import Answer, PaperInfo
+from openbook.record.model import Answer, PaperInfo
 
 
 @dataclass(frozen=True, slots=True)

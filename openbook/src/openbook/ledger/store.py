@@ -17,8 +17,8 @@ from openbook.ledger.batches import BatchBook
 from openbook.ledger.calls import LEASE, CallBook
 from openbook.ledger.database import LedgerError, now, open_engine, reading, writing
 from openbook.ledger.tables import answers, assessments, corrections, evidence, papers, runs
-from openbook.model.record import Answer, Correction, Evidence, PaperInfo, Record, Run, Scores
-from openbook.scores import score_answers
+from openbook.record.model import Answer, Correction, Evidence, PaperInfo, Record, Run, Scores
+from openbook.record.scores import score_answers
 from openbook.variables import SCORED, VARIABLES
 
 #: What a person may set each variable to.

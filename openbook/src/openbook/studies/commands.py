@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from openbook.model.files import write_atomically
+from openbook.files import write_atomically
 
 _GRACE = 10.0
 _TOLD = 300

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from openbook.errors import OpenbookError
-from openbook.model.files import write_atomically
+from openbook.files import write_atomically
 from openbook.studies.schema import SizeName, Verdict
 
 

@@ -25,8 +25,8 @@ from openbook.assessors.llm.replies import Reply, read_reply, to_answer, unprove
 from openbook.assessors.llm.settings import LlmSettings
 from openbook.errors import OpenbookError
 from openbook.evidence.finder import Finder
-from openbook.model.record import Answer
 from openbook.papers.paper import Paper
+from openbook.record.model import Answer
 from openbook.variables import VARIABLES
 
 #: How often a question is asked whose reply cannot be read, before the paper is given up.

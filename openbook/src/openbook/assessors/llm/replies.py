@@ -11,7 +11,7 @@ from openbook.assessors.llm.provider import parse_json
 from openbook.evidence.checking import is_proven
 from openbook.evidence.finder import Finder
 from openbook.evidence.instructions import speaks_to_the_assessor
-from openbook.model.record import Answer, Evidence
+from openbook.record.model import Answer, Evidence
 from openbook.variables import SCORED
 
 

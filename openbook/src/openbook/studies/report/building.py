@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from openbook.model.files import write_atomically
+from openbook.files import write_atomically
 from openbook.studies.reading import Study
 from openbook.studies.report.composing import compose
 from openbook.studies.report.page import to_html

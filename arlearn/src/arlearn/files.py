@@ -1,0 +1,64 @@
+"""Files and hashes: the one way in which this package writes a file whole, hashes bytes and locks a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from arlearn.errors import ArlearnError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside ``path`` to write; rename it over ``path`` at the end of the block.
+
+    The file is flushed to the disk and gets the rights that the umask allows. An exception inside the block, or a
+    failing disk, removes the temporary file and leaves the old ``path`` as it was. Raises ArlearnError on an OSError.
+    """
+    beside: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        os.close(handle)
+        beside = Path(name)
+        yield beside
+        with beside.open("rb+") as written:
+            os.fsync(written.fileno())
+        os.chmod(beside, 0o666 & ~_umask())
+        os.replace(beside, path)
+    except BaseException as error:
+        if beside is not None:
+            with suppress(OSError):
+                beside.unlink()
+        if isinstance(error, OSError):
+            raise ArlearnError(
+                f"cannot write {path}: {error.strerror or error}; free the space or choose another folder"
+            ) from error
+        raise
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Write a whole file or nothing: readers see the old file or the new one. Raises ArlearnError."""
+    with replacing(path) as beside:
+        beside.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def sha256(data: bytes | str) -> str:
+    """The SHA-256 of bytes, or of a text as UTF-8 (lone surrogates allowed), in hexadecimal."""
+    return hashlib.sha256(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal. Raises OSError when it cannot be read."""
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""The default assessor: a linear model over sentences, offline."""

@@ -1,0 +1,138 @@
+"""Every quote of a yes, looked for in the paper itself."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from openbook.corpus.audit.entries import Entry, Said, excerpt, said_yes
+from openbook.corpus.audit.explanations import explanations
+from openbook.corpus.audit.findings import Finding
+from openbook.errors import OpenbookError
+
+if TYPE_CHECKING:
+    from openbook.evidence import Finder
+    from openbook.papers.paper import Paper
+
+
+#: From this similarity on, 0..100, a stretch of the paper counts as something like the quote. Quotes of other papers stay
+#: below it (docs/corpus-studies.md has the figures).
+ALIKE: Final = 68.0
+_JOINT: Final = re.compile(
+    r"\s+and,?\s+(?=['\"“‘]?[A-Z])|(?<=[a-z)\]]\.)(?=[A-Z])|(?<=\d\.)(?=[A-Z][a-z])|[.!?'\"”’)],?\s+and\s+|\.,\s+|\s\[(?=[A-Z])"
+)
+
+
+class Shelf:
+    """The papers at hand, by id: a folder of files named by id, or a Parquet file with the columns id and text."""
+
+    def __init__(self, place: Path) -> None:
+        self._files: dict[str, Path] = {}
+        self._texts: dict[str, str] = {}
+        if place.is_dir():
+            self._files = {path.stem: path for path in sorted(place.iterdir()) if path.is_file()}
+        elif place.suffix == ".parquet" and place.exists():
+            self._texts = _texts(place)
+        else:
+            raise OpenbookError(
+                f"--papers {place}: give a folder of papers named by id, or a Parquet file with id and text."
+            )
+        if not self._files and not self._texts:
+            raise OpenbookError(f"--papers {place} holds no papers.")
+
+    def __contains__(self, id_: str) -> bool:
+        return id_ in self._files or id_ in self._texts
+
+    def read(self, id_: str) -> Paper:
+        """The paper, read under limits; ``problem`` says why when it could not be read."""
+        if id_ in self._texts:
+            from openbook.papers.reading import read_text
+
+            return read_text(self._texts[id_], id_)
+        from openbook.papers.safely import read_safely
+
+        return read_safely(self._files[id_])
+
+
+def _texts(place: Path) -> dict[str, str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(place, columns=["id", "text"])
+    except (pa.ArrowException, OSError) as error:
+        raise OpenbookError(f"--papers {place} has no columns id and text: {str(error).splitlines()[0]}") from error
+    return dict(zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True))
+
+
+class QuoteCheck:
+    """The rule ``quote_absent``. ``checked`` counts answers: found, partly found, altered (only something like it is
+    there), absent; and papers without text."""
+
+    def __init__(self, papers: Path | None, checked: Counter[str]) -> None:
+        self._shelf = Shelf(papers) if papers is not None else None
+        self.checked = checked
+
+    def __call__(self, entry: Entry) -> Iterator[Finding]:
+        """A finding for each answer of which nothing, and nothing like it, is in the paper."""
+        if self._shelf is None or entry.id not in self._shelf:
+            yield from self._recorded(entry)
+            return
+        paper = self._shelf.read(entry.id)
+        if paper.problem is not None:
+            self.checked["unreadable paper"] += 1
+            return
+        from openbook.evidence import Finder
+
+        finder = Finder(paper)
+        explained = {finding.variable for finding in explanations(entry)}
+        for variable, said in _claimed(entry):
+            if variable in explained or not said.words.strip():
+                continue
+            state = _state(finder, said)
+            self.checked[state] += 1
+            if state == "absent":
+                why = f"nothing like it is in the paper ({paper.source})"
+                yield Finding(entry.id, "quote_absent", "high", variable, excerpt(said.words, 0, 300, 0), why)
+
+    def _recorded(self, entry: Entry) -> Iterator[Finding]:
+        """Without the paper: what the record itself says of its quotes."""
+        for variable, said in entry.answers.items():
+            if said.unverified:
+                why = "the record calls this answer unverified: its quote was not found when the paper was read"
+                yield Finding(entry.id, "quote_absent", "medium", variable, excerpt(said.words, 0, 300, 0), why)
+
+
+def _claimed(entry: Entry) -> Iterator[tuple[str, Said]]:
+    yield from said_yes(entry)
+    yield from ((variable, said) for variable, said in entry.answers.items() if said.unverified)
+
+
+def _joined(quote: str) -> list[str]:
+    """The quotes that an assessor joined with "and", with a comma, or with nothing at all."""
+    return [part for part in _JOINT.split(quote) if part.strip()] or [quote]
+
+
+def _state(finder: Finder, said: Said) -> str:
+    quotes = [quote for quote, _ in said.quotes] or [said.words]
+    pieces = [piece for quote in quotes for piece in finder.evidence(quote)]
+    if any(piece.match == "absent" for piece in pieces):
+        parts = (
+            part for piece in pieces for part in (_joined(piece.quote) if piece.match == "absent" else [piece.quote])
+        )
+        pieces = [piece for part in parts for piece in finder.evidence(part)]
+    found = [piece.match != "absent" for piece in pieces]
+    if any(found):
+        return "found" if all(found) else "partly found"
+    return "altered" if any(_alike(finder.text, piece.quote) for piece in pieces) else "absent"
+
+
+def _alike(text: str, quote: str) -> bool:
+    """Whether something similar stands in the text: a formula that was extracted otherwise, a list that was shortened."""
+    from rapidfuzz import fuzz
+
+    letters = " ".join(quote.lower().split())
+    return fuzz.partial_ratio(letters, " ".join(text.lower().split()), score_cutoff=ALIKE) > 0

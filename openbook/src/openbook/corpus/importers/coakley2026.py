@@ -1,0 +1,309 @@
+"""The published index of Coakley et al. (arXiv:2606.16974), read from a clone of its repository.
+
+Its layout::
+
+    paper_lists/downloaded_papers/VENUE_YEAR.csv   Conference,Year,Filename,Title,Authors,Category,PDF_URL
+    paper_lists/excluded_papers/VENUE_YEAR.csv     the same columns; only where papers were excluded
+    results/experiment/raw_data/VENUE/YEAR/        VENUE_YEAR_1_250.json ...  one object per file: paper -> answers,
+                                                   and among the papers the settings of the run
+                                                   VENUE_YEAR_errors.json, VENUE_YEAR_missed.json  later runs over papers
+                                                   that an earlier file lacks
+                                                   *.json.errors  paper -> error message, of papers that failed
+
+In its files ``train`` means open datasets and ``validation`` means dataset splits; here they have their right names. One
+venue-year is read at a time, so memory does not grow with the index.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from openbook.corpus.importers.masking import mask_emails
+from openbook.errors import OpenbookError
+from openbook.variables import VARIABLES
+
+RAW: Final = Path("results/experiment/raw_data")
+LISTED: Final = Path("paper_lists/downloaded_papers")
+EXCLUDED: Final = Path("paper_lists/excluded_papers")
+
+#: Our name of a variable -> its key in the published files, where they differ.
+PUBLISHED_KEY: Final = {"open_datasets": "train", "dataset_splits": "validation"}
+#: Entries that are no papers: the settings of the run.
+SETTINGS: Final = frozenset(
+    [
+        "filter_stopwords",
+        "lemmatize",
+        "model",
+        "permute",
+        "prompt",
+        "questions",
+        "temperature",
+        "top_p",
+        "evaluation_seconds",
+    ]
+)
+ALLOWED: Final = {variable: (0, 1, 2) if variable == "affiliation" else (0, 1) for variable in VARIABLES}
+UNKNOWN: Final = -1
+LIST_COLUMNS: Final = ("Filename", "Title", "Authors", "Category", "PDF_URL")
+_NUMBERED: Final = re.compile(r"_(\d+)_(\d+)\.json$")
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """Something in the files that is not as it should be: what kind, in which file, which paper, and what was done."""
+
+    kind: str
+    file: str
+    id: str | None
+    message: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an import met. ``unassessed`` counts papers that stand in a list but have no answers in any file."""
+
+    papers: int = 0
+    excluded: int = 0
+    unassessed: int = 0
+    odd: list[Odd] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """The answers of one paper as a file has them, and where they stand."""
+
+    answers: dict[str, Any]
+    file: str
+    settings: dict[str, Any]
+    complete: bool
+
+
+def venue_years(root: Path) -> list[tuple[str, int]]:
+    """The venues and years that have raw data under ``root``, sorted.
+
+    Raises ``OpenbookError`` when ``root`` is not a clone of the index's repository.
+    """
+    raw = root / RAW
+    if not raw.is_dir():
+        raise OpenbookError(
+            f"{root} is not a clone of the published index: there is no folder {RAW} in it. "
+            "Give the folder that holds results/ and paper_lists/."
+        )
+    found = [
+        (venue.name, int(year.name))
+        for venue in raw.iterdir()
+        if venue.is_dir()
+        for year in venue.iterdir()
+        if year.is_dir() and year.name.isdigit()
+    ]
+    if not found:
+        raise OpenbookError(f"{raw} holds no VENUE/YEAR folders: there is nothing to import.")
+    return sorted(found)
+
+
+def read_venue_year(root: Path, venue: str, year: int, tally: Tally) -> Iterator[dict[str, Any]]:
+    """One row per paper of a venue and year, in the order of the files; what was met on the way goes into ``tally``."""
+    listed = _paper_list(root, LISTED, venue, year, tally)
+    excluded = _paper_list(root, EXCLUDED, venue, year, tally)
+    folder = root / RAW / venue / str(year)
+    entries: dict[str, _Entry] = {}
+    failed: dict[str, tuple[str, str]] = {}
+    for path in sorted((path for path in folder.iterdir() if path.suffix in (".json", ".errors")), key=_reading_order):
+        name = path.relative_to(root).as_posix()
+        content = _object(path, name, tally)
+        if content is None:
+            continue
+        settings = {key: content[key] for key in SETTINGS if key in content}
+        for key, value in content.items():
+            if key in SETTINGS:
+                continue
+            if path.suffix == ".errors" or not isinstance(value, dict):
+                failed[key] = (name, value if isinstance(value, str) else type(value).__name__)
+                continue
+            _add(entries, key, _Entry(value, name, settings, _complete(value)), tally)
+    for key, (name, message) in failed.items():
+        if key in excluded and key not in entries:
+            continue
+        if key in entries:
+            tally.odd.append(
+                Odd("repaired", name, key, f"failed here ({_short(message)}), answered in {entries[key].file}")
+            )
+        else:
+            tally.odd.append(Odd("entry_not_an_object", name, key, f"no answers, only: {_short(message)}; left out"))
+    for key, entry in entries.items():
+        if key in excluded:
+            tally.excluded += 1
+            continue
+        if listed is not None and key not in listed:
+            tally.odd.append(
+                Odd("not_listed", entry.file, key, "stands in no list of papers; kept without title or link")
+            )
+        tally.papers += 1
+        yield _row(key, venue, year, entry, (listed or {}).get(key, {}), tally)
+    tally.unassessed += sum(key not in entries and key not in excluded and key not in failed for key in listed or {})
+
+
+def _reading_order(path: Path) -> tuple[int, int, str]:
+    """Numbered files first, by number; then reruns, so that they win; files of error messages last."""
+    numbered = _NUMBERED.search(path.name)
+    if path.suffix == ".errors":
+        return (2, 0, path.name)
+    return (0, int(numbered[1]), path.name) if numbered else (1, 0, path.name)
+
+
+def _paper_list(root: Path, folder: Path, venue: str, year: int, tally: Tally) -> Any:
+    """Paper id -> its line in the list. A missing list of excluded papers means that none was excluded."""
+    path = root / folder / f"{venue}_{year}.csv"
+    name = path.relative_to(root).as_posix()
+    if not path.is_file():
+        if folder is LISTED:
+            tally.odd.append(
+                Odd("missing_list", name, None, "no list of papers; titles, authors and links are unknown")
+            )
+            return None
+        return {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in LIST_COLUMNS if column not in (reader.fieldnames or ())]
+            if "Filename" in missing:
+                tally.odd.append(Odd("broken_list", name, None, f"has no column {', '.join(missing)}; not used"))
+                return None if folder is LISTED else {}
+            if missing:
+                tally.odd.append(Odd("broken_list", name, None, f"has no column {', '.join(missing)}; left empty"))
+            return {(line["Filename"] or "").removesuffix(".pdf"): line for line in reader}
+    except (UnicodeDecodeError, csv.Error) as error:
+        tally.odd.append(Odd("broken_list", name, None, f"cannot be read as CSV in UTF-8 ({error}); not used"))
+        return None if folder is LISTED else {}
+
+
+def _object(path: Path, name: str, tally: Tally) -> dict[str, Any] | None:
+    """The JSON object of a file, or None (and an entry in the tally) when there is none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        tally.odd.append(
+            Odd("broken_json", name, None, f"is not JSON ({_short(str(error))}); none of its papers was read")
+        )
+        return None
+    if not isinstance(content, dict):
+        tally.odd.append(Odd("broken_json", name, None, f"holds a {type(content).__name__}, not an object; not read"))
+        return None
+    return content
+
+
+def _add(entries: dict[str, _Entry], key: str, entry: _Entry, tally: Tally) -> None:
+    """Keep the better answers of a paper that stands in two files: the complete ones, else the later ones."""
+    earlier = entries.get(key)
+    if earlier is None:
+        entries[key] = entry
+    elif entry.complete and not earlier.complete:
+        tally.odd.append(
+            Odd("repaired", earlier.file, key, f"incomplete here, complete in {entry.file}, which was used")
+        )
+        entries[key] = entry
+    elif earlier.complete and not entry.complete:
+        tally.odd.append(Odd("duplicate", entry.file, key, f"incomplete here; {earlier.file} was used"))
+    else:
+        tally.odd.append(Odd("duplicate", earlier.file, key, f"also in {entry.file}, which is later and was used"))
+        entries[key] = entry
+
+
+def _answer(answers: dict[str, Any], variable: str) -> Any:
+    return answers.get(PUBLISHED_KEY.get(variable, variable))
+
+
+def _complete(answers: dict[str, Any]) -> bool:
+    return all(isinstance(_answer(answers, variable), dict) for variable in VARIABLES)
+
+
+def _row(key: str, venue: str, year: int, entry: _Entry, line: dict[str, str], tally: Tally) -> dict[str, Any]:
+    settings = entry.settings
+    row: dict[str, Any] = {
+        "id": key,
+        "title": mask_emails(line.get("Title") or "") or key.rsplit("__", 1)[0].replace("_", " "),
+        "authors": mask_emails(line.get("Authors") or ""),
+        "venue": venue,
+        "year": year,
+        "url": line.get("PDF_URL") or "",
+        "category": line.get("Category") or "",
+        "excluded": False,
+    }
+    for variable in VARIABLES:
+        row[variable], row[f"{variable}_text"] = _result(key, variable, entry, tally)
+    row["model"] = _model(settings.get("model"))
+    for column in ("input_tokens", "thoughts_tokens", "output_tokens"):
+        row[column] = _count(entry, column, key, tally)
+    cost = entry.answers.get("cost")
+    row["cost_usd"] = float(cost) if isinstance(cost, (int, float)) else None
+    row["prompt_hash"] = _prompt_hash(settings)
+    row["parameters"] = json.dumps(
+        {name: settings[name] for name in sorted(SETTINGS - {"model", "prompt", "questions"}) if name in settings}
+    )
+    row["source_file"] = entry.file
+    return row
+
+
+def _result(key: str, variable: str, entry: _Entry, tally: Tally) -> tuple[int, str]:
+    """An answer as number and text; what is not 0, 1 (or 2, of affiliation) becomes -1 and is reported."""
+    answer = _answer(entry.answers, variable)
+    if not isinstance(answer, dict) or "result" not in answer:
+        tally.odd.append(Odd("missing_answer", entry.file, key, f"{variable}: no result; recorded as unknown"))
+        return UNKNOWN, _text(answer.get("paper_text") if isinstance(answer, dict) else answer)
+    value = answer["result"]
+    text = _text(answer.get("paper_text"))
+    if isinstance(value, int) and not isinstance(value, bool) and value in ALLOWED[variable]:
+        return value, text
+    repaired = _number(value)
+    if repaired in ALLOWED[variable]:
+        tally.odd.append(Odd("odd_value", entry.file, key, f"{variable}: {_short(repr(value))}, read as {repaired}"))
+        return int(repaired), text
+    tally.odd.append(Odd("odd_value", entry.file, key, f"{variable}: {_short(repr(value))}, recorded as unknown"))
+    return UNKNOWN, text
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return mask_emails(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _count(entry: _Entry, column: str, key: str, tally: Tally) -> int | None:
+    value = entry.answers.get(column)
+    if isinstance(value, int) and 0 <= value < 2**31:
+        return value
+    if value is not None:
+        tally.odd.append(Odd("odd_value", entry.file, key, f"{column}: {_short(repr(value))}, left empty"))
+    return None
+
+
+def _model(value: object) -> str:
+    if isinstance(value, dict):
+        value = value.get("name")
+    return value if isinstance(value, str) else ""
+
+
+def _prompt_hash(settings: dict[str, Any]) -> str | None:
+    """SHA-256 of the prompt and the questions, or None where the file does not say them."""
+    if "prompt" not in settings and "questions" not in settings:
+        return None
+    return hashlib.sha256(f"{settings.get('prompt', '')}\n{settings.get('questions', '')}".encode()).hexdigest()
+
+
+def _short(text: str, limit: int = 120) -> str:
+    text = " ".join(mask_emails(text).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

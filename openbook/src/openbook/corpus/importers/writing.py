@@ -1,0 +1,85 @@
+"""Streams imported rows into a Parquet file: one row group per venue and year, the same bytes for the same input."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from openbook.corpus.importers.coakley2026 import Tally, read_venue_year, venue_years
+from openbook.errors import OpenbookError
+from openbook.variables import SCORED
+
+
+def schema() -> pa.Schema:
+    """The columns of the published table, and the run's prompt, parameters and file."""
+    answers = [
+        column
+        for variable in ("research_type", "affiliation", *SCORED)
+        for column in ((variable, pa.int8()), (f"{variable}_text", pa.large_string()))
+    ]
+    text, count = pa.large_string(), pa.int32()
+    return pa.schema(
+        [
+            *(("id", text), ("title", text), ("authors", text), ("venue", text), ("year", pa.int16())),
+            *(("url", text), ("category", text), ("excluded", pa.bool_())),
+            *answers,
+            *(("model", text), ("input_tokens", count), ("thoughts_tokens", count), ("output_tokens", count)),
+            *(("cost_usd", pa.float64()), ("prompt_hash", text), ("parameters", text), ("source_file", text)),
+        ]
+    )
+
+
+def batches(
+    root: Path, tally: Tally, progress: Callable[[str, int, int], None] = lambda name, done, total: None
+) -> Iterable[pa.RecordBatch]:
+    """The index under ``root`` as one batch per venue and year. Any store of records can consume these."""
+    found = venue_years(root)
+    columns = schema()
+    for done, (venue, year) in enumerate(found):
+        progress(f"{venue} {year}", done, len(found))
+        rows: list[dict[str, Any]] = list(read_venue_year(root, venue, year, tally))
+        if rows:
+            yield pa.RecordBatch.from_pylist(rows, schema=columns)
+    progress("done", len(found), len(found))
+
+
+def import_to_parquet(
+    root: Path, out: Path, progress: Callable[[str, int, int], None] = lambda name, done, total: None
+) -> tuple[Tally, bool]:
+    """Import the index under ``root`` into ``out``; returns what was met and whether the file changed.
+
+    A second import of the same files leaves the file untouched. Raises ``OpenbookError`` when there is nothing to import
+    or ``out`` cannot be written; an existing file stays as it was.
+    """
+    tally = Tally()
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
+    except OSError as error:
+        raise OpenbookError(f"cannot write {out}: {error.strerror}. Choose another --out.") from error
+    os.close(handle)
+    beside = Path(name)
+    try:
+        with pq.ParquetWriter(beside, schema(), compression="zstd") as writer:
+            for batch in batches(root, tally, progress):
+                writer.write_batch(batch, row_group_size=batch.num_rows)
+        if not tally.papers:
+            first = f" The first thing met: {tally.odd[0].file}: {tally.odd[0].message}." if tally.odd else ""
+            raise OpenbookError(f"{root}: no paper with answers was found, {out} was not written.{first}")
+        changed = not (out.exists() and filecmp.cmp(beside, out, shallow=False))
+        if changed:
+            umask = os.umask(0)
+            os.umask(umask)
+            beside.chmod(0o666 & ~umask)
+            os.replace(beside, out)
+        return tally, changed
+    except OSError as error:
+        raise OpenbookError(f"cannot write {out}: {error.strerror or error}.") from error
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,161 @@
+"""A person labels papers: one question at a time, one key per answer, saved after each."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from openbook.corpus.validation.passages import passages
+from openbook.errors import OpenbookError
+from openbook.files import write_atomically
+from openbook.papers.paper import Paper
+from openbook.variables import SCORED, VARIABLES
+from openbook.variables.definitions import definition as definition_of
+
+#: Key -> answer, by variable.
+KEYS: Final[dict[str, dict[str, str]]] = {
+    **{variable: {"y": "yes", "n": "no", "u": "unknown"} for variable in SCORED},
+    "research_type": {"e": "experimental", "t": "theoretical", "u": "unknown"},
+    "affiliation": {"a": "academia", "i": "industry", "c": "collaboration", "u": "unknown"},
+}
+#: Key -> what it does, for every variable.
+COMMANDS: Final = {"m": "more passages", "b": "back", "s": "skip paper", "q": "quit"}
+SHOWN: Final = 3
+_COLUMNS: Final = ("id", "title", "source", "annotator")
+
+Ask = Callable[[str], str]
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Labels:
+    """The file of one annotator: id -> row. An empty cell is not answered yet, ``unknown`` is an answer."""
+
+    path: Path
+    variables: Sequence[str] = VARIABLES
+    rows: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path, variables: Sequence[str] = VARIABLES) -> Labels:
+        """Read the file, or begin one. Raises ``OpenbookError`` when it is no file of labels."""
+        labels = cls(path, variables)
+        if not path.exists():
+            return labels
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.DictReader(file)
+                rows = list(reader)
+                names = reader.fieldnames or []
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise OpenbookError(f"{path} cannot be read as CSV in UTF-8 ({error}); choose another --out.") from error
+        if "id" not in names:
+            raise OpenbookError(f"{path} is no file of labels: it has no column id. Choose another --out.")
+        columns = (*_COLUMNS, *VARIABLES)
+        labels.rows = {row["id"]: {name: row.get(name) or "" for name in columns} for row in rows}
+        return labels
+
+    def missing(self, id_: str) -> list[str]:
+        """The variables that this paper still lacks."""
+        row = self.rows.get(id_, {})
+        return [variable for variable in self.variables if not row.get(variable)]
+
+    def put(self, id_: str, variable: str, answer: str, **about: str) -> None:
+        """Record an answer and save the file."""
+        row = self.rows.setdefault(id_, dict.fromkeys((*_COLUMNS, *VARIABLES), ""))
+        row.update(id=id_, **about)
+        row[variable] = answer
+        out = io.StringIO()
+        writer = csv.DictWriter(out, [*_COLUMNS, *VARIABLES], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows.values())
+        write_atomically(self.path, out.getvalue())
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A paper to label: its id, and how to read it when its turn comes."""
+
+    id: str
+    read: Callable[[], Paper]
+
+
+def annotate(items: Sequence[Item], labels: Labels, annotator: str, ask: Ask, say: Say) -> int:
+    """Ask about every paper that is not finished, until all are or the annotator quits; returns answers given.
+
+    ``ask`` shows a prompt and returns a key (an empty string at the end of the input, which quits).
+    """
+    given = 0
+    history: list[tuple[int, str]] = []
+    waiting = [place for place, item in enumerate(items) if labels.missing(item.id)]
+    say(f"{len(items) - len(waiting)} of {len(items)} papers are done; answers are saved to {labels.path} as you go.")
+    queue = list(waiting)
+    while queue:
+        place = queue.pop(0)
+        item = items[place]
+        paper = item.read()
+        if paper.problem is not None:
+            say(f"\n{item.id}: cannot be read ({paper.problem}); passed over.")
+            continue
+        say(f"\n[{place + 1}/{len(items)}] {paper.title or item.id}")
+        about = {"title": paper.title, "source": paper.source, "annotator": annotator}
+        todo = labels.missing(item.id)
+        while todo:
+            variable = todo[0]
+            key = _question(paper, variable, ask, say)
+            if key in ("q", ""):
+                say(f"\nSaved. {given} answers in this session.")
+                return given
+            if key == "s":
+                break
+            if key == "b":
+                if not history:
+                    say("There is nothing to go back to.")
+                    continue
+                before, last = history.pop()
+                labels.put(items[before].id, last, "")
+                given -= 1
+                if before != place:
+                    queue[:0] = [before, place]
+                    break
+                todo = [last, *todo]
+                continue
+            labels.put(item.id, variable, KEYS[variable][key], **about)
+            history.append((place, variable))
+            given += 1
+            todo = todo[1:]
+    say(f"\nDone. {given} answers in this session.")
+    return given
+
+
+def _question(paper: Paper, variable: str, ask: Ask, say: Say) -> str:
+    """Show the question and its candidates; returns a key that is an answer, ``b``, ``s``, ``q``, or empty."""
+    definition = definition_of(variable)
+    say(f"\n{definition.title}: {definition.question}")
+    rest: Iterator[tuple[int | None, str]] = iter(passages(paper, variable))
+    _show_some(rest, say)
+    keys = KEYS[variable] | COMMANDS
+    prompt = "  ".join(f"{key} {meaning}" for key, meaning in keys.items())
+    while True:
+        key = ask(f"  {prompt} > ").strip().lower()[:1]
+        if key == "m":
+            _show_some(rest, say)
+        elif key == "" or key in keys:
+            return key
+        else:
+            say(f"  {key!r} is no key here.")
+
+
+def _show_some(rest: Iterator[tuple[int | None, str]], say: Say) -> None:
+    shown = 0
+    for page, words in rest:
+        where = f"p. {page}" if page is not None else "·"
+        say(f"  {where:>6}  {words if len(words) <= 400 else words[:399] + '…'}")
+        shown += 1
+        if shown == SHOWN:
+            return
+    if not shown:
+        say("          no further passage with telling words")

@@ -1,0 +1,172 @@
+"""The two sides of a validation, records and labels, read from whatever file holds them into arrays of numbers."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openbook.errors import OpenbookError
+from openbook.record.parquet import read_table
+from openbook.variables import SCORED, VARIABLES
+
+Role = Literal["records", "labels"]
+
+#: One file may hold both sides; then the columns say whose answer they are.
+PREFIX: Final[dict[Role, str]] = {"records": "llm_", "labels": "human_"}
+UNKNOWN: Final = -1
+_YES_NO: Final = {
+    **dict.fromkeys(("yes", "y", "true", "1", "1.0"), 1),
+    **dict.fromkeys(("no", "n", "false", "0", "0.0", "unverified"), 0),
+}
+#: Only what is claimed and shown counts as yes, so ``unverified`` is a no; industry and collaboration are one class.
+_CODES: Final[dict[str, dict[str, int]]] = {
+    **dict.fromkeys(SCORED, _YES_NO),
+    "research_type": {"experimental": 0, "empirical": 0, "0": 0, "0.0": 0, "theoretical": 1, "1": 1, "1.0": 1},
+    "affiliation": {"academia": 0, "0": 0, "0.0": 0}
+    | dict.fromkeys(("industry", "collaboration", "1", "1.0", "2", "2.0"), 1),
+}
+_NOTHING: Final = frozenset(
+    ("", "unknown", "unread", "unsure", "skip", "none", "null", "nan", "na", "n/a", "-1", "-1.0")
+)
+
+
+@dataclass(slots=True)
+class Side:
+    """Answers of one side. ``values[variable]`` is 0, 1 or -1 (unknown), shape ``(rows,)``; ``run`` numbers repeated runs.
+
+    ``versions`` holds further columns of the same variables, such as labels before they were edited.
+    """
+
+    source: str
+    ids: list[str]
+    values: dict[str, NDArray[np.int64]]
+    versions: dict[str, dict[str, NDArray[np.int64]]] = field(default_factory=dict)
+    run: NDArray[np.int64] | None = None
+    odd: list[str] = field(default_factory=list)
+
+    @property
+    def runs(self) -> list[int]:
+        """The numbers of the repeated runs; one run where the file does not say."""
+        return sorted({int(number) for number in self.run}) if self.run is not None else [1]
+
+
+def read_side(path: Path, role: Role) -> Side:
+    """Read records or labels: Parquet, CSV, or a folder that ``openbook assess`` wrote.
+
+    Columns are ``id`` (or ``index``) and one per variable, with the prefix ``llm_`` or ``human_`` where a file holds both
+    sides. Raises ``OpenbookError`` when the file cannot be read or holds no answers.
+    """
+    columns, rows = _columns(path)
+    if not rows:
+        raise OpenbookError(f"{path} holds no rows: there is nothing to compare.")
+    key = next((name for name in ("id", "index") if name in columns), None)
+    if key is None:
+        raise OpenbookError(f"{path} has no column id: papers cannot be told apart. Add one.")
+    prefix = PREFIX[role] if any(f"{PREFIX[role]}{variable}" in columns for variable in VARIABLES) else ""
+    found = {variable: f"{prefix}{variable}" for variable in VARIABLES if f"{prefix}{variable}" in columns}
+    if not found:
+        other = PREFIX["labels" if role == "records" else "records"]
+        hint = (
+            f" It has only columns that begin with {other}." if any(name.startswith(other) for name in columns) else ""
+        )
+        raise OpenbookError(f"{path} has none of the variables' columns ({', '.join(SCORED)}).{hint}")
+    side = Side(str(path), [str(value) for value in columns[key]], {})
+    for variable, name in found.items():
+        named = columns.get(f"{name}_result")
+        values = columns[name] if named is None else _preferred(named, columns[name])
+        side.values[variable] = _coded(values, variable, name, side)
+    for name in columns:
+        for variable, plain in found.items():
+            version = name.removeprefix(f"{plain}_")
+            if name.startswith(f"{plain}_") and version not in ("text", "result", "confidence"):
+                side.versions.setdefault(version, {})[variable] = _coded(columns[name], variable, name, side)
+    if "run" in columns and key == "index":
+        side.run = np.array([int(value) for value in columns["run"]], dtype=np.int64)
+    _refuse_repeated(side)
+    return side
+
+
+def _columns(path: Path) -> tuple[Mapping[str, list[Any]], int]:
+    """Column name -> values of a table in any of its forms, and the number of rows."""
+    if path.suffix.lower() == ".csv":
+        return _csv_columns(path)
+    table = read_table(path)
+    wanted = [name for name in table.column_names if not name.endswith("_text")]
+    return {name: table[name].to_pylist() for name in wanted}, table.num_rows
+
+
+def _csv_columns(path: Path) -> tuple[Mapping[str, list[Any]], int]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            names = [name for name in reader.fieldnames or () if name]
+    except FileNotFoundError as error:
+        raise OpenbookError(f"{path} does not exist.") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise OpenbookError(f"{path} cannot be read as CSV in UTF-8 ({error}).") from error
+    return {name: [row[name] or "" for row in rows] for name in names}, len(rows)
+
+
+def _preferred(named: Iterable[Any], numbered: Iterable[Any]) -> list[Any]:
+    """The result in words where there is one: it tells ``unverified`` and ``unread`` apart, which numbers may not."""
+    return [number if word is None else word for word, number in zip(named, numbered, strict=True)]
+
+
+def _coded(values: Iterable[Any], variable: str, name: str, side: Side) -> NDArray[np.int64]:
+    codes = _CODES[variable]
+    unknown: Counter[str] = Counter()
+    numbers = []
+    for value in values:
+        word = "" if value is None else str(value).strip().lower()
+        code = codes.get(word)
+        if code is None and word not in _NOTHING:
+            unknown[str(value)] += 1
+        numbers.append(UNKNOWN if code is None else code)
+    for value, count in unknown.most_common(5):
+        side.odd.append(f"{side.source}: {name} is {value!r} in {count} rows, which was read as unknown")
+    return np.array(numbers, dtype=np.int64)
+
+
+def _refuse_repeated(side: Side) -> None:
+    keys = (
+        side.ids if side.run is None else [f"{id_} in run {run}" for id_, run in zip(side.ids, side.run, strict=True)]
+    )
+    repeated = [key for key, count in Counter(keys).items() if count > 1]
+    if repeated:
+        raise OpenbookError(
+            f"{side.source} has {len(repeated)} papers twice, the first is {repeated[0]}. "
+            "Keep one row per paper (and annotator: one file for each)."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Rows of both sides that are about the same paper: indices into each, shape ``(papers,)``."""
+
+    records: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+
+def join(records: Side, labels: Side, run: int | None = None) -> Joined:
+    """Match the rows of a run with the labels by id. Raises ``OpenbookError`` when no id is in both."""
+    where = {id_: row for row, id_ in enumerate(labels.ids)}
+    pairs = [
+        (row, where[id_])
+        for row, id_ in enumerate(records.ids)
+        if id_ in where and (run is None or records.run is None or records.run[row] == run)
+    ]
+    if not pairs:
+        raise OpenbookError(
+            f"no id of {records.source} (such as {records.ids[0]}) stands in {labels.source} (such as {labels.ids[0]}): "
+            "the two are joined on id."
+        )
+    both = np.array(pairs, dtype=np.int64)
+    return Joined(both[:, 0], both[:, 1])

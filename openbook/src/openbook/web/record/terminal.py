@@ -1,0 +1,89 @@
+"""A record on the terminal: the table as published pages have it, scores, notice, run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from openbook.record.model import Record
+from openbook.web.record.view import AnswerView, answers_of, interval_text
+
+_STYLES: Final = {"yes": "bold green", "no": "bold red", "unverified": "bold yellow", "unread": "dim"}
+
+
+def show_record(record: Record, console: Console) -> None:
+    """Print a record. Text that comes from papers is printed as it is, never as markup."""
+    paper = record.paper
+    console.print(Text(paper.title or paper.id, style="bold"))
+    if paper.authors:
+        console.print(Text(", ".join(paper.authors)))
+    facts = [str(fact) for fact in (paper.venue, paper.year) if fact is not None]
+    facts += [f"{paper.pages} pages"] if paper.pages else []
+    facts += [fact for fact in (paper.url, paper.source) if fact]
+    if facts:
+        console.print(Text(" · ".join(facts), style="dim"))
+    if paper.problem:
+        console.print(Text(f"Not read: {paper.problem}", style="bold red"))
+    console.print()
+    console.print(_scores(record))
+    console.print()
+    table = Table(show_lines=True, expand=True)
+    table.add_column("Variable", ratio=2)
+    table.add_column("Result", no_wrap=True)
+    table.add_column("Response", ratio=7)
+    for view in answers_of(record):
+        style = _STYLES.get(view.answer.result, "bold")
+        result = Text(view.result, style=style)
+        if view.confidence:
+            result.append(f"\n{view.confidence}", style="dim")
+        table.add_row(Text(view.title), result, _response(view))
+    console.print(table)
+    console.print(Text(record.notice, style="italic"))
+    console.print(Text(_run(record), style="dim"))
+
+
+def _scores(record: Record) -> Text:
+    scores = record.scores
+    if scores.documentation is None or scores.reproducibility is None:
+        return Text("No scores: nothing could be read.")
+    text = Text.assemble(
+        ("Documentation Score ", ""),
+        (f"{scores.documentation} of 7", "bold"),
+        ("    Reproducibility Score ", ""),
+        (f"{scores.reproducibility:.2f}", "bold"),
+    )
+    interval = interval_text(scores.reproducibility_interval)
+    if interval and scores.reproducibility:
+        text.append(f" (95 % interval {interval})")
+    if scores.unverified:
+        text.append(f"    {scores.unverified} unverified, not counted", style="yellow")
+    kind = record.answers.get("research_type")
+    if kind is not None and kind.result == "theoretical":
+        text.append("    theoretical: left out of means", style="dim")
+    return text
+
+
+def _response(view: AnswerView) -> Text:
+    text = Text(view.answer.response)
+    if view.answer.correction is not None:
+        change = view.answer.correction
+        text.append(f"\nCorrected from {change.replaced} by {change.who}, {change.when}: {change.why}", style="yellow")
+    for quote in view.quotes:
+        text.append("\n")
+        text.append(f"“{' '.join(quote.item.quote.split())}”", style="italic")
+        text.append(f" [{quote.where}]", style="dim")
+    return text
+
+
+def _run(record: Record) -> str:
+    run = record.run
+    facts = [f"{run.assessor} {run.model or ''}".strip(), f"version {run.version}"]
+    facts += [f"prompt {run.prompt_hash[:12]}"] if run.prompt_hash else []
+    if run.input_tokens or run.output_tokens:
+        facts.append(f"{run.input_tokens:,} + {run.output_tokens:,} tokens")
+    facts += [f"${run.cost:.4f}"] if run.cost else []
+    facts += [f"{run.seconds:.2f} s", run.created or ""]
+    return "Run: " + ", ".join(fact for fact in facts if fact)

@@ -1,0 +1,346 @@
+"""The HTTP API, under ``/api/v1``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import anyio
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from sse_starlette import EventSourceResponse
+from starlette.concurrency import run_in_threadpool
+
+import openbook
+from openbook.ledger import LedgerError
+from openbook.ledger.jobs import Job
+from openbook.ledger.listing import listed
+from openbook.ledger.store import ALLOWED
+from openbook.record.files import dump_record, record_schema
+from openbook.record.model import Record
+from openbook.variables.definitions import definitions
+from openbook.web.server.events import watch_job
+from openbook.web.server.house import WATCHERS, House
+from openbook.web.server.models import (
+    CorrectionBody,
+    Health,
+    History,
+    HistoryEvent,
+    JobBody,
+    Listing,
+    OfferBody,
+    Reading,
+    VariableBody,
+)
+from openbook.web.server.problems import Fault, Problem, documented
+from openbook.web.server.receiving import BODIES, FORM, receive_upload
+from openbook.web.server.views import API, job_body, listed_body
+
+#: What any operation can answer: too often, no such host, the ledger is away.
+_ALWAYS: Final = (421, 429, 503)
+_PAPER = Path(
+    description="The paper: the SHA-256 of its file or 8 or more digits of it, or its id.", min_length=1, max_length=600,
+    pattern=r"^[^\x00-\x1f\x7f]+$",
+)  # fmt: skip
+_JOB = Path(description="The job's id.", pattern="^[0-9a-f]{32}$")
+
+
+def house_of(request: Request) -> House:
+    """What the running server holds."""
+    house: House = request.app.state.house
+    return house
+
+
+def _reader(request: Request) -> House:
+    house = house_of(request)
+    house.access.check_reading(request)
+    return house
+
+
+def _writer(request: Request) -> House:
+    house = house_of(request)
+    house.access.check_program(request)
+    return house
+
+
+Reader = Annotated[House, Depends(_reader)]
+Writer = Annotated[House, Depends(_writer)]
+router = APIRouter(prefix=API)
+
+
+def find(house: House, paper: str) -> str:
+    """The key of a paper. Raises Problem 404, or 409 when the name means several."""
+    if not paper.isprintable():  # not every database takes such
+        raise Problem(404, "No such paper", "There is no such paper here.")
+    try:
+        return house.ledger.find(paper)
+    except LedgerError as error:
+        if "means" in str(error):
+            raise Problem(409, "Several papers", str(error)) from error
+        if "no paper" in str(error):
+            raise Problem(404, "No such paper", f"There is no paper {paper!r} here.") from error
+        raise
+
+
+def record_of(house: House, paper: str) -> tuple[str, Record]:
+    """A paper's key and record. Raises Problem 404 or 409."""
+    key = find(house, paper)
+    record = house.ledger.of([key]).get(key)
+    if record is None:
+        raise Problem(404, "No record", f"The paper {paper!r} has not been assessed.")
+    return key, record
+
+
+def job_of(house: House, job: str) -> Job:
+    """A job. Raises Problem 404."""
+    found = house.jobs.get(job)
+    if found is None:
+        raise Problem(404, "No such job", "There is no such job here.")
+    return found
+
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_UPLOAD: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": "A form with the paper as its field `file`, or the paper itself as the whole body.",
+        "content": {
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "The paper."},
+                        "assessor": {"type": "string", "description": "Who reads it, instead of the query's."},
+                    },
+                }
+            },
+            **dict.fromkeys(BODIES, _BINARY),
+        },
+    }
+}
+_ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"model": JobBody, "description": "This paper was read by this assessor before: the job is done."},
+    202: {"model": JobBody, "description": "The paper is in the queue; no crash of the server loses it."},
+}
+
+
+def _accepted(house: House, job: Job) -> Response:
+    body = job_body(house, job)
+    return JSONResponse(
+        body.model_dump(), 200 if body.state == "done" else 202, headers={"Location": f"{API}/jobs/{job.id}"}
+    )
+
+
+@router.post(
+    "/papers",
+    status_code=202,
+    tags=["papers"],
+    openapi_extra=_UPLOAD,
+    responses=_ACCEPTED | documented(400, 401, 403, 408, 413, 415, 422, 507, *_ALWAYS),
+    response_model=None,
+    operation_id="upload",
+)
+async def upload(
+    request: Request,
+    house: Writer,
+    assessor: Annotated[str, Query(description="Who reads it; /health lists them.", max_length=64)] = "linear",
+    name: Annotated[
+        str, Query(description="What to call the file, when the body is the paper itself.", max_length=500)
+    ] = "",
+) -> Response:
+    """Upload a paper to be read. The same file and assessor again give the same record, without reading again."""
+    with await run_in_threadpool(house.spool.receive) as incoming:
+        arrived = await receive_upload(request, incoming)
+        chosen = arrived.fields.get("assessor", assessor)
+        job = await run_in_threadpool(house.accept, incoming, arrived, chosen)
+    return await run_in_threadpool(_accepted, house, job)
+
+
+@router.get("/jobs/{job}", tags=["jobs"], responses=documented(401, 404, 422, *_ALWAYS), operation_id="job")
+def job(house: Reader, job: Annotated[str, _JOB]) -> JobBody:
+    """How far an upload has come."""
+    return job_body(house, job_of(house, job))
+
+
+@router.delete(
+    "/jobs/{job}",
+    tags=["jobs"],
+    status_code=204,
+    responses=documented(401, 403, 404, 408, 409, 413, 422, *_ALWAYS),
+    operation_id="cancel",
+)
+def cancel(house: Writer, job: Annotated[str, _JOB]) -> Response:
+    """Give up an upload that still waits, and delete its file."""
+    known = job_of(house, job)
+    if not house.jobs.cancel(job):
+        raise Problem(409, "Too late", f"The job does not wait any more: it is {job_of(house, job).state}.")
+    house.drop(known)
+    house.board.tell(job)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/jobs/{job}/events",
+    tags=["jobs"],
+    responses=documented(401, 404, 422, *_ALWAYS)
+    | {
+        200: {
+            "description": "Events named `job`, the whole job as JSON each time it has come further, until it is over.",
+            "content": {
+                "text/event-stream": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {"event": {"const": "job"}, "id": {"type": "string"}, "data": {"type": "string"}},
+                    }
+                }
+            },
+        }
+    },
+    response_class=EventSourceResponse,
+    operation_id="events",
+)
+async def events(house: Reader, job: Annotated[str, _JOB]) -> EventSourceResponse:
+    """Watch an upload being read, as server-sent events."""
+    await run_in_threadpool(job_of, house, job)
+    if house.board.watching >= WATCHERS:
+        raise Problem(
+            503, "Busy", "Too many watch already; ask for the job now and then.", headers={"Retry-After": "10"}
+        )
+    stopping = anyio.Event()
+    return EventSourceResponse(
+        watch_job(house, job, stopping), ping=15, shutdown_event=stopping, shutdown_grace_period=3
+    )
+
+
+@router.get("/records", tags=["records"], responses=documented(401, 422, *_ALWAYS), operation_id="records")
+def records(
+    house: Reader,
+    q: Annotated[
+        str, Query(description="Words of the title or the id.", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+    ] = "",
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> Listing:
+    """The papers, newest record first."""
+    found, total = listed(house.ledger, q, limit=limit, offset=offset)
+    return Listing(total=total, offset=offset, records=[listed_body(key, record) for key, record in found.items()])
+
+
+@router.get(
+    "/records/{paper}",
+    tags=["records"],
+    responses=documented(401, 404, 409, 422, *_ALWAYS) | {200: {"model": Record}},
+    response_model=None,
+    operation_id="record",
+)
+def record(house: Reader, paper: Annotated[str, _PAPER]) -> Response:
+    """A paper's record, as `openbook show --json` prints it, people's corrections applied."""
+    return Response(dump_record(record_of(house, paper)[1]), media_type="application/json")
+
+
+@router.get(
+    "/records/{paper}/history",
+    tags=["records"],
+    responses=documented(401, 404, 409, 422, *_ALWAYS),
+    operation_id="history",
+)
+def history(house: Reader, paper: Annotated[str, _PAPER]) -> History:
+    """All that happened to a paper: how it was assessed, and what people corrected."""
+    key = find(house, paper)
+    told = [HistoryEvent.model_validate(vars_of(event)) for event in house.ledger.history(key)]
+    return History(paper=key, events=told)
+
+
+def vars_of(event: Any) -> dict[str, Any]:
+    """An event of the ledger as plain values."""
+    return {"when": event.when, "kind": event.kind, "what": event.what}
+
+
+@router.post(
+    "/records/{paper}/corrections",
+    status_code=201,
+    tags=["records"],
+    responses=documented(400, 401, 403, 404, 408, 409, 413, 422, *_ALWAYS) | {201: {"model": Record}},
+    response_model=None,
+    operation_id="correct",
+)
+def correct(house: Writer, paper: Annotated[str, _PAPER], body: CorrectionBody) -> Response:
+    """Correct (or confirm) one answer. Corrections are appended, never changed, and win over any assessor."""
+    return Response(dump_record(correct_answer(house, paper, body)), 201, media_type="application/json")
+
+
+def correct_answer(house: House, paper: str, body: CorrectionBody) -> Record:
+    """Append a correction; the record as it is then. Raises Problem 404, 409, 422."""
+    key, before = record_of(house, paper)
+    allowed = ALLOWED[body.variable]
+    if body.result not in allowed:
+        what = f"{body.variable} can be {', '.join(allowed)}, not {body.result!r}"
+        raise Problem(422, "Not an answer", f"{what}.", errors=[Fault(where="body.result", what=what)])
+    now = before.answers[body.variable].result if body.variable in before.answers else "unread"
+    if body.replaces is not None and body.replaces != now:
+        raise Problem(409, "Changed meanwhile", f"The answer is {now} by now, not {body.replaces}; look again.")
+    house.ledger.correct(key, body.variable, body.result, who=body.who, why=body.why)
+    return record_of(house, key)[1]
+
+
+@router.post(
+    "/records/{paper}/readings",
+    status_code=202,
+    tags=["records"],
+    responses=_ACCEPTED | documented(400, 401, 403, 404, 408, 409, 410, 413, 422, *_ALWAYS),
+    response_model=None,
+    operation_id="read_again",
+)
+def read_again(house: Writer, paper: Annotated[str, _PAPER], body: Reading) -> Response:
+    """Have a paper read by another assessor, while its upload is still here (410 when it is not)."""
+    key, _ = record_of(house, paper)
+    return _accepted(house, house.read_again(key, body.assessor))
+
+
+@router.get("/schema", tags=["about"], responses=documented(421, 429), operation_id="schema")
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a record, as `openbook schema` prints it."""
+    return record_schema()
+
+
+@router.get("/variables", tags=["about"], responses=documented(421, 429), operation_id="variables")
+def variables() -> list[VariableBody]:
+    """The nine variables: what each asks, what counts, and what a correction may say."""
+    return [
+        VariableBody(
+            name=name, title=known.title, question=known.question, scored=known.scored, yes=known.yes,
+            corrections=list(ALLOWED[name]),
+        )
+        for name, known in definitions().items()
+    ]  # fmt: skip
+
+
+@router.get(
+    "/health",
+    tags=["about"],
+    responses=documented(421, 429) | {503: {"model": Health, "description": "The ledger cannot be reached."}},
+    response_model=Health,
+    operation_id="health",
+)
+def health(request: Request) -> Response:
+    """Whether the server works, what it offers, and its limits."""
+    house = house_of(request)
+    counts, working = {"waiting": 0, "working": 0}, True
+    try:
+        counts = house.jobs.counts()
+    except LedgerError:
+        working = False
+    body = Health(
+        status="ok" if working else "failing",
+        version=openbook.__version__,
+        ledger="ok" if working else "failing",
+        waiting=counts["waiting"],
+        working=counts["working"],
+        assessors=[
+            OfferBody(name=offer.name, model=offer.run.model, version=offer.run.version, about=offer.about)
+            for offer in house.readers.offers.values()
+        ],
+        upload_bytes=house.settings.upload_bytes,
+        token_needed=house.access.guarded,
+    )
+    return JSONResponse(body.model_dump(), 200 if working else 503)

@@ -1,0 +1,348 @@
+"""The pages. Each works without JavaScript; with it, uploads show their progress."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl, quote
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment
+from starlette.concurrency import run_in_threadpool
+
+import openbook
+from openbook.ledger.listing import listed
+from openbook.ledger.store import ALLOWED
+from openbook.record.files import dump_record
+from openbook.variables import VARIABLES
+from openbook.variables.definitions import definition
+from openbook.web.record.page import environment, record_context, theme
+from openbook.web.record.view import RESULTS, answers_of
+from openbook.web.server.api import correct_answer, house_of, job_of, record_of
+from openbook.web.server.board import STAGES
+from openbook.web.server.house import House
+from openbook.web.server.models import CorrectionBody
+from openbook.web.server.problems import Problem
+from openbook.web.server.receiving import receive_upload
+from openbook.web.server.views import is_over, job_body, listed_body, page_path
+
+log = logging.getLogger("openbook.web.server")
+router = APIRouter(default_response_class=HTMLResponse)
+#: What each stage is, for people.
+STAGE_TITLES: Final = {
+    "read": "Read the file",
+    "passages": "Find its passages",
+    "answers": "Answer nine questions",
+    "evidence": "Look for each quote in the paper",
+    "record": "Keep the record",
+}
+PER_PAGE: Final = 25
+
+
+def _reader(request: Request) -> House:
+    house = house_of(request)
+    house.access.check_reading(request)
+    return house
+
+
+Reader = Annotated[House, Depends(_reader)]
+
+
+# --- rendering
+
+
+@cache
+def _templates() -> Environment:
+    made = environment("openbook.web.server.templates")
+    made.globals |= {"version": openbook.__version__, "asset": asset_path, "results": RESULTS, "page_path": page_path}
+    return made
+
+
+@cache
+def _assets() -> dict[str, tuple[bytes, str, str]]:
+    """Style and script: name -> content, type, and a hash that changes with the content."""
+    here = files("openbook.web.server.static")
+    found = {
+        "theme.css": (theme().encode(), "text/css; charset=utf-8"),
+        "server.css": (here.joinpath("server.css").read_bytes(), "text/css; charset=utf-8"),
+        "server.js": (here.joinpath("server.js").read_bytes(), "text/javascript; charset=utf-8"),
+        "icon.svg": (here.joinpath("icon.svg").read_bytes(), "image/svg+xml"),
+    }
+    return {name: (data, kind, hashlib.sha256(data).hexdigest()[:12]) for name, (data, kind) in found.items()}
+
+
+def asset_path(name: str) -> str:
+    """The address of a style sheet or script."""
+    return f"/static/{name}?v={_assets()[name][2]}"
+
+
+def page(request: Request, template: str, status: int = 200, **shown: Any) -> Response:
+    """A page, with the session that its forms need."""
+    house: House = request.app.state.house if "app" in request.scope else shown["house"]
+    access = house.access
+    session = access.session(request)
+    about: dict[str, Any] = {
+        "here": request.url.path,
+        "form_value": access.form_value(session),
+        "guarded": access.guarded,
+        "signed_in": session.signed_in,
+        "may_write": session.signed_in or not access.guarded,
+        "offers": list(house.readers.offers.values()),
+        "settings": house.settings,
+    }
+    response = HTMLResponse(_templates().get_template(template).render(**about | shown), status)
+    if session.fresh:
+        access.send(session, response, secure=request.url.scheme == "https")
+    return response
+
+
+def problem_page(request: Request, problem: Problem, house: House) -> Response:
+    """An error as a page."""
+    response = page(request, "problem.html.jinja", problem.status_code, problem=problem.body, house=house)
+    for name, value in (problem.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+async def form_fields(request: Request) -> dict[str, str]:
+    """The fields of a form without files, its last value of each. Raises Problem for any other body."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise Problem(415, "Not a form", "Send the fields as application/x-www-form-urlencoded.")
+    try:
+        return dict(parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, max_num_fields=20))
+    except (UnicodeDecodeError, ValueError) as error:
+        raise Problem(400, "Broken form", f"The form cannot be taken apart: {error}.") from error
+
+
+async def checked_form(request: Request) -> dict[str, str]:
+    """The fields of a form that may write. Raises Problem."""
+    fields = await form_fields(request)
+    access = house_of(request).access
+    access.check_page(access.session(request), fields.get("form", ""))
+    return fields
+
+
+Form = Annotated[dict[str, str], Depends(checked_form)]
+
+
+# --- looking
+
+
+@router.get("/")
+def home(request: Request, house: Reader) -> Response:
+    """Drop a paper; the newest records."""
+    found, total = listed(house.ledger, limit=8)
+    shown = [listed_body(key, record) for key, record in found.items()]
+    return page(request, "home.html.jinja", entries=shown, total=total)
+
+
+@router.get("/papers")
+def papers(
+    request: Request,
+    house: Reader,
+    q: Annotated[str, Query(max_length=200)] = "",
+    number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
+) -> Response:
+    """All papers, newest record first, or those whose titles have some words."""
+    words = " ".join(q.replace("\x00", " ").split())
+    found, total = listed(house.ledger, words, limit=PER_PAGE, offset=PER_PAGE * (number - 1))
+    shown = [listed_body(key, record) for key, record in found.items()]
+    last = max(1, -(-total // PER_PAGE))
+    query = f"q={quote(words)}&" if words else ""
+    return page(
+        request, "papers.html.jinja", entries=shown, total=total, words=words, number=number, last=last, query=query
+    )
+
+
+@router.get("/papers/{paper}")
+def paper(
+    request: Request, house: Reader, paper: str, corrected: Annotated[str, Query(max_length=64)] = ""
+) -> Response:
+    """A paper's record."""
+    key, record = record_of(house, paper)
+    context = record_context(record, None, "the paper itself is not kept here")
+    corrections = f"{page_path(key)}/correct/"
+    may = not house.access.guarded or house.access.session(request).signed_in
+    return page(
+        request,
+        "paper.html.jinja",
+        **context | {"correct": corrections if may else None, "no_context": None},
+        key=key,
+        corrected=definition(corrected).title if corrected in VARIABLES else "",
+        others=[offer for offer in house.readers.offers.values() if offer.name != record.run.assessor],
+        kept=house.jobs.kept(key) is not None,
+    )
+
+
+@router.get("/papers/{paper}/record.json")
+def download(house: Reader, paper: str) -> Response:
+    """The record as a file."""
+    _, record = record_of(house, paper)
+    stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in record.paper.id)[:120] or "record"
+    return Response(
+        dump_record(record),
+        media_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{stem}.json"'},
+    )
+
+
+@router.get("/papers/{paper}/history")
+def history(request: Request, house: Reader, paper: str) -> Response:
+    """All that happened to a paper, and its readings beside each other."""
+    key, record = record_of(house, paper)
+    events = house.ledger.history(key)
+    return page(
+        request,
+        "history.html.jinja",
+        key=key,
+        paper=record.paper,
+        events=events,
+        readings=[event for event in events if event.kind == "assessed"],
+        variables=[definition(name) for name in VARIABLES],
+        now={name: answer.result for name, answer in record.answers.items()},
+    )
+
+
+@router.get("/jobs/{job}")
+def job(request: Request, house: Reader, job: str) -> Response:
+    """A paper being read; once it is, its record."""
+    known = job_of(house, job)
+    body = job_body(house, known)
+    if body.page is not None:
+        return RedirectResponse(body.page, 303)
+    return page(
+        request, "job.html.jinja", job=body, over=is_over(known), stage_titles=STAGE_TITLES, stage_count=len(STAGES)
+    )
+
+
+@router.get("/api")
+def about_api(request: Request, house: Reader) -> Response:
+    """The HTTP API, described."""
+    return page(request, "api.html.jinja", description=request.app.openapi(), base=str(request.base_url).rstrip("/"))
+
+
+@router.get("/static/{name}")
+def static(name: str) -> Response:
+    """Style and script; a browser may keep them, their addresses change with their content."""
+    if name not in _assets():
+        raise Problem(404, "Not Found", "There is no such file.")
+    data, kind, _ = _assets()[name]
+    return Response(data, media_type=kind, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+@router.get("/favicon.ico")
+def favicon() -> Response:
+    """Browsers ask for it whatever a page says."""
+    return RedirectResponse(asset_path("icon.svg"), 308)
+
+
+# --- changing
+
+
+@router.post("/upload")
+async def upload(request: Request) -> Response:
+    """A paper from the form on the first page."""
+    house = house_of(request)
+    access = house.access
+    session = access.session(request)
+    if access.guarded and not session.signed_in:
+        access.check_page(session, "")
+    with await run_in_threadpool(house.spool.receive) as incoming:
+        arrived = await receive_upload(request, incoming)
+        access.check_page(session, arrived.fields.get("form", ""))
+        job = await run_in_threadpool(house.accept, incoming, arrived, arrived.fields.get("assessor", "linear"))
+    return RedirectResponse(f"/jobs/{job.id}", 303)
+
+
+@router.get("/papers/{paper}/correct/{variable}")
+def correction(request: Request, house: Reader, paper: str, variable: str) -> Response:
+    """The form for correcting one answer."""
+    return _correction(request, house, paper, variable, {}, "")
+
+
+@router.post("/papers/{paper}/correct/{variable}")
+def correct(request: Request, fields: Form, paper: str, variable: str) -> Response:
+    """A correction from the form."""
+    house = house_of(request)
+    if variable not in VARIABLES:
+        raise Problem(404, "No such variable", f"There is no variable {variable!r}.")
+    asked = {name: fields.get(name, "") for name in ("result", "who", "why")}
+    try:
+        body = CorrectionBody(variable=variable, replaces=fields.get("replaces") or None, **asked)
+    except ValueError:
+        return _correction(request, house, paper, variable, asked, "Choose an answer, and say who you are and why.")
+    try:
+        correct_answer(house, paper, body)
+    except Problem as problem:
+        if problem.status_code not in (409, 422):
+            raise
+        return _correction(request, house, paper, variable, asked, problem.body.detail)
+    return RedirectResponse(f"{page_path(record_of(house, paper)[0])}?corrected={variable}", 303)
+
+
+def _correction(
+    request: Request, house: House, paper: str, variable: str, asked: dict[str, str], wrong: str
+) -> Response:
+    if variable not in VARIABLES:
+        raise Problem(404, "No such variable", f"There is no variable {variable!r}.")
+    key, record = record_of(house, paper)
+    view = next((view for view in answers_of(record) if view.variable == variable), None)
+    return page(
+        request,
+        "correct.html.jinja",
+        422 if wrong else 200,
+        key=key,
+        paper=record.paper,
+        view=view,
+        known=definition(variable),
+        choices=ALLOWED[variable],
+        asked={"result": "", "who": "", "why": ""} | asked,
+        wrong=wrong,
+    )
+
+
+@router.post("/papers/{paper}/read-again")
+def read_again(request: Request, fields: Form, paper: str) -> Response:
+    """Another assessor, please."""
+    house = house_of(request)
+    key, _ = record_of(house, paper)
+    return RedirectResponse(f"/jobs/{house.read_again(key, fields.get('assessor', '')).id}", 303)
+
+
+@router.get("/sign-in")
+def sign_in_form(request: Request, next_: Annotated[str, Query(alias="next", max_length=700)] = "/") -> Response:
+    """The form that takes the token."""
+    return page(request, "sign-in.html.jinja", next=_local(next_), wrong=False)
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request) -> Response:
+    """Exchange the token for a session."""
+    access = house_of(request).access
+    fields = await form_fields(request)
+    access.check_form(access.session(request), fields.get("form", ""))
+    if not access.is_token(fields.get("token", "").strip()):
+        return page(request, "sign-in.html.jinja", 403, next=_local(fields.get("next", "/")), wrong=True)
+    response = RedirectResponse(_local(fields.get("next", "/")), 303)
+    access.send(access.new_session(signed_in=True), response, secure=request.url.scheme == "https")
+    return response
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, fields: Form) -> Response:
+    """End a session."""
+    access = house_of(request).access
+    response = RedirectResponse("/", 303)
+    access.send(access.new_session(signed_in=False), response, secure=request.url.scheme == "https")
+    return response
+
+
+def _local(address: str) -> str:
+    """An address of this server, whatever is asked: nobody is sent elsewhere from here."""
+    plain = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    return address if plain and "\\" not in address else "/"

@@ -1,0 +1,169 @@
+"""Renders the papers' pages, in this process or in several, and tells what it wrote."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Final
+
+from openbook.corpus.audit.entries import entry_of
+from openbook.corpus.audit.run import audit_entry
+from openbook.errors import OpenbookError
+from openbook.record.files import dump_record
+from openbook.record.model import Record
+from openbook.variables import VARIABLES
+from openbook.web.site.addresses import folder_name, group_folder
+from openbook.web.site.badges import badge
+from openbook.web.site.files import unwritable, write_fast
+from openbook.web.site.frame import Frame
+from openbook.web.site.listed import UNKNOWN, Listed, describe
+from openbook.web.site.paper_page import paper_page
+from openbook.web.site.sources import Source
+
+#: Fewer pages than this are rendered in this process: starting another takes longer.
+FEW: Final = 600
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a process needs to render papers."""
+
+    source: Source
+    out: Path
+    frame: Frame
+    fingerprints: dict[int, str]
+    seen: str
+    rebuilt: dict[str, str] = field(default_factory=dict)
+    correct: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A record that has no page, and why."""
+
+    place: int
+    why: str
+
+
+Rendered = list[Listed | Bad]
+
+
+def render(job: Job, places: set[int], processes: int) -> Iterator[Rendered]:
+    """Render the records at these places of the source, a batch at a time. Raises OpenbookError."""
+    if len(places) < FEW or processes < 2:
+        for batch in job.source.batches(places):
+            yield [_one(job, *item) for item in batch]
+        return
+    yield from _in_processes(job, places, processes)
+
+
+def _one(job: Job, place: int, record: Record | str, row: dict[str, Any]) -> Listed | Bad:
+    if isinstance(record, str):
+        return Bad(place, record)
+    answered: list[str] = [variable for variable in VARIABLES if variable in row]
+    findings, _ = audit_entry(entry_of(row, answered))
+    folder = folder_name(record.paper.id)
+    page, texts = paper_page(
+        record,
+        folder,
+        job.frame,
+        findings,
+        groups_of(record.paper.venue or UNKNOWN, record.paper.year),
+        rebuilt=job.rebuilt.get(record.paper.id, ""),
+        correct=job.correct,
+    )
+    files = {"index.html": page, "record.json": dump_record(record), "badge.svg": badge(record.scores.documentation)}
+    files |= texts
+    total = html = 0
+    target = os.path.join(job.out, "papers", folder)
+    try:
+        os.makedirs(target, exist_ok=True)
+        if not texts:
+            _remove_old_texts(target)
+        for name, content in files.items():
+            data = content.encode("utf-8", "replace")
+            total += len(data)
+            html = html or len(data)
+            write_fast(os.path.join(target, name), data)
+    except OSError as error:
+        raise unwritable(target, error) from error
+    return describe(record, folder, job.fingerprints[place], findings, (total, html), job.seen)
+
+
+def _remove_old_texts(folder: str) -> None:
+    """Texts of an older record of this paper that its page no longer needs."""
+    for name in os.listdir(folder):
+        if name.endswith(".txt"):
+            os.unlink(os.path.join(folder, name))
+
+
+def groups_of(venue: str, year: int | None) -> tuple[str, str]:
+    """The paths of the lists that a paper stands in: of its venue, and of its venue's year."""
+    folder = group_folder(venue)
+    return f"venues/{folder}/index.html", f"venues/{folder}/{UNKNOWN if year is None else year}/index.html"
+
+
+def _in_processes(job: Job, places: set[int], processes: int) -> Iterator[Rendered]:
+    context = multiprocessing.get_context("spawn")  # a fork would copy the threads of Arrow and DuckDB
+    following = context.Value("l", 0)
+    workers, ends = [], []
+    for _ in range(processes):
+        end, start = context.Pipe(duplex=False)
+        worker = context.Process(target=_work, args=(job, places, following, start), daemon=True)
+        worker.start()
+        start.close()
+        workers.append(worker)
+        ends.append(end)
+    try:
+        open_ends: list[Any] = list(ends)
+        while open_ends:
+            for ready in wait(open_ends):
+                assert isinstance(ready, Connection)
+                try:
+                    message = ready.recv()
+                except EOFError:
+                    raise OpenbookError(
+                        "a process that was rendering pages ended without a word (out of memory?); the same command "
+                        "goes on where this one stopped, --processes 1 takes less memory"
+                    ) from None
+                if message is None:
+                    open_ends.remove(ready)
+                elif isinstance(message, str):
+                    raise OpenbookError(message)
+                else:
+                    yield message
+    finally:
+        for worker in workers:
+            if worker.is_alive() and worker.exitcode is None:
+                worker.join(timeout=1)
+                worker.terminate()
+            worker.join()
+
+
+def _work(job: Job, places: set[int], following: Any, to: Connection) -> None:
+    """Take the next batch that nobody has taken, until there are none."""
+    mine = -1
+    try:
+        for number, batch in enumerate(job.source.batches(places)):
+            if mine < number:
+                with following.get_lock():
+                    mine = max(following.value, number)
+                    following.value = mine + 1
+            if mine == number:
+                to.send([_one(job, *item) for item in batch])
+        to.send(None)
+    except OpenbookError as error:
+        to.send(str(error))
+    except (KeyboardInterrupt, BrokenPipeError):
+        pass
+
+
+def progressing(batches: Iterator[Rendered], tell: Callable[[int], None]) -> Iterator[Rendered]:
+    """The same batches, after ``tell`` was told how many pages each has."""
+    for batch in batches:
+        tell(len(batch))
+        yield batch

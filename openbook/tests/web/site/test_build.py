@@ -1,0 +1,325 @@
+"""What the site is made of: the files of the contract, links that lead somewhere, nothing that a record could break."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import pyarrow.parquet as pq
+import pytest
+from selectolax.lexbor import LexborHTMLParser
+from site_records import ADDRESS, EVIL, made_up, write_folder
+from typer.testing import CliRunner
+
+from openbook.cli import app
+from openbook.errors import OpenbookError
+from openbook.record.files import read_record
+from openbook.record.parquet import to_table, write_table
+from openbook.web.site import feeds, rendering
+from openbook.web.site.addresses import folder_name
+from openbook.web.site.building import Report, Settings, build
+from openbook.web.site.files import write_fast
+
+LIGHT = 60_000
+
+
+def parsed(path: Path) -> LexborHTMLParser:
+    return LexborHTMLParser(path.read_text(encoding="utf-8"))
+
+
+def test_the_files_of_the_contract(built: tuple[Path, Report], records: Path) -> None:
+    site, report = built
+    assert report.pages == report.written == 176
+    for number in (1, 8):
+        folder = site / "papers" / f"paper_{number}"
+        assert {path.name for path in folder.iterdir()} == {"index.html", "record.json", "badge.svg"}
+        assert read_record(folder / "record.json") == read_record(records / f"r{number:04d}.json")
+        ElementTree.parse(folder / "badge.svg")
+    assert set(json.loads(report.as_json())) >= {
+        "pages", "seconds", "peak_mb", "search_seconds", "search_peak_mb", "bytes",
+    }  # fmt: skip
+    found = sum(
+        path.stat().st_size
+        for path in site.rglob("*")
+        if path.is_file() and ".openbook" not in path.parts
+    )  # fmt: skip
+    assert report.bytes == found
+
+
+def test_a_page_says_what_its_record_says(site: Path) -> None:
+    page = parsed(site / "papers/paper_7/index.html").css_first("main").text()
+    for wanted in (
+        "Made-up paper 7", "Ann Gardener, Bo Miller 7", "PLUM", "2023", "estimates", "3 of 7", "0.86", "0.49 to 0.97",
+        "83 % sure", "We used two cores.", "page 3 · appendix · word for word", "not in the paper", "linear", "made-up-model",
+        "20,000 in, 5 out", "What its authors could add", "Propose a correction", "record as JSON", "badge.svg",
+    ):  # fmt: skip
+        assert wanted in page, wanted
+    published = parsed(site / "papers/paper_8/index.html")
+    assert published.css("td blockquote")
+    assert "quoted as published in the index" in published.css_first("main").text()
+
+
+def test_flags_corrections_and_unread(site: Path) -> None:
+    corrected = parsed(site / "papers/corrected/index.html").css_first("main").text()
+    assert "open datasets corrected from no to yes by Ann: page 4 says so" in corrected
+    assert "only promised" in parsed(site / "papers/promised/index.html").css_first(".flags").text()
+    assert "A paper with a promise" in parsed(site / "audit/promised_code/index.html").css_first("main").text()
+    unread = parsed(site / "papers/unread/index.html").css_first("main").text()
+    assert "it needs a password" in unread
+    assert "nothing is scored" in unread
+
+
+def test_a_rebuilt_paper_says_so(site: Path) -> None:
+    box = parsed(site / "papers/paper_1/index.html").css_first(".rebuilt")
+    assert "Rebuilt here: 1 of 2 claims reproduced, 1 not run" in box.text()
+    assert "There are seven <b>apples</b>." in box.text()
+    assert "no ladder" in box.text()
+    assert "What the record could not see. Code lies in the authors' <drawer>." in box.text()
+    assert not parsed(site / "papers/paper_2/index.html").css(".rebuilt")
+    assert "Orchards, tested anew" in parsed(site / "studies/index.html").css_first("main").text()
+
+
+def test_every_link_within_the_site_leads_somewhere(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 200
+    ids: dict[Path, set[str]] = {}
+    for page in pages:
+        for node in parsed(page).css("[href], [src], form[action]"):
+            target = node.attributes.get("href") or node.attributes.get("src") or node.attributes.get("action") or ""
+            if re.match(r"https?:", target):
+                continue
+            path, _, fragment = target.partition("#")
+            place = (page.parent / unquote(path)).resolve() if path else page.resolve()
+            assert place.is_file(), f"{page}: {target}"
+            if fragment and place.suffix == ".html" and not place.parent.name.startswith(("explore", "corrections")):
+                if place not in ids:
+                    ids[place] = {one.attributes["id"] or "" for one in parsed(place).css("[id]")}
+                assert unquote(fragment) in ids[place], f"{page}: {target}"
+
+
+def test_nothing_is_loaded_from_elsewhere_and_no_record_becomes_markup(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        tree = parsed(page)
+        for node in tree.css("script[src], link[rel=stylesheet], link[rel=icon], img, iframe, object, video, source"):
+            target = node.attributes.get("src") or node.attributes.get("href") or ""
+            assert not re.match(r"(?:[a-z]+:)?//", target), f"{page}: {target}"
+        assert not [node for node in tree.css("*") if any(name.startswith("on") for name in node.attributes)], page
+        assert not tree.css("script:not([src]):not([type='application/ld+json'])"), page
+        assert not tree.css("img[src=x]"), page
+        assert not tree.css("a[href^='javascript']"), page
+
+
+def test_hostile_ids_stay_inside(site: Path) -> None:
+    assert folder_name("../../nowhere") != "../../nowhere"
+    assert not (site.parent / "nowhere").exists()
+    folder = site / "papers" / folder_name(EVIL)
+    assert parsed(folder / "index.html").css_first("h1").text() == html.unescape(EVIL)
+    data = parsed(folder / "index.html").css_first("script[type='application/ld+json']").text()
+    assert json.loads(data)["name"] == EVIL
+    names = {folder_name(name) for name in ("a", "A/b", "a\\b", ".a", "-a", "", "a" * 300, "a\n", "ä", "a\u0308", "a ")}
+    assert len(names) == 11
+    assert not [name for name in names if name.startswith((".", "-")) or "/" in name or len(name.encode()) > 255]
+
+
+def test_pages_stay_light_and_nothing_is_cut_silently(site: Path) -> None:
+    heavy = {page: page.stat().st_size for page in (site / "papers").rglob("*.html") if page.stat().st_size > LIGHT}
+    assert not heavy
+    folder = site / "papers" / "long"
+    record = read_record(folder / "record.json")
+    tree = parsed(folder / "index.html")
+    for name, answer in record.answers.items():
+        if name == "affiliation":
+            continue
+        row = tree.css_first(f"#{name}")
+        link = row.css_first("a[href$='.txt']")
+        assert (folder / (link.attributes["href"] or "")).read_text(encoding="utf-8").strip() == answer.response.strip()
+        assert f"{len(answer.response):,} characters" in row.text()
+
+
+def test_what_programs_read(site: Path) -> None:
+    index = json.loads((site / "index.json").read_text(encoding="utf-8"))["papers"]
+    assert len(index) == 176
+    seven = next(one for one in index if one["id"] == "paper_7")
+    assert seven["yes"] == ["pseudocode", "open_source_code", "open_datasets"]
+    assert (site / seven["record"]).is_file()
+    assert pq.read_metadata(site / "data/records.parquet").num_rows == 176
+    with (site / "data/results.csv").open(encoding="utf-8", newline="") as lines:
+        rows = {row["id"]: row for row in csv.DictReader(lines)}
+    assert rows["paper_7"]["open_datasets"] == "1"
+    assert rows["paper_8"]["documentation"] == "1"
+    findings = json.loads((site / "audit/findings.json").read_text(encoding="utf-8"))["findings"]
+    assert "promised" in {one["id"] for one in findings if one["kind"] == "promised_code"}
+
+
+def test_json_ld(site: Path) -> None:
+    data = json.loads(parsed(site / "papers/paper_7/index.html").css_first("script[type='application/ld+json']").text())
+    assert data["@type"] == "ScholarlyArticle"
+    assert data["author"][0] == {"@type": "Person", "name": "Ann Gardener"}
+    dataset = data["subjectOf"]
+    assert dataset["distribution"]["contentUrl"] == f"{ADDRESS}papers/paper_7/record.json"
+    assert {"@type": "PropertyValue", "name": "Documentation Score", "value": 3, "maxValue": 7} in dataset[
+        "variableMeasured"
+    ]
+
+
+def test_atom_and_sitemaps(site: Path, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    atom = "{http://www.w3.org/2005/Atom}"
+    feed = ElementTree.parse(site / "feed.xml").getroot()
+    entries = feed.findall(f"{atom}entry")
+    assert len(entries) == feeds.NEWEST
+    for entry in [feed, *entries]:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry.findtext(f"{atom}updated") or "")
+        assert (entry.findtext(f"{atom}id") or "").startswith(ADDRESS)
+    assert len({entry.findtext(f"{atom}id") for entry in entries}) == len(entries)
+    monkeypatch.setattr(feeds, "PER_SITEMAP", 100)
+    build(Settings(records, tmp_path / "site", base_url=ADDRESS, search=False))
+    space = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+    parts = [node.text or "" for node in ElementTree.parse(tmp_path / "site/sitemap.xml").getroot().iter(f"{space}loc")]
+    places = []
+    for part in parts:
+        listed = ElementTree.parse(tmp_path / "site" / part.removeprefix(ADDRESS)).getroot()
+        here = [node.text or "" for node in listed.iter(f"{space}loc")]
+        assert 0 < len(here) <= 100
+        places += here
+    assert len(parts) > 2
+    assert len(set(places)) == len(places)
+    for place in places:
+        assert (tmp_path / "site" / unquote(place.removeprefix(ADDRESS)) / "index.html").is_file(), place
+
+
+def test_without_an_address_there_is_no_sitemap(records: Path, tmp_path: Path) -> None:
+    report = build(Settings(records, tmp_path / "site", search=False))
+    assert not (tmp_path / "site/sitemap.xml").exists()
+    assert not (tmp_path / "site/pagefind").exists()
+    assert "built without a search index" in (tmp_path / "site/search/index.html").read_text(encoding="utf-8")
+    assert report.search_seconds is None
+
+
+def test_only_what_changed_is_rendered(tmp_path: Path) -> None:
+    given = [made_up(number) for number in range(8)]
+    source = write_folder(tmp_path / "records", given)
+    settings = Settings(source, tmp_path / "site", search=False)
+    assert build(settings).written == 8
+    pages = {path: path.stat().st_mtime_ns for path in (tmp_path / "site").rglob("*.html")}
+    again = build(settings)
+    assert (again.written, again.pages) == (0, 8)
+    assert {path: path.stat().st_mtime_ns for path in pages} == pages
+    write_folder(source, [*given[:3], made_up(3, title="Another title"), *given[4:7]])
+    (source / "r0007.json").unlink()
+    report = build(settings)
+    assert (report.written, report.removed, report.pages) == (1, 1, 7)
+    assert not (tmp_path / "site/papers/paper_7").exists()
+    assert "Another title" in (tmp_path / "site/papers/paper_3/index.html").read_text(encoding="utf-8")
+    edition = (tmp_path / "site/venues/PLUM/2023/index.html").read_text(encoding="utf-8")
+    assert "Another title" in edition
+    assert "paper_7" not in edition
+    assert build(Settings(source, tmp_path / "site", search=False, base_url=ADDRESS)).written == 7
+
+
+def test_an_interrupted_build_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_folder(tmp_path / "records", [made_up(number) for number in range(12)])
+    settings = Settings(source, tmp_path / "site", search=False)
+    monkeypatch.setattr("openbook.web.site.sources.BATCH", 5)
+
+    def stop(what: str, done: int, of: int) -> None:
+        if done >= 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(settings, stop)
+    journal = tmp_path / "site/.openbook/journal.jsonl"
+    with journal.open("a", encoding="utf-8") as lines:
+        lines.write('["half a li')
+    report = build(settings)
+    assert (report.written, report.pages) == (7, 12)
+    assert not journal.exists()
+    assert not list((tmp_path / "site").rglob("*.part"))
+
+
+def test_several_processes_make_the_same_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tmp_path / "records.parquet"
+    write_table(to_table([made_up(number) for number in range(60)]), table)
+    build(Settings(table, tmp_path / "one", search=False))
+    monkeypatch.setattr(rendering, "FEW", 0)
+    assert build(Settings(table, tmp_path / "two", search=False, processes=2)).written == 60
+    for page in (tmp_path / "one/papers").rglob("*.*"):
+        assert page.read_bytes() == (tmp_path / "two" / page.relative_to(tmp_path / "one")).read_bytes()
+
+
+def test_bad_records_are_named_and_left_out(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "records", [made_up(1), made_up(2), made_up(1, title="The same id again")])
+    (source / "x.json").write_text('{"paper": 5}', encoding="utf-8")
+    result = CliRunner().invoke(
+        app, ["site", "--records", str(source), "--out", str(tmp_path / "site"), "--no-search", "--json"]
+    )
+    assert result.exit_code == 3
+    report = json.loads(result.stdout)
+    assert report["pages"] == 2
+    assert [why for why in report["left_out"] if "x.json" in why]
+    assert [why for why in report["left_out"] if "a second record of paper_1" in why]
+    assert "The same id" not in (tmp_path / "site/papers/paper_1/index.html").read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_done_is_said(tmp_path: Path, records: Path) -> None:
+    table = tmp_path / "t.parquet"
+    table.write_bytes(b"no parquet")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.txt").write_text("mine", encoding="utf-8")
+    for given, out, message in (
+        (tmp_path / "absent", tmp_path / "site", "there is no file or folder"),
+        (table, tmp_path / "site", "not a Parquet file"),
+        (records, other, "not empty and not a site"),
+        (records, table, "is a file"),
+        (records, Path("/proc/nowhere"), "cannot write"),
+    ):
+        with pytest.raises(OpenbookError, match=message):
+            build(Settings(given, out, search=False))
+    assert (other / "mine.txt").read_text(encoding="utf-8") == "mine"
+    with pytest.raises(OpenbookError, match="there is no folder"):
+        build(Settings(records, tmp_path / "site", studies=tmp_path / "none", search=False))
+    for flags in (["--base-url", "javascript:x"], ["--base-url", "https://x/?a"], ["--corrections", "ftp://x"]):
+        arguments = ["site", "--records", str(records), "--out", str(tmp_path / "s"), *flags]
+        assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+def test_a_full_disk_leaves_whole_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "file"
+    write_fast(str(place), b"old")
+
+    def full(handle: int, data: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        write_fast(str(place), b"new")
+    assert place.read_bytes() == b"old"
+    source = write_folder(tmp_path / "records", []) or tmp_path
+    monkeypatch.undo()
+    write_folder(tmp_path / "records", [made_up(1)])
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OpenbookError, match="No space left on device; free the space"):
+        build(Settings(source, tmp_path / "site", search=False))
+
+
+def test_the_published_index(index_data: Path, tmp_path: Path) -> None:
+    """A slice of the real records, with the paper that is rebuilt here."""
+    import pyarrow.compute as pc
+
+    wanted = "autoregressive_nexttoken_predictors_are_universal_learners__95ff3e16"
+    whole = pq.read_table(index_data / "records.parquet")
+    place = pc.index(whole["id"], wanted).as_py()
+    chosen = whole.take([*range(0, len(whole), 997), place])
+    write_table(chosen, tmp_path / "slice.parquet")
+    report = build(Settings(tmp_path / "slice.parquet", tmp_path / "site", search=False))
+    assert report.pages == len(chosen)
+    assert report.largest_page < LIGHT
+    page = parsed(tmp_path / "site/papers" / wanted / "index.html").css_first("main").text()
+    for words in ("Eran Malach", "ICML", "2024", "4 of 7", "0.33", "5 of 15", "gemini-2.5-flash", "2606.16974"):
+        assert words in page, words
