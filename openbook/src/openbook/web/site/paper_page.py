@@ -11,7 +11,6 @@ from openbook.advice.advising import drafts
 from openbook.corpus.audit.findings import KINDS, Finding
 from openbook.record.model import Record
 from openbook.record.scores import CODE_AND_DATA, DATA_ONLY
-from openbook.web.site.jsonld import json_ld
 from openbook.variables import SCORED
 from openbook.variables.definitions import definition
 from openbook.web.record.view import RESULTS, interval_text
@@ -19,6 +18,7 @@ from openbook.web.site.addresses import href, is_web
 from openbook.web.site.answers import Folded, answers_table, is_published, seven
 from openbook.web.site.badges import words
 from openbook.web.site.frame import NOTICE, Frame, crumbs, link
+from openbook.web.site.jsonld import json_ld
 
 ROOT: Final = "../../"
 _ADVICE: Final = {
