@@ -10,8 +10,7 @@ from openbook.assessors.llm import prompts
 from openbook.assessors.llm.assessor import LlmAssessor
 from openbook.assessors.llm.settings import LlmSettings
 from openbook.assessors.llm.stub import Sent, Stub, answers, completion, paper_in
-from openbook.evidence.checking import check_answers
-from openbook.evidence.instructions import speaks_to_the_assessor
+from openbook.evidence.checking import check_answers, speaks_to_the_assessor
 from openbook.papers.reading import read_text
 from openbook.variables import SCORED
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from openbook.evidence.finder import LEAST_LETTERS
-from openbook.evidence.folding import fold
+from openbook.evidence.letters import fold
+from openbook.evidence.locating import LEAST_LETTERS
 from openbook.record.model import Record
 from openbook.variables import SCORED, VARIABLES
 

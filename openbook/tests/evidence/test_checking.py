@@ -3,7 +3,7 @@
 import pytest
 
 from openbook.errors import OpenbookError
-from openbook.evidence import check_answers
+from openbook.evidence import Finder, check_answers, locate
 from openbook.papers.paper import Page, Paper
 from openbook.record.model import Answer, Evidence
 from openbook.variables import SCORED, VARIABLES
@@ -62,3 +62,20 @@ def test_order_and_completeness() -> None:
 def test_a_result_of_another_variable_is_refused() -> None:
     with pytest.raises(OpenbookError, match="pseudocode"):
         check_answers(PAPER, answers(pseudocode=Answer(result="industry")))
+
+
+def test_a_quote_the_assessor_located_is_not_searched_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    located = Finder.of(PAPER).evidence("the CODE is at https://example.org/code for all to see")
+    searches: list[str] = []
+    monkeypatch.setattr(Finder, "locate", lambda self, quote: searches.append(quote))
+    checked = check_answers(PAPER, answers(open_source_code=Answer(result="yes", evidence=located)))
+    assert checked["open_source_code"].evidence[0].match == "normalised"
+    assert searches == []
+
+
+def test_locate_gives_one_place() -> None:
+    found = locate("We used two cores.", PAPER)
+    assert (found.match, found.page, found.start, found.end) == ("exact", 1, 0, 18)
+    assert locate("“We used two cores ... for all to see.”", PAPER).quote == "We used two cores"
+    absent = locate("We used 64 cores of a big machine.", PAPER)
+    assert (absent.match, absent.start) == ("absent", None)

@@ -72,7 +72,7 @@ class _Part:
 
 def _measure_part(paths: list[Path], assessor: bool) -> dict[str, _Part]:
     """Each stage, in this process."""
-    from openbook.evidence.finder import Finder
+    from openbook.evidence.locating import Finder
     from openbook.papers.reading import read_paper
     from openbook.papers.sentences import split_sentences
 

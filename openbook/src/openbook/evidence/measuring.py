@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from openbook.evidence.finder import Finder
-from openbook.evidence.folding import fold
+from openbook.evidence.checking import speaks_of_the_paper
+from openbook.evidence.letters import fold
+from openbook.evidence.locating import Finder
 from openbook.papers.paper import Paper
 from openbook.variables import SCORED
 
@@ -18,13 +19,6 @@ from openbook.variables import SCORED
 #: some only similar, some of it, or none.
 Kind = Literal["verbatim", "near", "partial", "not_found"]
 KINDS: Final[tuple[Kind, ...]] = ("verbatim", "near", "partial", "not_found")
-
-#: A response that speaks about the paper instead of quoting it.
-_EXPLAINS: Final = re.compile(
-    r"\b(?:[Tt]he|[Tt]his) (?:paper|authors|text|document|work)\b.{0,60}"
-    r"\b(?:states?|mentions?|provides?|includes?|describes?|presents?|contains?|specif|uses?|reports?|refers?|explicitly)",
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +32,7 @@ class Quote:
     @property
     def explains(self) -> bool:
         """Whether it reads as somebody's words about the paper."""
-        return _EXPLAINS.search(self.text) is not None
+        return speaks_of_the_paper(self.text)
 
 
 @dataclass(slots=True)

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
-_TABLE: dict[int, str | None] = {ord(key): value for key, value in _LIGATURES.items()}
+LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+_TABLE: dict[int, str | None] = {ord(key): value for key, value in LIGATURES.items()}
 _TABLE.update(dict.fromkeys((9, 10, 11, 12, 13, 160, 8194, 8195, 8199, 8201, 8202, 8239), " "))
 # symbols of mathematical fonts without a Unicode value arrive as control or private characters: they say nothing
 _TABLE.update(dict.fromkeys((*range(9), *range(14, 32), *range(127, 160), 65534, 65535, 65533), " "))

@@ -20,7 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from openbook.errors import OpenbookError
+from openbook.evidence.checking import speaks_of_the_paper
+from openbook.papers.characters import LIGATURES
 from openbook.papers.paper import Paper
+from openbook.papers.sentences import split_sentences
 from openbook.variables import SCORED
 
 THEORETICAL: Final = "theoretical"
@@ -31,15 +34,7 @@ UNKNOWN: Final = -1
 Labels = npt.NDArray[np.int8]
 
 _BETWEEN: Final = re.compile(r"\s*(?:\[\s?\.\.\.\s?\]|\.\.\.|\n|\||(?<=[.\]])\s*and\s+(?=[A-Z1-9])|;\s(?=[A-Z]))\s*")
-_SENTENCE_END: Final = re.compile(r"(?<=[a-z\d)\]%][.!?])\s+(?=[A-Z(])")
-_EXPLAINS: Final = re.compile(
-    r"^(?:the|this) (?:paper|authors?|text|document)\b|^(?:states|mentions)\b"
-    r"|^(?:appendix|section|table|figure|page|abstract|algorithm) ?[\w.]*\s?"
-    r"(?:states|mentions|shows|describes|provides)",
-    re.IGNORECASE,
-)
 _LETTERS: Final = re.compile(r"[^a-z0-9]+")
-_LIGATURES: Final = (("ﬀ", "ff"), ("ﬁ", "fi"), ("ﬂ", "fl"), ("ﬃ", "ffi"), ("ﬄ", "ffl"))
 
 
 @dataclass(frozen=True)
@@ -68,9 +63,10 @@ def quoted_sentences(response: str) -> list[str]:
     """The sentences that a response quotes, without those in which the labeller speaks itself."""
     found = []
     for passage in _BETWEEN.split(response):
-        for sentence in _SENTENCE_END.split(passage.strip(" \"'“”()")):
-            sentence = sentence.strip(" \"'“”")
-            if 12 <= len(sentence) < 1500 and not _EXPLAINS.match(sentence):
+        passage = passage.strip(" \"'“”()")
+        for start, end in split_sentences(passage):
+            sentence = passage[start:end].strip(" \"'“”")
+            if 12 <= len(sentence) < 1500 and not speaks_of_the_paper(sentence):
                 found.append(sentence)
     return found
 
@@ -178,7 +174,7 @@ def _quotes(rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], Labels]:
 
 
 def _letters(text: str) -> str:
-    for found, instead in _LIGATURES:
+    for found, instead in LIGATURES.items():
         text = text.replace(found, instead)
     return _LETTERS.sub("", text.lower())
 

@@ -14,8 +14,10 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from openbook.papers.characters import LIGATURES
+
 _PLAIN: Final = (
-    *(("ﬀ", "ff"), ("ﬁ", "fi"), ("ﬂ", "fl"), ("ﬃ", "ffi"), ("ﬄ", "ffl")),
+    *LIGATURES.items(),
     *(("’", "'"), ("‘", "'"), ("“", '"'), ("”", '"')),
     *((dash, "-") for dash in "–—−‐‑"),
     *((space, " ") for space in "\n\r\t\f\v\x1c\x1d\x1e\x85\xa0\u2028\u2029"),

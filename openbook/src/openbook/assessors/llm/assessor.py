@@ -24,7 +24,7 @@ from openbook.assessors.llm.provider import AnyProvider, CallFailed, Provider
 from openbook.assessors.llm.replies import Reply, read_reply, to_answer, unproven
 from openbook.assessors.llm.settings import LlmSettings
 from openbook.errors import OpenbookError
-from openbook.evidence.finder import Finder
+from openbook.evidence.locating import Finder
 from openbook.papers.paper import Paper
 from openbook.record.model import Answer
 from openbook.variables import VARIABLES
@@ -175,7 +175,7 @@ class LlmAssessor:
 
     async def _paper(self, asker: Asks, paper: Paper) -> tuple[dict[str, Answer], Usage]:
         """Every vote of every group of variables, at once."""
-        finder = Finder(paper)
+        finder = Finder.of(paper)
         usage = Usage()
         jobs = [
             self._vote(asker, paper, finder, names, vote, usage)

@@ -8,9 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from openbook.assessors.llm.prompts import results
 from openbook.assessors.llm.provider import parse_json
-from openbook.evidence.checking import is_proven
-from openbook.evidence.finder import Finder
-from openbook.evidence.instructions import speaks_to_the_assessor
+from openbook.evidence.checking import speaks_to_the_assessor
+from openbook.evidence.locating import Finder, is_proven
 from openbook.record.model import Answer, Evidence
 from openbook.variables import SCORED
 

@@ -8,15 +8,8 @@ from typing import Final
 
 from openbook.corpus.audit.entries import Entry, excerpt, said_yes
 from openbook.corpus.audit.findings import Finding
+from openbook.evidence.checking import speaks_of_the_paper
 
-#: How an assessor speaks of a paper and the paper never of itself: "the paper", with a verb of reporting.
-_ABOUT: Final = re.compile(
-    r"^\W*(?:yes\W+)?the\s+(?:provided\s+)?(?:paper|authors?|text|manuscript|article|document)\s+"
-    r"(?:also\s+|explicitly\s+|clearly\s+|specifically\s+|further\s+)*"
-    r"(?:provides?|specif(?:y|ies)|describes?|details|includes?|mentions?|states?|discusses|explicitly|contains?|presents?|"
-    r"lists?|references?|refers?|gives?|indicates?|reports?|uses|utilizes|employs?|introduces|outlines?|evaluates?|notes?)\b",
-    re.IGNORECASE,
-)
 _FIRST_PERSON: Final = re.compile(r"\b(?:we|our|ours|us)\b", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"\"[^\"]{15,}\"|“[^”]{15,}”|(?<!\w)'[^']{20,}'(?!\w)|``[^`']{15,}''")
 
@@ -24,7 +17,7 @@ _QUOTED: Final = re.compile(r"\"[^\"]{15,}\"|“[^”]{15,}”|(?<!\w)'[^']{20,}
 def explanations(entry: Entry) -> Iterator[Finding]:
     """A finding for each yes that begins by speaking of the paper; low when it quotes as well, medium when it does not."""
     for variable, said in said_yes(entry):
-        if _ABOUT.match(said.words) is None:
+        if not speaks_of_the_paper(said.words):
             continue
         # A paper that speaks of itself in the third person goes on to say "we" or "our"; an assessor only when it quotes.
         own, quotes = _QUOTED.subn(" ", said.words)

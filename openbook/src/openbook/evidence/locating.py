@@ -1,22 +1,22 @@
 """Locating quotes in one paper: exactly, by their letters, or by similarity; else they are absent.
 
-A quote is first looked for as it is, then folded to its letters and digits (``openbook.evidence.folding``), then by
+A quote is first looked for as it is, then folded to its letters and digits (``openbook.evidence.letters``), then by
 similarity: runs of eight letters that quote and paper share vote for a place, and the two are aligned there. What is
-only similar must still make the same claim (``openbook.evidence.meaning``).
+only similar must still make the same claim (``openbook.evidence.same_claim``).
 Offsets are always into the paper's own text.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from openbook.evidence.alignment import Grams, best_stretch
-from openbook.evidence.folding import Folded, fold
-from openbook.evidence.meaning import is_formula, is_harmless, same_claim, same_signs
-from openbook.evidence.pieces import CUTS, at_colons, trim
+from openbook.evidence.letters import Folded, Grams, best_stretch, fold, letters_of
+from openbook.evidence.quote_splitting import CUTS, at_colons, trim
+from openbook.evidence.same_claim import is_formula, is_harmless, same_claim, same_signs
 from openbook.papers.paper import Paper
 from openbook.record.model import Evidence, Match
 
@@ -24,6 +24,8 @@ from openbook.record.model import Evidence, Match
 FUZZY_THRESHOLD: Final = 85.0
 #: Quotes of fewer letters than this are not looked for by similarity: too much is similar to them.
 FUZZY_LETTERS: Final = 20
+#: At least this share of a quote's letters must be in the paper for the quote to prove a yes.
+LEAST_SHARE: Final = 0.5
 #: Pieces of fewer letters than this prove nothing by themselves.
 LEAST_LETTERS: Final = 8
 #: What stands between the two sides of a sentence may be anything from this many letters on; and at most how many.
@@ -34,6 +36,7 @@ SPLICE_SIDE: Final = 8
 SPLICE_APART: Final = 24
 #: A sentence that goes on with a garbled formula begins with this many letters of prose.
 FORMULA_PROSE: Final = 30
+_LAST = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,26 @@ class Location:
     score: float = 100.0
 
 
+def locate(quote: str, paper: Paper) -> Evidence:
+    """Where a quote stands in a paper; its ``match`` is ``absent`` where it does not.
+
+    Of a quote that stands in several pieces (a page's end or an ellipsis interrupts it), the longest piece that was
+    found, if half of the quote's letters are there. ``Finder.evidence`` gives every piece.
+    """
+    pieces = Finder.of(paper).evidence(quote)
+    found = [piece for piece in pieces if piece.match != "absent"]
+    if not is_proven(pieces):
+        return Evidence(quote=quote.strip(), match="absent")
+    return max(found, key=lambda piece: len(piece.quote))
+
+
+def is_proven(pieces: list[Evidence]) -> bool:
+    """Whether enough of one quote, located in pieces, is in the paper to prove a yes."""
+    letters = [(len(letters_of(piece.quote)), piece.match != "absent") for piece in pieces]
+    there = sum(count for count, found in letters if found)
+    return there > 0 and there >= LEAST_SHARE * sum(count for count, _ in letters)
+
+
 class Finder:
     """Finds quotes in one paper. What it prepares once per paper is prepared when it is first needed."""
 
@@ -53,6 +76,14 @@ class Finder:
         self.paper = paper
         self.text = paper.text
         self._found: dict[str, list[Evidence]] = {}
+
+    @classmethod
+    def of(cls, paper: Paper) -> Finder:
+        """A finder for a paper: the one this thread used last, with all that it found, if it is for the same paper."""
+        last: Finder | None = getattr(_LAST, "finder", None)
+        if last is None or last.paper is not paper or last.text is not paper.text:
+            last = _LAST.finder = cls(paper)
+        return last
 
     @cached_property
     def _folded(self) -> Folded:
@@ -72,7 +103,7 @@ class Finder:
     def evidence(self, quote: str) -> list[Evidence]:
         """The quote as evidence: one piece where it stands in one stretch, else the pieces it is made of.
 
-        Pieces come from lines, sentences, ellipses and lists (``openbook.evidence.pieces``), and from a float or a
+        Pieces come from lines, sentences, ellipses and lists (``openbook.evidence.quote_splitting``), and from a float or a
         page's end that interrupts a sentence. A piece that is not in the paper is ``absent``; neighbouring absent
         pieces are one.
         """

@@ -6,12 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from openbook.papers.sentences import split_sentences
+
 _QUOTES: Final = "\"'“”‘’„«»`"
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?])[\"'”’)]*\s+(?=[\"'“‘(\[•]*[A-Z0-9])")
-_ABBREVIATED: Final = re.compile(
-    r"(?:\b(?:e\.g|i\.e|et al|etc|cf|vs|Figs?|Sec|Eqs?|Tab|No|resp|w\.r\.t|approx)\.|\b[A-Z]\."
-    r"|\b(?:Figure|Table|Algorithm|Listing) \d+\.)$"
-)
 _ELLIPSIS: Final = re.compile(r"\s*\[?\s*(?:(?:\.\s?){3,}|…)\s*\]?\s*")
 _LABEL: Final = re.compile(r"[,;.]?\s+(?=(?:Algorithm|Figure|Table|Listing|Procedure)\s+\d)")
 _INNER_QUOTES: Final = re.compile(r"[\"”]\s*(?:,|;|and|,\s*and)?\s*[\"“]")
@@ -37,13 +34,7 @@ def at_lines(quote: str) -> list[str]:
 
 def at_sentences(quote: str) -> list[str]:
     """The sentences of a quote."""
-    pieces: list[str] = []
-    start = 0
-    for end in _SENTENCE_END.finditer(quote):
-        if not _ABBREVIATED.search(quote[start : end.start()]):
-            pieces.append(quote[start : end.start()])
-            start = end.end()
-    return _trimmed([*pieces, quote[start:]])
+    return _trimmed(quote[start:end] for start, end in split_sentences(quote))
 
 
 def at_ellipses(quote: str) -> list[str]:

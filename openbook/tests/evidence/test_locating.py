@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openbook.benchmarks.synthetic import make_text
-from openbook.evidence.finder import Finder
-from openbook.evidence.folding import fold
+from openbook.evidence.letters import fold
+from openbook.evidence.locating import Finder
 from openbook.evidence.measuring import alter
 from openbook.papers.paper import Page, Paper, Section
 from openbook.papers.reading import read_text

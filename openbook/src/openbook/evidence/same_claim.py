@@ -9,19 +9,53 @@ from typing import Final
 
 from rapidfuzz.distance import Levenshtein
 
-from openbook.evidence.folding import Folded
+from openbook.evidence.letters import Folded
 
-_NEGATIONS: Final = frozenset(("no", "not", "nor", "never", "none", "neither", "without", "cannot", "hardly", "nt"))
+_NEGATIONS: Final = frozenset(["no", "not", "nor", "never", "none", "neither", "without", "cannot", "hardly", "nt"])
 #: Words that a reader exchanges without changing what is said.
 _FUNCTION_WORDS: Final = frozenset(
-    (
-        *("a", "an", "the", "this", "that", "these", "those", "its", "their", "our", "we", "it", "they", "and", "also"),
-        *("of", "in", "on", "at", "to", "for", "with", "by", "from", "as", "is", "are", "was", "were", "be", "which"),
-        *("here", "then", "such", "both", "too", "thus"),
-    )
+    [
+        "a",
+        "an",
+        "the",
+        "this",
+        "that",
+        "these",
+        "those",
+        "its",
+        "their",
+        "our",
+        "we",
+        "it",
+        "they",
+        "and",
+        "also",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "for",
+        "with",
+        "by",
+        "from",
+        "as",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "which",
+        "here",
+        "then",
+        "such",
+        "both",
+        "too",
+        "thus",
+    ]
 )
 _PREFIXES: Final = frozenset(
-    (
+    [
         "a",
         "an",
         "un",
@@ -52,7 +86,7 @@ _PREFIXES: Final = frozenset(
         "macro",
         "hyper",
         "hypo",
-    )
+    ]
 )
 #: Words of its place that a quote may leave out in one stretch, and that may stand for words that carry little.
 _MOST_LEFT_OUT: Final = 6

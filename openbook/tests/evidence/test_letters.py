@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openbook.evidence.folding import fold, fold_character, letters_of
+from openbook.evidence.letters import fold, fold_character, letters_of
 
 
 @given(st.text(alphabet=st.characters(), max_size=200))
