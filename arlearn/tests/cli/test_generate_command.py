@@ -144,7 +144,7 @@ class TestTasks:
 
 def test_a_step_is_cheap_where_few_blocks_exist():
     """Only the row's blocks are read, so an empty row costs nothing but the head, whatever the context."""
-    from arlearn.kernels.blocks import BlocksMap
+    from arlearn.predictors.maps.blocks import BlocksMap
 
     map = BlocksMap(500, 4, 3, [(499, 0), (499, 250)])
     torch.nn.init.normal_(map.weight)

@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.attribution import attribute, walk
-from arlearn.kernels.base import CausalMap
-from arlearn.kernels.blocks import BlocksMap
-from arlearn.kernels.packed import PackedMap
-from arlearn.kernels.shift import ShiftMap
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.maps.base import CausalMap
+from arlearn.predictors.maps.blocks import BlocksMap
+from arlearn.predictors.maps.packed import PackedMap
+from arlearn.predictors.maps.shift import ShiftMap
 from arlearn.predictors.mlp import MLPPredictor
 from arlearn.tasks.multiplication import MultiplicationTask
 

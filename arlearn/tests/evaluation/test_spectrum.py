@@ -11,9 +11,9 @@ import torch
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.spectrum import spectrum_of
 from arlearn.evaluation.spectrum_figure import write_spectrum
-from arlearn.kernels.blocks import BlocksMap
-from arlearn.kernels.shift import ShiftMap
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.maps.blocks import BlocksMap
+from arlearn.predictors.maps.shift import ShiftMap
 from arlearn.predictors.mlp import MLPPredictor
 
 

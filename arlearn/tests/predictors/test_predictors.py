@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from arlearn.errors import ArlearnError
-from arlearn.kernels.blocks import BlocksMap
-from arlearn.kernels.packed import PackedMap
 from arlearn.predictors.base import Predictor
 from arlearn.predictors.kneser_ney import estimate
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.maps.blocks import BlocksMap
+from arlearn.predictors.maps.packed import PackedMap
 from arlearn.predictors.mlp import MLPPredictor
 from arlearn.predictors.ngram import NGramPredictor
 from arlearn.predictors.saving import load_card, load_predictor, save_predictor
@@ -212,7 +212,7 @@ class TestDamagedWeights:
         for key in ("vocabulary", "sizes", "map", "heads"):
             card["predictor"]["configuration"].pop(key, None)
         (model / "card.json").write_text(json.dumps(card))
-        with pytest.raises(ArlearnError, match="makes no sense"):
+        with pytest.raises(ArlearnError, match="is invalid"):
             load_predictor(model)
 
 
@@ -237,7 +237,7 @@ class TestBrokenModels:
         [
             ({"format": 99}, "format 99"),
             ({"predictor": {"kind": "quadratic", "configuration": {}}}, "'quadratic'"),
-            ({"predictor": {"kind": "linear", "configuration": {}}}, "makes no sense"),
+            ({"predictor": {"kind": "linear", "configuration": {}}}, "is invalid"),
             ({"predictor": {"kind": "linear"}}, "no configuration"),
         ],
     )

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arlearn.decoding.generate import generate
-from arlearn.kernels.blocks import BlocksMap
+from arlearn.predictors.maps.blocks import BlocksMap
 from arlearn.predictors.saving import load_predictor, save_predictor
 from arlearn.programs.arithmetic import multiplication
 from arlearn.programs.compiling import compile_program

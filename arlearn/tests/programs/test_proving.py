@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from arlearn.decoding.generate import generate
-from arlearn.kernels.packed import PackedMap
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.maps.packed import PackedMap
 from arlearn.programs.arithmetic import addition, multiplication
 from arlearn.programs.circuits import CircuitBuilder, parity_circuit
 from arlearn.programs.compiling import compile_program

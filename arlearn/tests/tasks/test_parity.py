@@ -54,7 +54,7 @@ def test_the_two_sides_of_the_split_are_everything() -> None:
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(configuration: dict[str, object]) -> None:
-    with pytest.raises(ArlearnError, match="parity task makes no sense"):
+    with pytest.raises(ArlearnError, match="parity task is invalid"):
         load_task("parity", configuration)
 
 

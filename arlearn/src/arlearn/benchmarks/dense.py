@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from arlearn.kernels.packed import PackedMap
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.maps.packed import PackedMap
 
 
 class DensePredictor(nn.Module):

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from arlearn.errors import ArlearnError
-from arlearn.kernels.convolution import SHORT
+from arlearn.predictors.maps.shift import SHORT
 from arlearn.training.recipe import Recipe
 
 ASSUMPTIONS = (
@@ -85,7 +85,7 @@ class Shape:
             return 3.0 * 2 * rows * length * (length + 1) / 2 * square
         if size <= SHORT:
             return 3.0 * 2 * rows * sum(length - k for k in range(size)) * square
-        # by frequencies (kernels/convolution.py): there and back have no weights, so their backward is one product
+        # by frequencies (predictors/maps/shift.py): there and back have no weights, so their backward is one product
         blocks = -(-length // size)
         seen = size if blocks == 1 else 2 * size
         there = 2.0 * 2 * (size + 1) * seen * blocks * rows * self.width

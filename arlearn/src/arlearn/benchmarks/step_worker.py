@@ -1,7 +1,7 @@
 """One contestant of ``arlearn bench step`` in a process of its own, so that its peak memory is its own.
 
 It is told on standard input, a JSON line at a time, and answers each line with one: ``step`` with the optimiser to
-use, ``gemm``, ``gradient_error``, ``peak``.
+use, ``gemm``, ``peak``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from torch import Tensor, nn
 
 from arlearn.benchmarks.dense import DensePredictor
 from arlearn.benchmarks.machine import Size, gemm_rate, peak_bytes
-from arlearn.kernels.cross_entropy import Filtered, linear_cross_entropy
-from arlearn.kernels.memory import keep_freed_memory
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.training.memory import keep_freed_memory
 
 RATE, DECAY = 5e-4, 0.1  # the paper's learning rate and weight decay
 
@@ -28,7 +27,7 @@ class Contestant:
 
     def __init__(self, kind: str, size: Size, threads: int, text: str | None = None) -> None:
         torch.set_num_threads(threads)
-        self.size, self.kind, self.negligible, self.filtered = size, kind, 0.0, Filtered()
+        self.size, self.kind = size, kind
         torch.manual_seed(0)
         self.model: nn.Module
         if kind == "baseline":
@@ -44,8 +43,6 @@ class Contestant:
             self.optimisers["default"].state = self.optimisers["fused"].state
         self.rows = None if text is None else torch.load(text, weights_only=True)
         self.taken = 0
-        if self.rows is not None and isinstance(self.model, LinearPredictor):
-            _start_from_frequencies(self.model, self.rows)
 
     def tokens(self, batch: int) -> Tensor:
         self.taken += 1
@@ -60,21 +57,11 @@ class Contestant:
         if isinstance(self.model, DensePredictor):
             return self.model.loss(tokens)
         assert isinstance(self.model, LinearPredictor)
-        if self.negligible == 0:
-            return self.model.loss(tokens)
-        hidden = self.model.hidden(tokens[:, :-1]).flatten(0, 1)
-        return linear_cross_entropy(
-            hidden,
-            self.model.head,
-            tokens[:, 1:].flatten(),
-            negligible=self.negligible,
-            filtered=self.filtered,
-        )
+        return self.model.loss(tokens)
 
-    def step(self, optimiser: str = "fused", batch: int | None = None, negligible: float = 0.0) -> dict[str, float]:
+    def step(self, optimiser: str = "fused") -> dict[str, float]:
         """One training step: what it took, in seconds, and its loss."""
-        tokens = self.tokens(batch or self.size.batch)
-        self.negligible, self.filtered = negligible, Filtered()
+        tokens = self.tokens(self.size.batch)
         began = time.perf_counter()
         loss = self.loss(tokens)
         middle = time.perf_counter()
@@ -89,40 +76,7 @@ class Contestant:
             "optimiser": ended - backward,
             "seconds": ended - began,
             "loss": loss.item(),
-            "skipped": self.filtered.skipped / max(1, self.filtered.tiles),
         }
-
-    def gradient_error(self, negligible: float, batch: int) -> dict[str, float]:
-        """How far the filtered gradient is from the exact one, for the same tokens: relative norm and cosine."""
-        tokens, found = self.tokens(batch), []
-        for share in (0.0, negligible):
-            self.negligible, self.filtered = share, Filtered()
-            self.loss(tokens).backward()  # type: ignore[no-untyped-call]
-            found.append([p.grad.detach().clone() for p in self.model.parameters() if p.grad is not None])
-            self.model.zero_grad(set_to_none=True)
-        exact, filtered = found
-        difference = sum(float((a - b).square().sum()) for a, b in zip(exact, filtered, strict=True))
-        norm = sum(float(a.square().sum()) for a in exact)
-        inner = sum(float((a * b).sum()) for a, b in zip(exact, filtered, strict=True))
-        other = sum(float(b.square().sum()) for b in filtered)
-        return {"relative_error": (difference / norm) ** 0.5, "cosine": inner / (norm * other) ** 0.5}
-
-
-@torch.no_grad()
-def _start_from_frequencies(model: LinearPredictor, rows: Tensor) -> None:
-    """Let the model begin by knowing how often each token occurs, as one that has been trained for a while does.
-
-    One coordinate is the constant 1 all the way, and the head weighs it with the logarithm of the token's frequency.
-    """
-    counts = torch.bincount(rows.flatten().long(), minlength=model.vocabulary).float() + 0.1
-    model.embedding[:, 0] = 1.0
-    model.head[:, 0] = (counts / counts.sum()).log()
-    for t in range(model.map.context or 0):
-        for s in range(t + 1):
-            block = model.map.block(t, s)
-            assert block is not None
-            block[0] = 0.0
-            block[0, 0] = float(s == t)
 
 
 def main() -> None:
@@ -137,8 +91,6 @@ def main() -> None:
             answer = gemm_rate(**order)
         elif name == "peak":
             answer = peak_bytes()
-        elif name == "gradient_error":
-            answer = contestant.gradient_error(**order)
         else:
             answer = contestant.step(**order)
         print(json.dumps({"answer": answer}), flush=True)

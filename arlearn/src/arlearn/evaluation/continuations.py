@@ -78,7 +78,7 @@ def write_until(
     seed: int = 0,
 ) -> str:
     """What the predictor writes after the context, up to the first of ``stops`` (not kept), token ``end`` or
-    ``max_tokens``. Raises ArlearnError for sampling parameters that make no sense."""
+    ``max_tokens``. Raises ArlearnError for sampling parameters that are invalid."""
     check_sampling(temperature, top_k, top_p)
     device = predictor.device
     logits, state = predictor.prefill(predictor.start(1), torch.tensor([list(context)], device=device))

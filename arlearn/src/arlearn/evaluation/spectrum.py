@@ -31,10 +31,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from arlearn.errors import ArlearnError
-from arlearn.kernels.base import CausalMap
-from arlearn.kernels.shift import ShiftMap
 from arlearn.predictors.base import Predictor
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.maps.base import CausalMap
+from arlearn.predictors.maps.shift import ShiftMap
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from arlearn.errors import ArlearnError
+
 
 class State(ABC):
     """What a predictor remembers of the tokens it has been stepped through, for a batch of sequences."""
@@ -26,6 +28,52 @@ class State(ABC):
     @abstractmethod
     def select(self, rows: Int[Tensor, " kept"]) -> State:
         """Keep only these rows of the batch (finished sequences leave, a prompt is repeated), in this order."""
+
+
+class Window(State):
+    """The last ``width`` tokens of each sequence of a batch.
+
+    The buffer holds twice the window: tokens are written side by side, and only when it is full are the last ones
+    moved to its front, so that the window is always one slice and a token costs amortised constant time.
+    """
+
+    def __init__(self, batch: int, width: int, device: torch.device) -> None:
+        self.width = width
+        self._tokens = torch.zeros(batch, 2 * width, dtype=torch.long, device=device)
+        self._filled = 0
+        self._length = 0
+
+    @property
+    def length(self) -> int:
+        return self._length
+
+    @property
+    def batch(self) -> int:
+        return self._tokens.shape[0]
+
+    @property
+    def tokens(self) -> Int[Tensor, "batch seen"]:
+        """The tokens in the window, oldest first; at most ``width`` of them."""
+        return self._tokens[:, max(0, self._filled - self.width) : self._filled]
+
+    def append(self, tokens: Int[Tensor, "batch new"]) -> None:
+        """Add tokens at the end; the oldest fall out of the window."""
+        self._length += tokens.shape[1]
+        tokens = tokens[:, -self.width :]
+        new = tokens.shape[1]
+        if self._filled + new > self._tokens.shape[1]:
+            kept = self.tokens[:, new - self.width :] if new < self.width else self.tokens[:, :0]
+            kept = kept.clone()
+            self._tokens[:, : kept.shape[1]] = kept
+            self._filled = kept.shape[1]
+        self._tokens[:, self._filled : self._filled + new] = tokens
+        self._filled += new
+
+    def select(self, rows: Int[Tensor, " kept"]) -> Window:
+        kept = Window.__new__(Window)
+        kept.width, kept._filled, kept._length = self.width, self._filled, self._length
+        kept._tokens = self._tokens[rows]
+        return kept
 
 
 class Predictor(nn.Module, ABC):
@@ -82,7 +130,7 @@ class Predictor(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def from_configuration(cls, configuration: dict[str, Any]) -> Predictor:
-        """A predictor of this shape, weights not yet loaded. Raises ArlearnError if it makes no sense."""
+        """A predictor of this shape, weights not yet loaded. Raises ArlearnError if the configuration is invalid."""
 
     def frozen(self) -> list[str]:
         """Names of the weights that are given rather than learned; written to every card and table."""
@@ -95,3 +143,33 @@ class Predictor(nn.Module, ABC):
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
+
+
+def check_tokens(predictor: Predictor, tokens: Int[Tensor, "batch length"]) -> None:
+    """Raise ArlearnError unless tokens are (batch, length <= context) integers."""
+    if tokens.dim() != 2 or tokens.is_floating_point():
+        raise ArlearnError(f"tokens must be integers (batch, length), got {tokens.dtype} {tuple(tokens.shape)}")
+    if predictor.context is not None and tokens.shape[1] > predictor.context:
+        raise ArlearnError(f"{tokens.shape[1]} tokens are more than the context of {predictor.context}")
+
+
+def counted_targets(
+    predictor: Predictor, tokens: Int[Tensor, "batch length"], counted: Bool[Tensor, "batch length"] | None
+) -> tuple[Int[Tensor, " rows"] | None, Int[Tensor, " rows"]]:
+    """The rows of the flattened (batch, length - 1) that count, and their targets; None for all rows.
+
+    Raises ArlearnError if nothing counts.
+    """
+    targets = tokens[:, 1:].flatten()
+    if counted is not None:
+        if counted.shape != tokens.shape:
+            raise ArlearnError(f"counted is {tuple(counted.shape)}, the tokens are {tuple(tokens.shape)}")
+        mask = counted[:, 1:].flatten()
+        if not bool(mask.all()):
+            rows = mask.nonzero()[:, 0]
+            if rows.numel() == 0:
+                raise ArlearnError("no target counts, so there is no loss")
+            return rows, targets[rows]
+    if targets.numel() == 0:
+        raise ArlearnError("no target counts, so there is no loss: a row needs at least two tokens")
+    return None, targets

@@ -10,14 +10,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from arlearn.errors import ArlearnError
-from arlearn.kernels import few_rows
-from arlearn.kernels.base import CausalMap
-from arlearn.kernels.building import build_map
-from arlearn.kernels.packed import PackedMap
-from arlearn.predictors.base import State
-from arlearn.predictors.headed import HeadedPredictor
-from arlearn.predictors.inputs import check_tokens
-from arlearn.predictors.windows import Window
+from arlearn.predictors.base import State, Window, check_tokens
+from arlearn.predictors.maps import build_map
+from arlearn.predictors.maps.base import CausalMap
+from arlearn.predictors.maps.packed import PackedMap
+from arlearn.predictors.output_head import HeadedPredictor
 
 
 class LinearPredictor(HeadedPredictor):
@@ -108,7 +105,7 @@ class LinearPredictor(HeadedPredictor):
             hidden = self.map.pick_last(columns[state.tokens])
         else:
             hidden = last_output(self.map, self.embedding, state.tokens)
-        return few_rows.linear(hidden, self.head, self.head_bias), state
+        return self.next_logits(hidden), state
 
     def configuration(self) -> dict[str, Any]:
         return {
@@ -171,4 +168,4 @@ def read_configuration(configuration: dict[str, Any]) -> tuple[int, CausalMap, b
         map = build_map(configuration["map"]["kind"], configuration["map"]["configuration"])
         return vocabulary, map, bool(configuration.get("bias", False)), list(configuration.get("frozen", []))
     except (KeyError, TypeError, ValueError) as error:
-        raise ArlearnError(f"the predictor's configuration makes no sense: {error!r}") from error
+        raise ArlearnError(f"the predictor's configuration is invalid: {error!r}") from error

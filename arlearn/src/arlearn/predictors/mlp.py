@@ -8,13 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from arlearn.kernels import few_rows
-from arlearn.kernels.base import CausalMap
-from arlearn.predictors.base import State
-from arlearn.predictors.headed import HeadedPredictor
-from arlearn.predictors.inputs import check_tokens
+from arlearn.predictors.base import State, Window, check_tokens
 from arlearn.predictors.linear import freeze, fresh_map, last_output, read_configuration
-from arlearn.predictors.windows import Window
+from arlearn.predictors.maps.base import CausalMap
+from arlearn.predictors.output_head import HeadedPredictor
 
 
 class MLPPredictor(HeadedPredictor):
@@ -67,7 +64,7 @@ class MLPPredictor(HeadedPredictor):
         assert isinstance(state, Window)
         state.append(tokens)
         hidden = self._after(last_output(self.map, self.embedding, state.tokens))
-        return few_rows.linear(hidden, self.head, self.head_bias), state
+        return self.next_logits(hidden), state
 
     def configuration(self) -> dict[str, Any]:
         return {

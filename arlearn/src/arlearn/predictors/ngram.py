@@ -9,10 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from arlearn.errors import ArlearnError
-from arlearn.predictors.base import Predictor, State
-from arlearn.predictors.inputs import check_tokens, counted_targets
+from arlearn.predictors.base import Predictor, State, Window, check_tokens, counted_targets
 from arlearn.predictors.kneser_ney import Level
-from arlearn.predictors.windows import Window
 
 
 class NGramPredictor(Predictor):
@@ -131,7 +129,7 @@ class NGramPredictor(Predictor):
         try:
             return cls(int(configuration["vocabulary"]), [int(size) for size in configuration["sizes"]])
         except (KeyError, TypeError, ValueError) as error:
-            raise ArlearnError(f"the predictor's configuration makes no sense: {error!r}") from error
+            raise ArlearnError(f"the predictor's configuration is invalid: {error!r}") from error
 
     def parameter_count(self) -> int:
         """Stored probabilities and back-off weights."""

@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from arlearn.errors import ArlearnError
-from arlearn.kernels.packed import PackedMap
 from arlearn.predictors.base import Predictor
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.maps.packed import PackedMap
 from arlearn.predictors.saving import write_beside
 
 NEEDED = ("in_embedding.weight", "linear1.weight", "out_embedding.weight")

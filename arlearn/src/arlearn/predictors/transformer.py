@@ -15,12 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from arlearn.errors import ArlearnError
-from arlearn.kernels import few_rows
-from arlearn.predictors.base import State
-from arlearn.predictors.headed import HeadedPredictor
-from arlearn.predictors.inputs import check_tokens
+from arlearn.predictors.base import State, Window, check_tokens
 from arlearn.predictors.linear import freeze
-from arlearn.predictors.windows import Window
+from arlearn.predictors.output_head import HeadedPredictor
 
 ROTARY_BASE = 10_000.0
 Cache = tuple[Float[Tensor, "batch heads seen size"], Float[Tensor, "batch heads seen size"]]
@@ -68,7 +65,7 @@ class TransformerPredictor(HeadedPredictor):
         """A predictor to be trained from scratch, with GPT-2's initial distributions.
 
         All matrices are N(0, 0.02²), those that end a branch divided by sqrt(2·layers). Raises ArlearnError if the
-        sizes make no sense.
+        sizes are invalid.
         """
         generator = torch.Generator().manual_seed(seed)
         predictor = cls(vocabulary, context, width, layers, heads, bias)
@@ -112,7 +109,7 @@ class TransformerPredictor(HeadedPredictor):
         else:
             state.caches = None
             hidden, _ = self._blocks(state.window.tokens, 0)
-        return few_rows.linear(hidden[:, -1], self.head, self.head_bias), state
+        return self.next_logits(hidden[:, -1]), state
 
     def configuration(self) -> dict[str, Any]:
         return {
@@ -138,7 +135,7 @@ class TransformerPredictor(HeadedPredictor):
             )
             freeze(predictor, list(configuration.get("frozen", [])))
         except (KeyError, TypeError, ValueError) as error:
-            raise ArlearnError(f"the predictor's configuration makes no sense: {error!r}") from error
+            raise ArlearnError(f"the predictor's configuration is invalid: {error!r}") from error
         return predictor
 
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from arlearn.kernels.blocks import BlocksMap
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.maps.blocks import BlocksMap
 from arlearn.programs.checking import check
 from arlearn.programs.meaning import Meaning
 from arlearn.programs.steps import Add, Compare, Constant, Join, Lookup, Program, Step, Term, references

@@ -62,7 +62,7 @@ class Over:
 
 
 def read_space(given: Sequence[str], recipe: Recipe) -> list[Over]:
-    """What ``--over`` says. Raises ArlearnError that lists everything that makes no sense, alone or with the recipe."""
+    """What ``--over`` says. Raises ArlearnError that lists everything that is invalid, alone or with the recipe."""
     found, problems = [], []
     for text in given:
         try:

@@ -32,7 +32,7 @@ def task_class(kind: str) -> type[Task]:
 def load_task(kind: str, configuration: dict[str, Any]) -> Task:
     """The task that a card or a recipe describes.
 
-    Raises ArlearnError if the kind is unknown or the configuration makes no sense.
+    Raises ArlearnError if the kind is unknown or the configuration is invalid.
     """
     return task_class(kind).from_configuration(dict(configuration))
 

@@ -79,7 +79,7 @@ class Task(ABC):
     @classmethod
     @abstractmethod
     def from_configuration(cls, configuration: dict[str, Any]) -> Task:
-        """The task so described. Raises ArlearnError if it makes no sense."""
+        """The task so described. Raises ArlearnError if it is invalid."""
 
 
 class SequenceTask(Task):
@@ -175,4 +175,4 @@ def check_keys(kind: str, configuration: Mapping[str, Any], needed: set[str], op
     faults = [f"it has no {key}" for key in sorted(set(configuration) - known)]
     faults += [f"it needs {key}" for key in sorted(needed - set(configuration))]
     if faults:
-        raise ArlearnError(f"the {kind} task makes no sense: {'; '.join(faults)} (it takes {', '.join(sorted(known))})")
+        raise ArlearnError(f"the {kind} task is invalid: {'; '.join(faults)} (it takes {', '.join(sorted(known))})")

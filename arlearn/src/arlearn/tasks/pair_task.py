@@ -44,7 +44,7 @@ class PairTask(SequenceTask):
         if not (_whole(skew, 0) or isinstance(skew, float)) or not 0 <= skew <= 1:
             faults.append(f"skew must be a share from 0 to 1, not {skew!r}")
         if faults:
-            raise ArlearnError(f"the {self.kind} task makes no sense: {'; '.join(faults)}")
+            raise ArlearnError(f"the {self.kind} task is invalid: {'; '.join(faults)}")
         self.digits, self.format_name, self.skew = digits, format, float(skew)
         self.pairs = Pairs(digits, split_seed, symmetric)
         self.format = self._format(format, digits)

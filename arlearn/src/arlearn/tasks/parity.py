@@ -56,7 +56,7 @@ class ParityTask(SequenceTask):
         if not faults and step > min(subset, 8):
             faults.append(f"step must be at most 8 and at most the subset of {subset}, not {step}")
         if faults:
-            raise ArlearnError(f"the parity task makes no sense: {'; '.join(faults)}")
+            raise ArlearnError(f"the parity task is invalid: {'; '.join(faults)}")
         self.bits, self.subset, self.step, self.secret, self.split_seed = bits, subset, step, secret, split_seed
         self.places = sorted(generator(secret).permutation(bits)[:subset].tolist())
         sorts = [Sort("bit", ("0", "1"))]

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from arlearn.errors import ArlearnError
-from arlearn.kernels.packed import PackedMap
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.maps.packed import PackedMap
 from arlearn.tasks.alphabet import Alphabet
 
 

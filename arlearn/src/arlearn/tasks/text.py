@@ -100,4 +100,4 @@ class TextTask(Task):
             layout = Layout(int(configuration["context"]), boundaries, padding, int(configuration["pad"]))
             return cls(layout, int(configuration["vocabulary"]), int(configuration["end_of_text"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise ArlearnError(f"the configuration of a text task makes no sense: {error!r}") from error
+            raise ArlearnError(f"the configuration of a text task is invalid: {error!r}") from error

@@ -99,7 +99,7 @@ class Recipe:
     def with_changes(self, changes: Iterable[str]) -> Recipe:
         """This recipe with ``key=value`` or ``section.key=value`` changes, values written as in TOML.
 
-        ``key=none`` takes a limit away. Raises ArlearnError that lists every change that makes no sense.
+        ``key=none`` takes a limit away. Raises ArlearnError that lists every change that is invalid.
         """
         content = self.to_mapping()
         problems = []
@@ -185,7 +185,7 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str | Path) -> Recipe:
-    """The recipe of this name, or in this file. Raises ArlearnError if there is none, or it makes no sense."""
+    """The recipe of this name, or in this file. Raises ArlearnError if there is none, or it is invalid."""
     path = Path(name)
     if path.suffix != ".toml" and not path.is_file():
         found = [place / f"{name}.toml" for place in recipe_directories() if (place / f"{name}.toml").is_file()]

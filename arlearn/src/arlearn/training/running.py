@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from arlearn.errors import ArlearnError
-from arlearn.kernels.memory import keep_freed_memory
 from arlearn.predictors.saving import load_card, save_predictor
 from arlearn.training.counting import count
 from arlearn.training.directory import DirectoryLock, clear_unstarted, open_directory, resumed_recipe
 from arlearn.training.loop import Trained, train
+from arlearn.training.memory import keep_freed_memory
 from arlearn.training.metrics import draw_loss, read_metrics
 from arlearn.training.preparing import Prepared, check_inputs, prepare
 from arlearn.training.processes import Processes

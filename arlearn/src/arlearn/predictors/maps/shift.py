@@ -1,22 +1,58 @@
-"""Causal convolution of vectors with matrices, by way of frequencies.
+"""The shift map: one block per distance, the same at every position, so that any length will do.
 
-``out_t = sum over k < span of x_{t-k} W[k]`` costs span matrix products a position when it is written out. In
-frequencies it is one product of complex matrices for each of b + 1 frequencies and each block of b positions, about
-four real products a position whatever the span (overlap-save: Oppenheim & Schafer, *Discrete-Time Signal Processing*,
-section 8.7). The transforms are written as products with matrices of cosines and sines: for spans of tens to hundreds
-that is faster on a CPU than strided fast Fourier transforms, and gradients come by themselves.
+It is a causal convolution of vectors with matrices. ``out_t = sum over k < span of x_{t-k} W[k]`` costs span matrix
+products a position when it is written out. In frequencies it is one product of complex matrices for each of b + 1
+frequencies and each block of b positions, about four real products a position whatever the span (overlap-save:
+Oppenheim & Schafer, *Discrete-Time Signal Processing*, section 8.7). The transforms are written as products with
+matrices of cosines and sines: for spans of tens to hundreds that is faster on a CPU than strided fast Fourier
+transforms, and the gradients need no code of their own.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
+
+from arlearn.predictors.maps.base import CausalMap, check_sizes
 
 SHORT = 8  # up to so many positions a block, products written out are faster
+
+
+class ShiftMap(CausalMap):
+    """``out_t = sum over k < span of W[k] x_{t-k}``: span * inputs * outputs weights.
+
+    ``weight`` is (span, inputs, outputs), the block of distance k first for k = 0.
+    """
+
+    kind = "shift"
+
+    def __init__(self, inputs: int, outputs: int, span: int) -> None:
+        super().__init__()
+        check_sizes(inputs=inputs, outputs=outputs, span=span)
+        self.context = None
+        self.window, self.inputs, self.outputs, self.span = span, inputs, outputs, span
+        self.weight = nn.Parameter(torch.zeros(span, inputs, outputs))
+
+    def forward(self, x: Float[Tensor, "batch length inputs"]) -> Float[Tensor, "batch length outputs"]:
+        self.check(x)
+        return causal_convolution(x, self.weight)
+
+    def sources(self, position: int) -> list[int] | None:
+        return None if position < self.span else list(range(position - self.span + 1, position + 1))
+
+    def gather(self, x: Float[Tensor, "batch sources inputs"], position: int) -> Float[Tensor, "batch outputs"]:
+        return x.flip(1).flatten(1) @ self.weight[: x.shape[1]].flatten(0, 1)
+
+    def block(self, to: int, frm: int) -> Float[Tensor, "outputs inputs"] | None:
+        return self.weight[to - frm].T if 0 <= frm <= to < frm + self.span else None
+
+    def configuration(self) -> dict[str, Any]:
+        return {"inputs": self.inputs, "outputs": self.outputs, "span": self.span}
 
 
 def causal_convolution(

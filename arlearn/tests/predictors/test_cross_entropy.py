@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from arlearn.errors import ArlearnError
-from arlearn.kernels.cross_entropy import LARGEST_SUM, Filtered, linear_cross_entropy
+from arlearn.predictors.cross_entropy import LARGEST_SUM, linear_cross_entropy
 
 
 def problem(rows, vocabulary, width, scale=1.0, dtype=torch.double, seed=0):
@@ -106,23 +106,6 @@ def test_cuda_equals_cpu():
     expected = linear_cross_entropy(hidden, head, targets, bias)
     got = linear_cross_entropy(hidden.cuda(), head.cuda(), targets.cuda(), bias.cuda())
     torch.testing.assert_close(got.cpu(), expected, rtol=1e-3, atol=1e-4)
-
-
-def test_filtering_leaves_out_what_is_negligible_and_nothing_else():
-    """A head whose second half is improbable for every row: its tiles are skipped, targets in them are not."""
-    hidden = (torch.rand(12, 4) + 0.5).requires_grad_()
-    head = torch.cat([torch.rand(20, 4), torch.rand(20, 4) - 9]).requires_grad_()
-    targets = torch.arange(12) * 3
-    filtered = Filtered()
-    got = linear_cross_entropy(hidden, head, targets, chunk=(6, 10), negligible=1e-3, filtered=filtered)
-    expected = F.cross_entropy(hidden @ head.T, targets)
-    assert float(got) == pytest.approx(float(expected), rel=1e-6)  # the loss is exact
-    assert (filtered.skipped, filtered.tiles) == (4, 8)
-    for mine, theirs in zip(
-        torch.autograd.grad(got, [hidden, head]), torch.autograd.grad(expected, [hidden, head]), strict=True
-    ):
-        assert not torch.equal(mine, theirs)
-        assert (mine - theirs).norm() < 1e-3 * theirs.norm()
 
 
 def test_memory_never_holds_all_logits():

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arlearn.errors import ArlearnError
-from arlearn.kernels.base import CausalMap
-from arlearn.kernels.blocks import BlocksMap
-from arlearn.kernels.building import build_map
-from arlearn.kernels.packed import PackedMap
-from arlearn.kernels.shift import ShiftMap
+from arlearn.predictors.maps import build_map
+from arlearn.predictors.maps.base import CausalMap
+from arlearn.predictors.maps.blocks import BlocksMap
+from arlearn.predictors.maps.packed import PackedMap
+from arlearn.predictors.maps.shift import ShiftMap
 
 
 def make(kind: str, context: int, inputs: int, outputs: int, seed: int = 0) -> CausalMap:
@@ -186,5 +186,5 @@ def test_bad_shapes_are_named():
         BlocksMap(3, 2, 2, [(1, 1), (1, 1), (1, 2)])
     with pytest.raises(ArlearnError, match="no causal map 'round'"):
         build_map("round", {})
-    with pytest.raises(ArlearnError, match="makes no sense"):
+    with pytest.raises(ArlearnError, match="is invalid"):
         build_map("packed", {"context": 3})

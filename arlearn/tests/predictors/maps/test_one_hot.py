@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from arlearn.kernels.packed import PackedMap
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.maps.packed import PackedMap
 
 
 @pytest.mark.parametrize("length", [1, 4, 8, 9, 17, 19])

@@ -27,18 +27,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from arlearn.errors import ArlearnError
-from arlearn.kernels.base import compute_dtype
+from arlearn.predictors.maps.base import compute_dtype
 
 LARGEST_SUM = 1e20  # far from float32's overflow even when summed over rows, far above any vocabulary
-
-
-@dataclass
-class Filtered:
-    """How much of the softmax gradient filtering left out: tiles skipped and in all, and their mean mass per row."""
-
-    skipped: int = 0
-    tiles: int = 0
-    mass: float = 0.0
 
 
 def linear_cross_entropy(
@@ -49,18 +40,12 @@ def linear_cross_entropy(
     *,
     reduction: Literal["mean", "sum", "none"] = "mean",
     chunk: tuple[int, int] | None = None,
-    negligible: float = 0.0,
-    filtered: Filtered | None = None,
 ) -> Float[Tensor, "*rows"]:
     """Cross-entropy in nats of ``softmax(hidden @ head.T + bias)`` against ``targets``.
 
     Differentiable once with respect to hidden, head and bias, except for reduction "none" (one loss per row), which
     carries no gradient. ``chunk`` is (rows, vocabulary) of a tile; None chooses by device. Under bfloat16 autocast the
     products are in bfloat16, sums and gradients of float32 weights in float32.
-
-    ``negligible`` > 0 makes the gradient approximate, not the loss: a tile of the vocabulary whose softmax mass,
-    averaged over the rows of the chunk, is below it adds nothing to the gradients (targets always do). Each row then
-    misses on average at most ``negligible`` of probability per tile; ``filtered`` collects how much it was.
 
     Raises ArlearnError if shapes do not fit, there are no rows, or a target lies outside the vocabulary.
     """
@@ -79,7 +64,7 @@ def linear_cross_entropy(
         needs = [False, False, False]
     else:
         needs = [hidden.requires_grad, head.requires_grad, bias is not None and bias.requires_grad]
-    plan = _Plan(chunk, compute, weight, reduction == "none", needs, negligible, filtered)
+    plan = _Plan(chunk, compute, weight, reduction == "none", needs)
     result: Tensor = _Fused.apply(hidden, head, bias, targets, plan)  # type: ignore[no-untyped-call]
     return result.detach() if reduction == "none" else result
 
@@ -91,8 +76,6 @@ class _Plan:
     weight: float  # of each row in the total
     each: bool  # one loss per row rather than their total
     needs: list[bool]  # gradients of hidden, head, bias
-    negligible: float
-    filtered: Filtered | None
 
 
 class _Fused(torch.autograd.Function):
@@ -193,7 +176,6 @@ class _Chunk:
 
     def _pass(self, shift: Tensor | None, of_hidden: bool, keep: bool) -> None:
         self.sums = torch.zeros(self.rows, dtype=self.accumulate, device=self.hidden.device)
-        self.masses: list[Tensor] = []
         gradient = torch.zeros(self.hidden.shape, dtype=self.accumulate, device=self.hidden.device)
         for start in range(0, self.vocabulary, self.tile):
             stop = min(start + self.tile, self.vocabulary)
@@ -202,23 +184,16 @@ class _Chunk:
                 shift = torch.maximum(self.target_logits, tile.amax(1).to(self.accumulate))
             exponentials = tile.to(self.accumulate)  # the tile itself unless the products are in lower precision
             exponentials.sub_(shift[:, None]).exp_()
-            mass = exponentials.sum(1)
-            self.sums += mass
+            self.sums += exponentials.sum(1)
             if exponentials.dtype != tile.dtype:
                 tile.copy_(exponentials)
-            if self.plan.negligible > 0:
-                self.masses.append(mass)
-            # the sums so far only grow, so a tile found negligible against them is negligible against the whole
-            if of_hidden and not self._skip(mass):
+            if of_hidden:
                 if tile.dtype == gradient.dtype:
                     gradient.addmm_(tile, self.head[start:stop])
                 else:
                     gradient += torch.mm(tile, self.head[start:stop])
         assert shift is not None
         self.shift, self.gradient = shift, gradient
-
-    def _skip(self, mass: Tensor) -> bool:
-        return self.plan.negligible > 0 and float((mass / self.sums).mean()) < self.plan.negligible
 
     def losses(self) -> Tensor:
         return self.shift + self.sums.log() - self.target_logits
@@ -230,17 +205,9 @@ class _Chunk:
     def add_head_gradient(self, of_head: Tensor | None, of_bias: Tensor | None) -> None:
         scale = self.plan.weight / self.sums
         scaled = (self.hidden * scale[:, None]).to(self.plan.compute)
-        for index, start in enumerate(range(0, self.vocabulary, self.tile)):
+        for start in range(0, self.vocabulary, self.tile):
             stop = min(start + self.tile, self.vocabulary)
             tile = self.buffer[self.rows * start : self.rows * stop].view(self.rows, stop - start)
-            if self.masses:
-                skip = self._skip(self.masses[index])
-                if self.plan.filtered is not None:
-                    self.plan.filtered.tiles += 1
-                    self.plan.filtered.skipped += skip
-                    self.plan.filtered.mass += float((self.masses[index] / self.sums).mean()) if skip else 0.0
-                if skip:
-                    continue
             if of_head is not None:
                 if tile.dtype == of_head.dtype:
                     of_head[start:stop].addmm_(tile.T, scaled)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from arlearn.errors import ArlearnError
-from arlearn.kernels.base import CausalMap, check_sizes
+from arlearn.predictors.maps.base import CausalMap, check_sizes
 
 
 class BlocksMap(CausalMap):

@@ -1,1 +1,0 @@
-"""Causal linear maps over positions, and the softmax cross-entropy behind them."""
