@@ -239,8 +239,8 @@ def parity(out: Path, seconds: float) -> dict[str, Any]:
 
 def text(out: Path, size: str, changes: list[str]) -> dict[str, Any]:
     """A predictor of text, beside predictors that only count, on the same held-out text."""
+    from arlearn.tasks.text_files import find_text, split_off
     from arlearn.training.recipe import load_recipe
-    from arlearn.training.sources import find_text, split_off
 
     recipe = TEXTS[size]
     source = find_text(None, small=True)

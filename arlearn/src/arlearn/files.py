@@ -58,6 +58,13 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(source, "sha256").hexdigest()
 
 
+def cache_directory() -> Path:
+    """Where texts and vocabularies that can be made again are kept; may be deleted."""
+    if given := os.environ.get("ARLEARN_CACHE"):
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "arlearn"
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

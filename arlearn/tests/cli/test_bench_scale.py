@@ -14,7 +14,7 @@ from arlearn.benchmarks.estimate import Gpu, estimate, shape_of
 from arlearn.cli import app
 from arlearn.errors import ArlearnError
 from arlearn.tasks import load_task
-from arlearn.training.building import build_predictor
+from arlearn.training.optimisation import build_predictor
 from arlearn.training.recipe import load_recipe
 
 

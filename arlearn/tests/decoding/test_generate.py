@@ -5,8 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arlearn.decoding.generate import ABSENT, generate
-from arlearn.decoding.sampling import choose, uniforms
+from arlearn.decoding.generate import ABSENT, choose, generate, uniforms
 from arlearn.decoding.streaming import TextStream
 from arlearn.errors import ArlearnError
 from arlearn.predictors.linear import LinearPredictor

@@ -7,7 +7,7 @@ import torch
 
 from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.continuations import likelihoods, log_probability, write_until
+from arlearn.evaluation.perplexity import likelihoods, log_probability, write_until
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.mlp import MLPPredictor
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from arlearn.cli import app
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.continuations import likelihoods, log_probability
-from arlearn.evaluation.subject import Subject
+from arlearn.evaluation.perplexity import likelihoods, log_probability
+from arlearn.evaluation.saved_model import Subject
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.saving import save_predictor
 from arlearn.tokens import BytePair

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from arlearn.cli import app
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.explanation import explain
+from arlearn.evaluation.attribution import explain
 from arlearn.evaluation.ledger_page import page, write_page
-from arlearn.evaluation.subject import Subject
+from arlearn.evaluation.saved_model import Subject
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.saving import save_predictor
 from arlearn.tokens import BytePair

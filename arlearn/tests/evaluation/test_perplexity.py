@@ -12,7 +12,7 @@ from arlearn.errors import ArlearnError
 from arlearn.evaluation.perplexity import SEGMENT, at_context, sliding, with_padding
 from arlearn.predictors.base import Predictor
 from arlearn.predictors.linear import LinearPredictor
-from arlearn.tasks.layout import Layout
+from arlearn.tasks.text import Layout
 from arlearn.tasks.token_cache import TokenisedText
 
 E, PAD, V, T = 0, 1, 12, 5

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.spectrum import spectrum_of
-from arlearn.evaluation.spectrum_figure import write_spectrum
+from arlearn.evaluation.spectrum import spectrum_of, write_spectrum
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps.blocks import BlocksMap
 from arlearn.predictors.maps.shift import ShiftMap

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from arlearn.cli import app
 from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.subject import Subject
+from arlearn.evaluation.saved_model import Subject
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.mlp import MLPPredictor
 from arlearn.predictors.saving import save_predictor

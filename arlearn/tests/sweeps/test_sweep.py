@@ -19,7 +19,7 @@ from arlearn.errors import ArlearnError
 from arlearn.sweeps.trials import Outcome
 from arlearn.training.recipe import load_recipe
 from arlearn.training.reporting import Reporter
-from arlearn.training.running import run
+from arlearn.training.run import run
 
 TASK = """description = "parity, small enough for a test"
 [task]

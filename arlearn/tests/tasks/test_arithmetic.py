@@ -15,8 +15,7 @@ from arlearn.errors import ArlearnError
 from arlearn.tasks import load_task
 from arlearn.tasks.addition import AdditionTask
 from arlearn.tasks.multiplication import MultiplicationTask
-from arlearn.tasks.pair_task import PairTask
-from arlearn.tasks.pairs import Pairs
+from arlearn.tasks.number_pairs import Pairs, PairTask
 
 FORMATS = [(MultiplicationTask, name) for name in MultiplicationTask.formats]
 FORMATS += [(AdditionTask, name) for name in AdditionTask.formats]
@@ -54,7 +53,7 @@ def test_the_answer_in_the_sequence_is_the_right_one(kind: type[PairTask], name:
 @settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_a_sum_is_four_lookups_of_earlier_tokens(data: st.DataObject) -> None:
-    """The rule that ``multiplication_formats`` states, checked on the words themselves."""
+    """The rule that ``tasks.multiplication`` states, checked on the words themselves."""
     n = data.draw(st.integers(1, 6))
     task = MultiplicationTask(n, "linear")
     words = task.render(task.encode(torch.tensor([[data.draw(numbers(n)), data.draw(numbers(n))]]))[0])

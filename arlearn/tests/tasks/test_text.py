@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from arlearn.errors import ArlearnError
 from arlearn.tasks import load_task
-from arlearn.tasks.layout import Layout, Rows
-from arlearn.tasks.stories import TextFile
-from arlearn.tasks.text import TextTask
+from arlearn.tasks.text import Layout, Rows, TextTask
+from arlearn.tasks.text_files import TextFile
 from arlearn.tasks.token_cache import TokenisedText, tokenise, tokenise_in_memory
 from arlearn.tokens import BytePair
 
@@ -110,7 +109,7 @@ def test_a_separator_across_chunks(tmp_path, monkeypatch) -> None:
     path = tmp_path / "a.txt"
     path.write_text("éa\n<|endoftext|>\nbé\n<|endoftext|>\nc")
     for chunk in range(1, 30):
-        monkeypatch.setattr("arlearn.tasks.stories.CHUNK", chunk)
+        monkeypatch.setattr("arlearn.tasks.text_files.CHUNK", chunk)
         assert list(TextFile.at(path).stories()) == ["éa", "bé", "c"]
 
 

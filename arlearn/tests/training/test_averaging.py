@@ -6,11 +6,11 @@ import torch
 from arlearn.errors import ArlearnError
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.saving import load_predictor
-from arlearn.training.averaging import WeightAverage
 from arlearn.training.loop import Run
+from arlearn.training.optimisation import WeightAverage
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter
-from arlearn.training.running import run
+from arlearn.training.run import run
 
 QUIET = Reporter(quiet=True)
 

@@ -15,7 +15,7 @@ from arlearn.errors import ArlearnError
 from arlearn.predictors.saving import load_predictor
 from arlearn.training.recipe import Recipe, load_recipe
 from arlearn.training.reporting import Reporter
-from arlearn.training.running import run
+from arlearn.training.run import run
 
 KINDS = {
     "ngram": {"predictor": {"kind": "ngram", "order": 3}, "training": {"epochs": 1}},

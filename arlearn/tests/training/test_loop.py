@@ -11,10 +11,10 @@ from arlearn.predictors.saving import load_predictor
 from arlearn.training import checkpoints
 from arlearn.training.loop import Run, step_limit
 from arlearn.training.metrics import read_metrics
-from arlearn.training.preparing import prepare
+from arlearn.training.preparation import prepare
 from arlearn.training.recipe import load_recipe
 from arlearn.training.reporting import Reporter
-from arlearn.training.running import run
+from arlearn.training.run import run
 
 QUIET = Reporter(quiet=True)
 

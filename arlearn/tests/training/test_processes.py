@@ -17,7 +17,7 @@ from arlearn.training.loop import Run, random_seed
 from arlearn.training.metrics import read_metrics
 from arlearn.training.recipe import load_recipe
 from arlearn.training.reporting import Reporter
-from arlearn.training.running import run
+from arlearn.training.run import run
 
 QUIET = Reporter(quiet=True)
 TOLERANCE = 1e-5  # relative: the sums of float32 come in another order

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arlearn.errors import ArlearnError
+from arlearn.training.optimisation import decay, rate
 from arlearn.training.recipe import Recipe, field_help, load_recipe
-from arlearn.training.schedule import decay, rate
 from arlearn.training.settings import PredictorSettings, TextSettings, TrainingSettings
 
 PAPER = load_recipe("tinystories-paper")

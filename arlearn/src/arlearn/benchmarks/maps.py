@@ -12,7 +12,7 @@ import torch
 from arlearn.benchmarks.machine import Size, available_bytes, machine
 from arlearn.errors import ArlearnError
 from arlearn.predictors.linear import LinearPredictor
-from arlearn.training.building import build_optimiser
+from arlearn.training.optimisation import build_optimiser
 from arlearn.training.recipe import load_recipe
 
 MAPS = ("packed", "shift")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from arlearn.benchmarks.dense import DensePredictor
 from arlearn.benchmarks.machine import Size, gemm_rate, peak_bytes
 from arlearn.predictors.linear import LinearPredictor
-from arlearn.training.memory import keep_freed_memory
+from arlearn.training.processes import keep_freed_memory
 
 RATE, DECAY = 5e-4, 0.1  # the paper's learning rate and weight decay
 

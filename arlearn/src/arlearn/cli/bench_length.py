@@ -47,7 +47,7 @@ def length_complexity(
     from arlearn.evaluation.length_complexity import Learner, draw, measure_all, paragraph, table, write_text
     from arlearn.tasks import load_task
     from arlearn.tasks.base import SequenceTask
-    from arlearn.training.memory import keep_freed_memory
+    from arlearn.training.processes import keep_freed_memory
 
     keep_freed_memory()
     if task not in _FORMATS:

@@ -25,13 +25,13 @@ def demo(
 
     from arlearn.cli.evaluate import evaluate_text
     from arlearn.decoding.generate import generate
+    from arlearn.files import cache_directory
     from arlearn.predictors.saving import load_predictor
-    from arlearn.tasks.token_cache import cache_directory
+    from arlearn.tasks.text_files import find_text, split_off
     from arlearn.tokens import BytePair
     from arlearn.training.recipe import load_recipe
     from arlearn.training.reporting import Reporter
-    from arlearn.training.running import run
-    from arlearn.training.sources import find_text, split_off
+    from arlearn.training.run import run
 
     reporter = Reporter()
     source = find_text(data, small=True)

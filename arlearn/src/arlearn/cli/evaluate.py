@@ -118,10 +118,10 @@ def evaluate_text(
 
     from arlearn.errors import ArlearnError
     from arlearn.evaluation.perplexity import at_context, sliding, with_padding
-    from arlearn.tasks.stories import TextFile
     from arlearn.tasks.text import TextTask
+    from arlearn.tasks.text_files import TextFile
     from arlearn.tasks.token_cache import tokenise_in_memory
-    from arlearn.tokens.recorded import recorded_vocabulary
+    from arlearn.tokens.bytepair import recorded_vocabulary
     from arlearn.training.reporting import Reporter
 
     if not card.get("task") or not card.get("tokenizer"):

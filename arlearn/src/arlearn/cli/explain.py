@@ -50,9 +50,9 @@ def explain(
 
     from arlearn.errors import ArlearnError
     from arlearn.evaluation.attribution import TOLERANCE
-    from arlearn.evaluation.explanation import explain as take_apart
+    from arlearn.evaluation.attribution import explain as take_apart
     from arlearn.evaluation.ledger_table import print_explanation
-    from arlearn.evaluation.subject import Subject
+    from arlearn.evaluation.saved_model import Subject
     from arlearn.training.reporting import Reporter
 
     if spectrum is not None:
@@ -96,8 +96,7 @@ def explain(
 
 
 def _spectrum(model: Path, path: Path, as_json: bool) -> None:
-    from arlearn.evaluation.spectrum import spectrum_of
-    from arlearn.evaluation.spectrum_figure import write_spectrum
+    from arlearn.evaluation.spectrum import spectrum_of, write_spectrum
     from arlearn.predictors.saving import load_predictor
 
     predictor, _ = load_predictor(model)

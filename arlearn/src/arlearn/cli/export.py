@@ -36,7 +36,7 @@ def export(
         write_reference(predictor, reference)
         print(f"{reference}: {reference.stat().st_size:,} bytes", file=sys.stderr)
     if hf is not None:
-        from arlearn.evaluation.subject import Subject
+        from arlearn.evaluation.saved_model import Subject
         from arlearn.hub.exporting import export_folder
 
         made = export_folder(Subject(model), hf, overwrite)

@@ -48,7 +48,7 @@ def generate(
 
     A model of a task writes its chain of thought and then, alone on the last line, the answer.
     """
-    from arlearn.decoding.sampling import check_sampling
+    from arlearn.decoding.generate import check_sampling
     from arlearn.errors import ArlearnError
     from arlearn.predictors.saving import load_predictor
 
@@ -94,7 +94,7 @@ def _text(
 
     from arlearn.decoding.generate import generate as decode
     from arlearn.decoding.streaming import TextStream
-    from arlearn.tokens.recorded import recorded_vocabulary
+    from arlearn.tokens.bytepair import recorded_vocabulary
 
     vocabulary = recorded_vocabulary(model, card)
     prompt = prompt or ""

@@ -91,9 +91,8 @@ def sweep(
 
 def _measured(plain: Recipe, measure: str, held_out: Path | None, out: Path, reporter: Reporter) -> Recipe:
     """The recipe with what trials are measured on, and with its text where it lies."""
-    from arlearn.tasks.stories import TextFile
-    from arlearn.tasks.token_cache import cache_directory
-    from arlearn.training.sources import find_text, split_off
+    from arlearn.files import cache_directory
+    from arlearn.tasks.text_files import TextFile, find_text, split_off
 
     changes = []
     if measure not in ("loss", "seconds") and not plain.training.evaluate_every:

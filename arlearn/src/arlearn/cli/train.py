@@ -52,7 +52,7 @@ def train(
     """
     from arlearn.training.recipe import load_recipe
     from arlearn.training.reporting import Reporter
-    from arlearn.training.running import run
+    from arlearn.training.run import run
 
     wanted = [*(changes or [])]
     if track:

@@ -19,8 +19,8 @@ from lm_eval.api.registry import register_model
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.continuations import likelihoods, log_probability, write_until
-from arlearn.evaluation.subject import Subject
+from arlearn.evaluation.perplexity import likelihoods, log_probability, write_until
+from arlearn.evaluation.saved_model import Subject
 
 MAX_TOKENS = 256  # written where a task names no limit; what the harness's own adapters write
 

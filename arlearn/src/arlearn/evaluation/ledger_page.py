@@ -17,8 +17,7 @@ from rich.console import Console
 
 import arlearn
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.attribution import TOLERANCE, check_linear
-from arlearn.evaluation.explanation import Explanation, Moment
+from arlearn.evaluation.attribution import TOLERANCE, Explanation, Moment, check_linear
 from arlearn.evaluation.ledger_table import print_moment
 from arlearn.predictors.saving import write_beside
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from arlearn.evaluation.explanation import Explanation, Moment
+from arlearn.evaluation.attribution import Explanation, Moment
 
 if TYPE_CHECKING:
     from arlearn.programs.tracing import Origin

@@ -29,7 +29,7 @@ class Learner:
     1/sqrt(updates) after the first 100: the run's length is what is measured, so no schedule may know it.
 
     Attributes:
-        head: ``one-hot``, which says nothing of the tokens, or ``structured``, see ``tasks.structured``.
+        head: ``one-hot``, which says nothing of the tokens, or ``structured``, see ``tasks.formats``.
         batch: examples in an update.
         learning_rate, eps: Adam's.
         seconds: after which a run is given up (its measurements not counted).

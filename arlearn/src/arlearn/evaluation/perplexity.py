@@ -7,7 +7,7 @@ over the text's tokens, special ones excluded (neither end-of-text nor pad is sc
 
 Two protocols, both scoring every token exactly once:
 
-- *at context T*: the rows of ``tasks.layout``, which do not overlap. The k-th target of a row sees k tokens, so a
+- *at context T*: the rows of ``tasks.text``, which do not overlap. The k-th target of a row sees k tokens, so a
   token sees half the context on average. This is how the predictor was trained, and how the paper evaluates.
 - *sliding window*: with stride 1 every token sees the T tokens before it, or as many as its story has. With stride s
   the window moves s tokens at a time, and a token sees between T - s + 1 and T.
@@ -18,7 +18,7 @@ With boundaries "story" nothing sees across stories, and a story's first token i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,9 +26,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from arlearn.decoding.generate import check_sampling, choose, uniforms
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
-from arlearn.tasks.layout import Layout, Rows
+from arlearn.tasks.text import Layout, Rows
 from arlearn.tasks.token_cache import TokenisedText
 
 POSITIONS = 8192  # scored at once
@@ -208,3 +209,90 @@ def _steps(
 def _check(predictor: Predictor, layout: Layout) -> None:
     if predictor.context is not None and layout.context > predictor.context:
         raise ArlearnError(f"the predictor's context is {predictor.context} tokens, less than {layout.context}")
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Of one continuation.
+
+    Attributes:
+        log_probability: in nats, of all its tokens together.
+        greedy: whether each of its tokens is the likeliest in its place.
+    """
+
+    log_probability: float
+    greedy: bool
+
+
+@torch.no_grad()
+def likelihoods(
+    predictor: Predictor, context: Sequence[int], continuations: Iterable[Sequence[int]]
+) -> Iterator[Likelihood]:
+    """Of each continuation after one context, which is read once. Every token sees the predictor's whole window.
+
+    Raises ArlearnError if the context is empty.
+    """
+    if not context:
+        raise ArlearnError("a likelihood needs at least one token of context (end-of-text, where there is no other)")
+    device = predictor.device
+    first, read = predictor.prefill(predictor.start(1), torch.tensor([list(context)], device=device))
+    row = torch.zeros(1, dtype=torch.long, device=device)
+    for continuation in continuations:
+        logits, state = first, read.select(row)
+        total, greedy = 0.0, True
+        for place, token in enumerate(continuation):
+            if place:
+                logits, state = predictor.step(state, row + continuation[place - 1])
+            total += float(logits[0].double().log_softmax(0)[token])
+            greedy = greedy and int(logits[0].argmax()) == token
+        yield Likelihood(total, greedy)
+
+
+@torch.no_grad()
+def log_probability(predictor: Predictor, tokens: Sequence[int]) -> float:
+    """Of all tokens but the first, in nats, each seeing as many of those before it as the predictor looks at."""
+    first = len(tokens) if predictor.context is None else predictor.context + 1
+    total = 0.0
+    if len(tokens) > 1:
+        rows = torch.tensor([list(tokens[:first])], device=predictor.device)
+        total = -float(predictor.loss(rows)) * (rows.shape[1] - 1)
+    if len(tokens) > first:
+        seen = next(likelihoods(predictor, tokens[:first], [tokens[first:]]))
+        total += seen.log_probability
+    return total
+
+
+@torch.no_grad()
+def write_until(
+    predictor: Predictor,
+    context: Sequence[int],
+    stops: Sequence[str],
+    end: int,
+    decode: Callable[[list[int]], str],
+    max_tokens: int,
+    *,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int = 0,
+) -> str:
+    """What the predictor writes after the context, up to the first of ``stops`` (not kept), token ``end`` or
+    ``max_tokens``. Raises ArlearnError for sampling parameters that are invalid."""
+    check_sampling(temperature, top_k, top_p)
+    device = predictor.device
+    logits, state = predictor.prefill(predictor.start(1), torch.tensor([list(context)], device=device))
+    numbers = uniforms(seed, 0, max_tokens).to(device)
+    made: list[int] = []
+    text = ""
+    for place in range(max_tokens):
+        token = choose(logits, numbers[place : place + 1], temperature, top_k, top_p)
+        if int(token) == end:
+            break
+        made.append(int(token))
+        text = decode(made)
+        found = [text.find(stop) for stop in stops if stop and stop in text]
+        if found:
+            return text[: min(found)]
+        if place + 1 < max_tokens:
+            logits, state = predictor.step(state, token)
+    return text

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from arlearn.evaluation.subject import Subject
+from arlearn.evaluation.saved_model import Subject
 
 USE = """from transformers import AutoModelForCausalLM, AutoTokenizer
 

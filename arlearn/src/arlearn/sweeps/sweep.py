@@ -22,9 +22,9 @@ from arlearn.errors import ArlearnError
 from arlearn.sweeps.report import BEST, FIGURE, LESS_IS_BETTER, RECORD, TABLE, Row, ranked, replace, write_report
 from arlearn.sweeps.space import Over, as_changes, combinations
 from arlearn.sweeps.trials import Outcome, run_trial
-from arlearn.tasks.stories import TextFile
+from arlearn.tasks.text_files import TextFile
 from arlearn.training.directory import LOCK, DirectoryLock
-from arlearn.training.preparing import TOKENIZER, vocabulary_for
+from arlearn.training.preparation import TOKENIZER, vocabulary_for
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter, Work
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import torch
 
-from arlearn.tasks.alphabet import Sort, numbers
-from arlearn.tasks.formats import GUARD, Digits, Format, Writer, joined, plain_format
-from arlearn.tasks.pair_task import PairTask
+from arlearn.tasks.formats import GUARD, Digits, Format, Sort, Writer, joined, numbers, plain_format
+from arlearn.tasks.number_pairs import PairTask
 
 
 def _write_linear(w: Writer, a: Digits, b: Digits) -> None:

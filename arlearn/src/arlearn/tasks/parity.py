@@ -12,10 +12,9 @@ from torch import Tensor
 
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
-from arlearn.tasks.alphabet import Alphabet, Sort
 from arlearn.tasks.base import SequenceTask, Split, check_keys, generator
-from arlearn.tasks.pairs import in_training
-from arlearn.tasks.structured import structured_predictor
+from arlearn.tasks.formats import Alphabet, Sort, structured_predictor
+from arlearn.tasks.number_pairs import in_training
 
 _ENUMERABLE = 16  # bits whose inputs can all be listed
 

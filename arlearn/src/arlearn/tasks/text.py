@@ -1,18 +1,28 @@
-"""Text as a task: TinyStories, or any text file.
+"""Text as a task: how stories become rows of T + 1 tokens, for training and for measuring alike.
 
-What one training row looks like, with a context of 6 and whole words for tokens (E is end-of-text, _ the pad):
+A story of tokens w1..wn is the sequence E w1..wn E, where E is the end-of-text token: its first word is predicted from
+E alone, and its end is predicted too. Two ways to lay out stories:
+
+- ``story``: each story is cut into rows by itself, so no prediction ever sees another story; the last row of a story is
+  filled with the pad token.
+- ``joined``: the stories follow one another with one E between them and the stream is cut, so a prediction early in a
+  story sees the end of the one before; only the very last row is filled.
+
+A row holds T + 1 tokens and begins with the last token of the row before, so that every token is a target exactly once
+and the first target of a row sees one token. With a context of 6 and whole words for tokens (_ is the pad):
 
     the story        "Lily had a red ball. She was happy."
     row 0            E    Lily had  a    red  ball .
     row 1            .    She  was  happy .    E    _
 
-The targets are all tokens but the first of each row: every token of the story and its end, each exactly once; the pad
-does not count. ``layout`` says this precisely and lists the alternatives.
+Pad is neither trained nor scored, unless ``padding`` is "scored": that is the protocol of the paper's public code, kept
+for comparison, whose perplexity counts the pads that any model predicts with certainty.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,8 +32,74 @@ from torch import Tensor
 
 from arlearn.errors import ArlearnError
 from arlearn.tasks.base import Batch, Task, generator
-from arlearn.tasks.layout import Boundaries, Layout, Padding, Rows, check_enough
 from arlearn.tasks.token_cache import TokenisedText
+
+Boundaries = Literal["story", "joined"]
+Padding = Literal["ignored", "scored"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """See the module.
+
+    Attributes:
+        context: T, the longest input.
+        boundaries: whether rows cross from one story to the next.
+        padding: whether pad tokens are targets.
+        pad: the pad token.
+    """
+
+    context: int
+    boundaries: Boundaries = "story"
+    padding: Padding = "ignored"
+    pad: int = 1
+
+
+class Rows:
+    """The rows of a layout over one array of tokens, cut when they are asked for.
+
+    Args:
+        tokens: E, the first story's tokens, E, the second's, ..., E; may be memory-mapped.
+        starts: where each story's leading E stands, and, last, where the final E stands: (stories + 1).
+    """
+
+    def __init__(self, layout: Layout, tokens: NDArray[np.unsignedinteger], starts: NDArray[np.int64]) -> None:
+        self.layout, self.tokens = layout, tokens
+        begins, ends = starts[:-1], starts[1:]  # a sequence is tokens[begin : end + 1]
+        if layout.boundaries == "joined":
+            begins, ends = starts[:1], starts[-1:]
+        self._begins, self._ends = begins, ends
+        # rows before each sequence, so that a row's sequence is found by bisection
+        per_sequence = -(-(ends - begins) // layout.context)
+        self._before = np.concatenate([[0], np.cumsum(per_sequence)])
+
+    def __len__(self) -> int:
+        return int(self._before[-1])
+
+    def cut(self, rows: NDArray[np.int64]) -> Batch:
+        """These rows as a batch, (rows, T + 1)."""
+        length = self.layout.context + 1
+        which = np.searchsorted(self._before, rows, side="right") - 1
+        begins = self._begins[which] + (rows - self._before[which]) * self.layout.context
+        held = np.minimum(self._ends[which] + 1 - begins, length)
+        places = begins[:, None] + np.arange(length)
+        real = np.arange(length) < held[:, None]
+        tokens = self.tokens[np.minimum(places, len(self.tokens) - 1)].astype(np.int64)
+        tokens[~real] = self.layout.pad
+        counted = np.ones_like(real) if self.layout.padding == "scored" else real
+        return Batch(torch.from_numpy(tokens), torch.from_numpy(counted))
+
+
+def check_enough(rows: Rows, what: str) -> None:
+    """Raise ArlearnError unless the text fills the context at least once."""
+    longest = int((rows._ends - rows._begins).max(initial=0))
+    if longest < rows.layout.context:
+        joined = rows.layout.boundaries == "joined"
+        advice = "give more text, or a smaller context" + ("" if joined else ', or boundaries = "joined"')
+        raise ArlearnError(
+            f"{what} is too short for a context of {rows.layout.context}: its longest "
+            f"{'text' if joined else 'story'} has {longest} tokens; {advice}"
+        )
 
 
 class TextTask(Task):

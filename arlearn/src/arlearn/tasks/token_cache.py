@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arlearn.errors import ArlearnError
-from arlearn.tasks.stories import TextFile
+from arlearn.files import cache_directory
+from arlearn.tasks.text_files import TextFile
 from arlearn.tokens.bytepair import BytePair
 
 FORMAT = 1
@@ -45,13 +46,6 @@ class TokenisedText:
     @property
     def stories(self) -> int:
         return len(self.starts) - 1
-
-
-def cache_directory() -> Path:
-    """Where tokenised texts are kept."""
-    if given := os.environ.get("ARLEARN_CACHE"):
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "arlearn"
 
 
 def tokenise(

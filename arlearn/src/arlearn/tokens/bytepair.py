@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -209,3 +209,14 @@ def _from_hub(name: str, timeout: float) -> Path:
             f"no tokenizer {name}: there is no such file, and {error}; give --tokenizer FILE, or --tokenizer train to "
             f"learn one from the data"
         ) from error
+
+
+def recorded_vocabulary(model: Path, card: Mapping[str, Any]) -> BytePair:
+    """The byte-pair vocabulary in the model's directory. Raises ArlearnError if it is absent or another one."""
+    recorded = card.get("tokenizer")
+    if not recorded:
+        raise ArlearnError(f"{model / 'card.json'} names no tokenizer, so there is no text for this model")
+    vocabulary = BytePair.load(model / recorded["file"])
+    if vocabulary.sha256 != recorded.get("sha256"):
+        raise ArlearnError(f"{model / recorded['file']} is not the tokenizer that the card names by its hash")
+    return vocabulary

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from arlearn.errors import ArlearnError
 from arlearn.training.recipe import Recipe
-from arlearn.training.tracking import DIRECTORIES as TRACKED
+from arlearn.training.reporting import DIRECTORIES as TRACKED
 
 FILES = (
     "recipe.toml",

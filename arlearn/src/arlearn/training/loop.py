@@ -30,19 +30,22 @@ from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
 from arlearn.tasks.base import Batch, Task
 from arlearn.training import checkpoints
-from arlearn.training.averaging import WeightAverage
-from arlearn.training.building import build_optimiser, build_predictor, optimiser_tensors, restore_optimiser
 from arlearn.training.directory import CHECKPOINTS, run_hash
-from arlearn.training.interrupting import interruptible
-from arlearn.training.measuring import Measurements, build_measure
-from arlearn.training.metrics import MetricsFile, Update, read_metrics
-from arlearn.training.preparing import Prepared
-from arlearn.training.processes import Processes, build_accelerator
+from arlearn.training.metrics import Measurements, MetricsFile, Update, build_measure, read_metrics
+from arlearn.training.optimisation import (
+    WeightAverage,
+    build_optimiser,
+    build_predictor,
+    decay,
+    optimiser_tensors,
+    rate,
+    restore_optimiser,
+)
+from arlearn.training.preparation import Prepared
+from arlearn.training.processes import Processes, build_accelerator, interruptible
 from arlearn.training.recipe import Recipe
-from arlearn.training.reporting import Reporter
-from arlearn.training.schedule import decay, rate
+from arlearn.training.reporting import Reporter, Trackers
 from arlearn.training.settings import TrainingSettings
-from arlearn.training.tracking import Trackers
 
 
 @dataclass(frozen=True)

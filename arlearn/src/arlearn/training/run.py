@@ -1,4 +1,8 @@
-"""One run from a recipe to a saved model."""
+"""One run from a recipe to a saved model: prepare the task, train or count, save.
+
+For text the task is prepared from the file, the vocabulary and the tokens. An n-gram predictor is made by counting, in
+one pass over the text; all others are trained by ``loop.train``.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,23 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from arlearn.errors import ArlearnError
+from arlearn.predictors.kneser_ney import estimate
+from arlearn.predictors.ngram import NGramPredictor
 from arlearn.predictors.saving import load_card, save_predictor
-from arlearn.training.counting import count
+from arlearn.tasks.text import TextTask
 from arlearn.training.directory import DirectoryLock, clear_unstarted, open_directory, resumed_recipe
 from arlearn.training.loop import Trained, train
-from arlearn.training.memory import keep_freed_memory
 from arlearn.training.metrics import draw_loss, read_metrics
-from arlearn.training.preparing import Prepared, check_inputs, prepare
-from arlearn.training.processes import Processes
+from arlearn.training.preparation import Prepared, check_inputs, prepare
+from arlearn.training.processes import Processes, keep_freed_memory
 from arlearn.training.recipe import Recipe
-from arlearn.training.reporting import Reporter
-from arlearn.training.tracking import check_trackers
+from arlearn.training.reporting import Reporter, check_trackers
+
+SAMPLE = 65_536  # training tokens that the reported loss is the mean over
 
 
 def run(
@@ -76,3 +85,29 @@ def _save(recipe: Recipe, prepared: Prepared, trained: Trained, out: Path, proce
     save_predictor(trained.predictor, out, card)
     if updates := read_metrics(out / "metrics.csv"):  # none where nothing is learned step by step
         draw_loss(updates, out / "loss.png", f"{recipe.name}: {out.name}")
+
+
+def count(recipe: Recipe, prepared: Prepared, reporter: Reporter, began: float) -> Trained:
+    """The n-gram predictor of the recipe's text. ``began`` and the result are as in ``loop.train``.
+
+    Raises ArlearnError if the task is no text, or the text has no n-grams of the recipe's order.
+    """
+    task = prepared.task
+    if not isinstance(task, TextTask) or task.text is None:
+        raise ArlearnError(f'[predictor] kind = "ngram" counts the n-grams of a text; the task is {task.kind}')
+    order = int(recipe.predictor.options.get("order", 5))
+    starts = task.text.starts
+    if task.layout.boundaries == "joined":
+        starts = starts[[0, -1]]
+    with reporter.work("counting") as work:
+        levels = estimate(np.asarray(task.text.tokens), starts, task.vocabulary, order, work.show)
+        work.show(1.0, f"{sum(len(level.keys) for level in levels):,} n-grams")
+    for length, level in enumerate(levels, 1):
+        shown = ", ".join(f"{discount:.3f}" for discount in level.discounts)
+        reporter.note(f"{len(level.keys):,} {length}-grams, discounts {shown}")
+    predictor = NGramPredictor.from_levels(levels, task.vocabulary)
+    batch = task.batch(0, max(1, SAMPLE // task.context), recipe.training.seed)
+    with torch.no_grad():
+        loss = float(predictor.loss(batch.tokens, batch.counted))
+    tokens = len(task.text.tokens) - 1
+    return Trained(predictor, 1, tokens, loss, time.monotonic() - began, {})

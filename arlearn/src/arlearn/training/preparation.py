@@ -8,14 +8,12 @@ from typing import Any
 
 from arlearn.tasks import load_task
 from arlearn.tasks.base import Task
-from arlearn.tasks.layout import Layout
-from arlearn.tasks.stories import TextFile
-from arlearn.tasks.text import TextTask
+from arlearn.tasks.text import Layout, TextTask
+from arlearn.tasks.text_files import TextFile, find_text
 from arlearn.tasks.token_cache import tokenise
 from arlearn.tokens.bytepair import BytePair
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter
-from arlearn.training.sources import find_text
 
 TOKENIZER = "tokenizer.json"
 

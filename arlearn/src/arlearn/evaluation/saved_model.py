@@ -1,4 +1,4 @@
-"""A model as a person asks it: prompts and tokens by their words, whether it writes text or answers a task's questions."""
+"""A saved model with the words of its tokens: prompts and answers as a person writes them, for text and for tasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from arlearn.predictors.saving import load_predictor
 from arlearn.tasks import load_task
 from arlearn.tasks.base import SequenceTask
 from arlearn.tasks.program import ProgramTask
-from arlearn.tokens.recorded import recorded_vocabulary
+from arlearn.tokens.bytepair import recorded_vocabulary
 
 if TYPE_CHECKING:
     from arlearn.programs.tracing import Origin
