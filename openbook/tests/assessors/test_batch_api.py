@@ -64,9 +64,9 @@ class Bench:
         settings = self.settings(**changed)
         with Ledger.open(self.url) as ledger:
             server = BatchServer(settings, sleep=lambda seconds: None)
-            assessor = BatchAssessor(settings, ledger.batches)
+            assessor = BatchAssessor(settings, ledger.batch_jobs)
             desk = Desk(
-                settings, ledger.batches(), server, assessor.failed,
+                settings, ledger.batch_jobs(), server, assessor.failed,
                 poll=0.001, tell=self.told.append, sleep=lambda seconds: None,
             )  # fmt: skip
             outcome = assess_in_rounds(
@@ -78,7 +78,7 @@ class Bench:
 
     def direct(self, out: str, ledger: str = "direct.db", **changed: Any) -> Outcome:
         with Ledger.open(f"sqlite:///{self.folder / ledger}") as kept:
-            assessor = LlmAssessor(self.settings(**changed), shelf=lambda: LedgerShelf(kept.calls()))
+            assessor = LlmAssessor(self.settings(**changed), shelf=lambda: LedgerShelf(kept.reply_cache()))
             return assess_batch(self._named(out), assessor, self.folder / out, Settings(jobs=1), locate=Locator())
 
     def _named(self, out: str) -> list[Any]:
@@ -293,7 +293,7 @@ def test_a_batch_that_the_server_does_not_know_says_how_to_drop_it(bench: Bench)
     outcome, _ = bench.batched("a")
     assert f"--drop-batch {lost['id']}" in str(outcome.stopped)
     with Ledger.open(bench.url) as ledger:
-        book = ledger.batches()
+        book = ledger.batch_jobs()
         found = book.get(lost["id"])
         assert found is not None
         assert book.drop(found.id, "by hand") is not None

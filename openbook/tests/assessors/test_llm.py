@@ -122,7 +122,7 @@ def test_when_one_variable_fails_the_others_replies_are_kept(tmp_path: Path) -> 
     with Stub(behave=behave) as stub, Ledger.open(str(tmp_path / "l.db")) as ledger:
         for _ in range(2):
             assessor = LlmAssessor(
-                settings(stub, per="variable", concurrency=2), shelf=lambda: LedgerShelf(ledger.calls())
+                settings(stub, per="variable", concurrency=2), shelf=lambda: LedgerShelf(ledger.reply_cache())
             )
             with pytest.raises(OpenbookError, match="cannot be used after 3 attempts"):
                 assessor.assess(paper())
@@ -282,20 +282,20 @@ def test_a_budget_without_a_price_is_refused() -> None:
 def test_nothing_is_asked_twice_with_a_ledger(tmp_path: Path) -> None:
     papers = [paper(TEXT + f"\nThis is the ending of paper number {number} of ten.\n") for number in range(10)]
     with Stub() as stub, Ledger.open(str(tmp_path / "l.db")) as ledger:
-        first = list(LlmAssessor(settings(stub), shelf=lambda: LedgerShelf(ledger.calls())).assess_many(papers))
+        first = list(LlmAssessor(settings(stub), shelf=lambda: LedgerShelf(ledger.reply_cache())).assess_many(papers))
         assert stub.seen == 10
-        again = LlmAssessor(settings(stub), shelf=lambda: LedgerShelf(ledger.calls()))
+        again = LlmAssessor(settings(stub), shelf=lambda: LedgerShelf(ledger.reply_cache()))
         assert list(again.assess_many(papers)) == first
         assert stub.seen == 10
         assert (again.tally.calls, again.tally.cached) == (0, 10)
-        other = LlmAssessor(settings(stub, max_output_tokens=2000), shelf=lambda: LedgerShelf(ledger.calls()))
+        other = LlmAssessor(settings(stub, max_output_tokens=2000), shelf=lambda: LedgerShelf(ledger.reply_cache()))
         other.assess(papers[0])
         assert stub.seen == 11
 
 
 def test_the_same_paper_twice_at_once_is_asked_once(tmp_path: Path) -> None:
     with Stub(latency=0.2) as stub, Ledger.open(str(tmp_path / "l.db")) as ledger:
-        assessor = LlmAssessor(settings(stub), shelf=lambda: LedgerShelf(ledger.calls()))
+        assessor = LlmAssessor(settings(stub), shelf=lambda: LedgerShelf(ledger.reply_cache()))
         first, second = assessor.assess_many([paper(), paper()])
     assert first == second
     assert stub.seen == 1
@@ -304,7 +304,7 @@ def test_the_same_paper_twice_at_once_is_asked_once(tmp_path: Path) -> None:
 def test_what_failed_may_be_asked_again(tmp_path: Path) -> None:
     trouble = behaving(lambda body: (400, {}, b'{"error": {"message": "no"}}'), good)
     with Stub(behave=trouble) as stub, Ledger.open(str(tmp_path / "l.db")) as ledger:
-        assessor = LlmAssessor(settings(stub), shelf=lambda: LedgerShelf(ledger.calls()))
+        assessor = LlmAssessor(settings(stub), shelf=lambda: LedgerShelf(ledger.reply_cache()))
         with pytest.raises(OpenbookError):
             assessor.assess(paper())
         assert assessor.assess(paper())["pseudocode"].result == "yes"

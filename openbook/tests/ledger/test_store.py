@@ -12,7 +12,7 @@ from sqlalchemy import inspect
 
 from openbook.ledger import Ledger, LedgerError
 from openbook.ledger.tables import metadata
-from openbook.record.model import PaperInfo, Record
+from openbook.record.model import NearMiss, PaperInfo, Record
 
 Make = Callable[..., Record]
 
@@ -181,3 +181,16 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, make_record: Make
         with pytest.raises(LedgerError, match="free some disk space"):
             ledger.put_many(make_record(f"paper_{number}") for number in range(2000))
         assert list(ledger.records()) == [make_record("kept")]
+
+
+def test_near_misses_and_boxes_come_back(ledger_url: str, make_record: Make) -> None:
+    made = make_record(open_source_code="no")
+    answers = dict(made.answers)
+    missed = NearMiss(quote="Code will be released.", page=7, start=90, end=112, kind="promised for later")
+    answers["open_source_code"] = answers["open_source_code"].model_copy(update={"near_miss": missed})
+    boxed = answers["pseudocode"].evidence[0].model_copy(update={"boxes": [(2, 10.0, 20.5, 200.0, 30.0)]})
+    answers["pseudocode"] = answers["pseudocode"].model_copy(update={"evidence": [boxed]})
+    record = made.model_copy(update={"answers": answers})
+    with Ledger.open(ledger_url) as ledger:
+        ledger.put(record)
+        assert ledger.record("a_paper").answers == answers

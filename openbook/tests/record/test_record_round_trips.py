@@ -19,8 +19,8 @@ from openbook.record.files import (
     schema_text,
     write_record,
 )
-from openbook.record.model import Answer, Correction, Evidence, PaperInfo, Record, Run
-from openbook.record.parquet import from_row, read_records, read_table, schema, to_table, write_table
+from openbook.record.model import Answer, Correction, Evidence, NearMiss, PaperInfo, Record, Run
+from openbook.record.parquet import from_row, read_table, schema, to_table, write_table
 from openbook.record.scores import score_answers
 from openbook.variables import SCORED
 
@@ -34,7 +34,9 @@ EVIDENCE = st.builds(
     match=st.sampled_from(["exact", "normalised", "fuzzy", "absent"]),
     part=st.none() | st.sampled_from(["body", "appendix", "checklist", "references"]),
     score=st.none() | st.floats(0, 100),
+    boxes=st.lists(st.tuples(st.integers(1, 2000), *[st.floats(-1e4, 1e4)] * 4), max_size=2),
 )
+NEAR_MISS = st.builds(NearMiss, quote=WORDS, page=st.none() | st.integers(1, 2000), kind=WORDS)
 CORRECTION = st.builds(Correction, result=WORDS, replaced=WORDS, who=WORDS, when=WORDS, why=WORDS)
 
 
@@ -45,6 +47,7 @@ def answer(results: list[str]) -> st.SearchStrategy[Answer]:
         confidence=st.none() | st.floats(0, 1),
         response=WORDS,
         evidence=st.lists(EVIDENCE, max_size=2),
+        near_miss=st.none() | NEAR_MISS,
         correction=st.none() | CORRECTION,
     )
 
@@ -95,7 +98,18 @@ def test_json_and_table_lose_nothing(record: Record) -> None:
     assert parse_record(dump_record(record), "here") == record
     jsonschema.Draft202012Validator(record_schema()).validate(json.loads(dump_record(record)))
     (row,) = to_table([record]).to_pylist()
-    assert from_row(row, score_answers) == record
+    assert from_row(row) == record
+
+
+def test_records_from_before_near_misses_and_boxes_are_read() -> None:
+    old = json.loads(dump_record(simple()))
+    for answer in old["answers"].values():
+        answer.pop("near_miss")
+        answer["evidence"] = [{"quote": "a", "match": "exact"}]
+    read = parse_record(json.dumps(old), "here")
+    assert read.answers["pseudocode"].near_miss is None
+    assert read.answers["pseudocode"].evidence[0].boxes == []
+    jsonschema.Draft202012Validator(record_schema()).validate(old)
 
 
 def simple(identifier: str = "paper") -> Record:
@@ -132,7 +146,7 @@ def test_a_folder_is_a_table(tmp_path: Path) -> None:
     write_table(to_table([simple("a"), simple("b")]), tmp_path / "records.parquet")
     assert read_table(tmp_path, ["id"]).column_names == ["id"]
     write_record(simple("c"), tmp_path / "c.json")  # the table is older now, so the records count
-    assert [record.paper.id for record in read_records(tmp_path, score_answers)] == ["a", "b", "c"]
+    assert [from_row(row).paper.id for row in read_table(tmp_path).to_pylist()] == ["a", "b", "c"]
     assert read_table(tmp_path / "a.json").num_rows == 1
 
 

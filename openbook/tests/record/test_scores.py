@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openbook.record.model import Answer, PaperInfo, Record, Run
-from openbook.record.scores import score_answers, score_records, wilson
+from openbook.record.scores import count_unclear, is_unclear, score_answers, wilson
 from openbook.variables import SCORED
 
 RESULTS = st.sampled_from(["yes", "no", "unverified", "unread"])
@@ -49,14 +49,15 @@ def test_wilson_of_the_replication_study() -> None:
         wilson(1, 0)
 
 
-def test_theoretical_and_unread_papers_are_left_out_of_means() -> None:
-    full, empty = dict.fromkeys(SCORED, "yes"), dict.fromkeys(SCORED, "no")
-    unread = dict.fromkeys(SCORED, "unread")
-    summary = score_records([record(full), record(empty), record(full, "theoretical"), record(unread, "unknown")])
-    assert (summary.papers, summary.empirical, summary.theoretical, summary.unread) == (4, 2, 1, 1)
-    assert summary.documentation_mean == 3.5
-    assert summary.reproducibility_mean == pytest.approx(0.43)
-    assert score_records([]).documentation_mean is None
+def test_less_than_three_in_five_is_unclear() -> None:
+    answers = {name: Answer(result="yes", confidence=0.9) for name in SCORED}
+    answers["pseudocode"] = Answer(result="no", confidence=0.59)
+    answers["experiment_setup"] = Answer(result="yes", confidence=0.6)
+    answers["open_datasets"] = Answer(result="unverified", confidence=0.2)
+    answers["affiliation"] = Answer(result="industry", confidence=0.4)
+    assert [name for name, answer in answers.items() if is_unclear(answer)] == ["pseudocode", "affiliation"]
+    assert count_unclear(answers) == 1
+    assert score_answers(answers).documentation == 5, "an unclear answer keeps its result"
 
 
 def test_the_index_has_its_published_means(index_data) -> None:  # type: ignore[no-untyped-def]
@@ -66,7 +67,8 @@ def test_the_index_has_its_published_means(index_data) -> None:  # type: ignore[
     from openbook.record.parquet import from_row
 
     table = pq.read_table(index_data / "records.parquet", filters=[("venue", "=", "ICML"), ("year", "=", 2014)])
-    records = [from_row(row, score_answers) for row in table.to_pylist()]
+    records = [from_row(row) for row in table.to_pylist()]
     empirical = table.filter(pc.not_equal(table["research_type"], 1))
     mean = sum(pc.sum(empirical[variable]).as_py() for variable in SCORED) / empirical.num_rows
-    assert score_records(records).documentation_mean == pytest.approx(mean)
+    counted = [one.scores.documentation for one in records if one.answers["research_type"].result != "theoretical"]
+    assert sum(filter(None, counted)) / len(counted) == pytest.approx(mean)

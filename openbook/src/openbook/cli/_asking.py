@@ -49,7 +49,7 @@ class MakeAssessor:
         from openbook.ledger import Ledger
 
         ledger: Ledger = Ledger.open(self.ledger)
-        return LlmAssessor(self.settings, shelf=lambda: LedgerShelf(ledger.calls()), watch=watch)
+        return LlmAssessor(self.settings, shelf=lambda: LedgerShelf(ledger.reply_cache()), watch=watch)
 
     @property
     def budget(self) -> float | None:

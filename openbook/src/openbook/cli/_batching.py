@@ -26,8 +26,8 @@ class Batching:
 
     def __init__(self, settings: LlmSettings, ledger: Ledger, *, poll: float | None, wait: bool) -> None:
         self._server = BatchServer(settings)
-        self._book = ledger.batches()
-        self._assessor = BatchAssessor(settings, ledger.batches)
+        self._book = ledger.batch_jobs()
+        self._assessor = BatchAssessor(settings, ledger.batch_jobs)
         self._desk = Desk(settings, self._book, self._server, self._assessor.failed, poll=poll, tell=_Lines())
         self._wait = wait
 

@@ -33,7 +33,7 @@ def llm(
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("asking", total=calls)
         speed = measure(
-            lambda path: Ledger.open(path).calls(),
+            lambda path: Ledger.open(path).reply_cache(),
             calls=calls,
             concurrency=concurrency,
             latency=latency,

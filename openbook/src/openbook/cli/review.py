@@ -14,7 +14,7 @@ from openbook.cli.history import _existing
 
 if TYPE_CHECKING:
     from openbook.ledger import Ledger
-    from openbook.ledger.reviewing import Doubt
+    from openbook.ledger.queries import Doubt
 
 
 @app.command()
@@ -33,7 +33,7 @@ def review(
     as it is, `s` to skip, `q` to stop. Kept and corrected answers do not come again.
     """
     from openbook.ledger import Ledger
-    from openbook.ledger.reviewing import doubts
+    from openbook.ledger.queries import doubts
 
     with Ledger.open(_existing(ledger)) as kept:
         found = doubts(kept, below)

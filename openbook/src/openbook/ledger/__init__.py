@@ -4,8 +4,8 @@ SQLite by default, PostgreSQL by URL, the same code for both. Nothing in it is o
 and no question in it is asked twice.
 """
 
-from openbook.ledger.calls import CallBook, Claims, Question, Reply
 from openbook.ledger.database import LedgerError
+from openbook.ledger.reply_cache import CachedReply, Claims, Question, ReplyCache
 from openbook.ledger.store import Event, Ledger, run_key
 
-__all__ = ["CallBook", "Claims", "Event", "Ledger", "LedgerError", "Question", "Reply", "run_key"]
+__all__ = ["CachedReply", "Claims", "Event", "Ledger", "LedgerError", "Question", "ReplyCache", "run_key"]

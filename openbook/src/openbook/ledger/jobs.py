@@ -45,8 +45,8 @@ class Job:
     finished: str | None = None
 
 
-class JobBook:
-    """The jobs of one spool in a ledger, and sight of all others."""
+class JobQueue:
+    """The queue of one spool in a ledger. It also shows the jobs of the other spools."""
 
     def __init__(self, engine: Engine, spool: str) -> None:
         self._engine = engine

@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from openbook.ledger.batches import BatchBook
-from openbook.ledger.calls import LEASE, CallBook
+from openbook.ledger.batch_jobs import BatchJobs
 from openbook.ledger.database import LedgerError, now, open_engine, reading, writing
+from openbook.ledger.reply_cache import LEASE, ReplyCache
 from openbook.ledger.tables import answers, assessments, corrections, evidence, papers, runs
-from openbook.record.model import Answer, Correction, Evidence, PaperInfo, Record, Run, Scores
+from openbook.record.model import Answer, Correction, Evidence, NearMiss, PaperInfo, Record, Run, Scores
 from openbook.record.scores import score_answers
 from openbook.variables import SCORED, VARIABLES
 
@@ -74,13 +74,13 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def calls(self, *, lease: float = LEASE) -> CallBook:
-        """The book of model calls, for this process."""
-        return CallBook(self.engine, lease=lease)
+    def reply_cache(self, *, lease: float = LEASE) -> ReplyCache:
+        """The cache of model replies, for this process."""
+        return ReplyCache(self.engine, lease=lease)
 
-    def batches(self) -> BatchBook:
-        """The book of batches, for this process."""
-        return BatchBook(self.engine)
+    def batch_jobs(self) -> BatchJobs:
+        """The batch jobs, for this process."""
+        return BatchJobs(self.engine)
 
     # --- writing
 
@@ -128,9 +128,7 @@ class Ledger:
         for identified, record in fresh.items():
             for variable, answer in record.answers.items():
                 place = {"assessment": ids[identified], "variable": variable}
-                answer_rows.append(
-                    place | {"result": answer.result, "confidence": answer.confidence, "response": answer.response}
-                )
+                answer_rows.append(place | answer.model_dump(exclude={"evidence", "correction"}))
                 for ordinal, item in enumerate(answer.evidence):
                     evidence_rows.append(place | {"ordinal": ordinal} | item.model_dump())
         if answer_rows:
@@ -189,18 +187,6 @@ class Ledger:
             raise LedgerError(f"{paper!r} means {len(keys)} papers: {', '.join(keys)}; give one of these")
         return str(keys[0])
 
-    def has(self, info: PaperInfo, run: Run) -> bool:
-        """Whether this paper was assessed in this way (run and text)."""
-        with reading(self.engine) as connection:
-            found = connection.execute(
-                select(assessments.c.id).where(
-                    assessments.c.paper == paper_key(info),
-                    assessments.c.run == run_key(run),
-                    assessments.c.text_hash == (run.text_hash or ""),
-                )
-            )
-            return found.first() is not None
-
     def count(self) -> int:
         """Number of papers that have a record."""
         with reading(self.engine) as connection:
@@ -252,7 +238,7 @@ class Ledger:
         last_change = {(row.paper, row.variable): row for row in changes}
         evidence_of: dict[tuple[int, str], list[Evidence]] = {}
         for row in quotes:
-            values = {name: getattr(row, name) for name in Evidence.model_fields}
+            values = {name: getattr(row, name) for name in Evidence.model_fields} | {"boxes": row.boxes or []}
             evidence_of.setdefault((row.assessment, row.variable), []).append(Evidence(**values))
         answers_of: dict[int, dict[str, Answer]] = {}
         for row in replies:
@@ -261,6 +247,7 @@ class Ledger:
                 confidence=row.confidence,
                 response=row.response,
                 evidence=evidence_of.get((row.assessment, row.variable), []),
+                near_miss=row.near_miss and NearMiss(**row.near_miss),
             )
         for row in rows:
             given = answers_of.get(row.id, {})

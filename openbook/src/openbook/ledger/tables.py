@@ -79,6 +79,7 @@ answers = Table(
     Column("result", String(32), nullable=False),
     Column("confidence", Float),
     Column("response", Text, nullable=False),
+    Column("near_miss", JSON),
 )
 
 evidence = Table(
@@ -94,6 +95,7 @@ evidence = Table(
     Column("match", String(16), nullable=False),
     Column("part", String(16)),
     Column("score", Float),
+    Column("boxes", JSON),
 )
 
 calls = Table(

@@ -12,6 +12,8 @@ ScoredResult = Literal["yes", "no", "unverified", "unread"]
 ResearchType = Literal["experimental", "theoretical", "unknown"]
 Affiliation = Literal["academia", "industry", "collaboration", "unknown"]
 Match = Literal["exact", "normalised", "fuzzy", "absent"]
+#: A rectangle on a page: the page's number from 1, then x0, y0, x1, y1 in points.
+Box = tuple[int, float, float, float, float]
 
 NOTICE = (
     "These scores are estimates made by a program from the text of the paper. They say what the paper documents, not "
@@ -37,6 +39,19 @@ class Evidence(Model):
     match: Match
     part: Part | None = None
     score: float | None = Field(default=None, description="Similarity 0..100 of a fuzzy match.")
+    boxes: list[Box] = Field(
+        default=[], description="Where the quote stands on the page, a box a line: page from 1, then x0, y0, x1, y1."
+    )
+
+
+class NearMiss(Model):
+    """The passage that came closest to proving an answer, and why it does not."""
+
+    quote: str
+    page: int | None = None
+    start: int | None = None
+    end: int | None = None
+    kind: str = Field(description='Why it does not count, in a few words, such as "promised for later".')
 
 
 class Correction(Model):
@@ -58,6 +73,7 @@ class Answer(Model):
     )
     response: str = ""
     evidence: list[Evidence] = []
+    near_miss: NearMiss | None = Field(default=None, description="For a no: what came closest; null where nothing did.")
     correction: Correction | None = Field(default=None, description="Set when a person corrected the result.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +14,9 @@ import pyarrow.parquet as pq
 from openbook.errors import OpenbookError
 from openbook.files import write_atomically
 from openbook.record.files import read_folder, read_record, record_paths
-from openbook.record.model import Answer, Correction, Evidence, PaperInfo, Record, Run, Scores
+from openbook.record.model import Answer, Correction, Evidence, NearMiss, PaperInfo, Record, Run, Scores
+from openbook.record.scores import score_answers
 from openbook.variables import SCORED, VARIABLES
-
-#: Counts the scores of a set of answers.
-Scorer = Callable[[Mapping[str, Answer]], Scores]
 
 TABLE_NAME: Final = "records.parquet"
 #: The value of an answer that is not known, as the published index writes it.
@@ -56,6 +54,7 @@ def schema() -> pa.Schema:
         ours += [
             *((f"{variable}_result", text), (f"{variable}_confidence", pa.float64())),
             *((f"{variable}_evidence", text), (f"{variable}_correction", text)),
+            (f"{variable}_near_miss", text),
         ]
     ours += [
         *(("documentation", pa.int8()), ("reproducibility", pa.float64()), ("reproducibility_low", pa.float64())),
@@ -95,6 +94,7 @@ def to_row(record: Record) -> dict[str, Any]:
         row[f"{variable}_confidence"] = answer.confidence
         row[f"{variable}_evidence"] = _json([item.model_dump(mode="json") for item in answer.evidence])
         row[f"{variable}_correction"] = _json(answer.correction.model_dump()) if answer.correction else None
+        row[f"{variable}_near_miss"] = _json(answer.near_miss.model_dump()) if answer.near_miss else None
     return row
 
 
@@ -103,12 +103,11 @@ def to_table(records: Iterable[Record]) -> pa.Table:
     return pa.Table.from_pylist([to_row(record) for record in records], schema=schema())
 
 
-def from_row(row: Mapping[str, Any], score: Scorer) -> Record:
+def from_row(row: Mapping[str, Any]) -> Record:
     """A record from one row of our table or of the published index's.
 
     The published index gives no evidence, so a quote of its has none here: ``response`` holds its text as published.
-    ``score`` (``openbook.record.scores.score_answers``) counts the scores where the row has none. Raises OpenbookError on a
-    row without an id.
+    Scores that the row lacks are counted from its answers. Raises OpenbookError on a row without an id.
     """
     if not row.get("id"):
         raise OpenbookError("a row of this table has no id; a table of records needs one per paper")
@@ -135,7 +134,7 @@ def from_row(row: Mapping[str, Any], score: Scorer) -> Record:
         created=row.get("created"),
     )
     notice = {"notice": row["notice"]} if row.get("notice") else {}
-    return Record(paper=paper, answers=answers, scores=_scores(row, answers, score), run=run, **notice)
+    return Record(paper=paper, answers=answers, scores=_scores(row, answers), run=run, **notice)
 
 
 def _has(row: Mapping[str, Any], variable: str) -> bool:
@@ -146,19 +145,20 @@ def _answer(row: Mapping[str, Any], variable: str) -> Answer:
     result = row.get(f"{variable}_result")
     if result is None:
         result = _RESULTS[variable].get(row[variable], "unknown" if variable not in SCORED else "no")
-    correction = row.get(f"{variable}_correction")
+    correction, near_miss = row.get(f"{variable}_correction"), row.get(f"{variable}_near_miss")
     return Answer(
         result=result,
         confidence=row.get(f"{variable}_confidence"),
         response=row.get(f"{variable}_text") or "",
         evidence=[Evidence(**item) for item in json.loads(row.get(f"{variable}_evidence") or "[]")],
         correction=Correction(**json.loads(correction)) if correction else None,
+        near_miss=NearMiss(**json.loads(near_miss)) if near_miss else None,
     )
 
 
-def _scores(row: Mapping[str, Any], answers: Mapping[str, Answer], score: Scorer) -> Scores:
+def _scores(row: Mapping[str, Any], answers: Mapping[str, Answer]) -> Scores:
     if "documentation" not in row:
-        return score(answers)
+        return score_answers(answers)
     low, high = row.get("reproducibility_low"), row.get("reproducibility_high")
     return Scores(
         documentation=row["documentation"],
@@ -196,13 +196,6 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         return pq.read_table(path, columns=columns)
     except (pa.ArrowException, OSError) as error:
         raise OpenbookError(f"{path} is not a Parquet file of records: {str(error).splitlines()[0]}") from error
-
-
-def read_records(path: Path, score: Scorer) -> Iterator[Record]:
-    """The records of a Parquet file or folder, one by one; ``score`` as in ``from_row``."""
-    for batch in read_table(path).to_batches(max_chunksize=1000):
-        for row in batch.to_pylist():
-            yield from_row(row, score)
 
 
 def _read_folder(folder: Path, columns: list[str] | None) -> pa.Table:

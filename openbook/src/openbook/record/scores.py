@@ -1,13 +1,12 @@
-"""Documentation Score and Reproducibility Score of a paper and of a set of papers, counted from ``yes`` only."""
+"""Documentation Score and Reproducibility Score of a paper, counted from ``yes`` only, and which answers are unclear."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from math import sqrt
 from typing import Final
 
-from openbook.record.model import Answer, Record, Scores
+from openbook.record.model import Answer, Scores
 from openbook.variables import SCORED
 
 #: Papers re-run and papers reproduced in the replication study that the Reproducibility Score rests on (22 papers).
@@ -16,6 +15,8 @@ DATA_ONLY: Final = (5, 15)
 #: The rounded rates that the published score uses.
 RATE_CODE_AND_DATA: Final = 0.86
 RATE_DATA_ONLY: Final = 0.33
+#: Answers that are less sure than this are shown as Unclear. Their result still counts.
+CLEAR_FROM: Final = 0.6
 #: Two-sided 95 % of the normal distribution.
 Z95: Final = 1.959963984540054
 
@@ -66,49 +67,16 @@ def score_answers(answers: Mapping[str, Answer]) -> Scores:
     )
 
 
-def is_empirical(record: Record) -> bool:
-    """Whether a record counts in means: it was read, and its research type is not theoretical."""
-    kind = record.answers.get("research_type")
-    return record.scores.documentation is not None and not (kind is not None and kind.result == "theoretical")
-
-
-@dataclass(frozen=True, slots=True)
-class SetScores:
-    """The scores of a set of papers. Means are over the ``empirical`` papers, None when there are none."""
-
-    papers: int
-    empirical: int
-    theoretical: int
-    unread: int
-    documentation_mean: float | None
-    reproducibility_mean: float | None
-    reproducibility_interval: tuple[float, float] | None
-    unverified: int
-
-
-def score_records(records: Iterable[Record]) -> SetScores:
-    """The mean scores of a set of papers: theoretical and unread papers are counted and left out of the means."""
-    papers = unread = unverified = 0
-    documented: list[int] = []
-    rates: list[tuple[float, float, float]] = []
-    for record in records:
-        papers += 1
-        unverified += record.scores.unverified
-        scores = record.scores
-        unread += scores.documentation is None
-        if is_empirical(record) and scores.documentation is not None and scores.reproducibility is not None:
-            documented.append(scores.documentation)
-            low, high = scores.reproducibility_interval or (0.0, 0.0)
-            rates.append((scores.reproducibility, low, high))
-    count = len(documented)
-    means = [sum(column) / count for column in zip(*rates, strict=True)] if count else []
-    return SetScores(
-        papers=papers,
-        empirical=count,
-        theoretical=papers - count - unread,
-        unread=unread,
-        documentation_mean=sum(documented) / count if count else None,
-        reproducibility_mean=means[0] if count else None,
-        reproducibility_interval=(means[1], means[2]) if count else None,
-        unverified=unverified,
+def is_unclear(answer: Answer) -> bool:
+    """Whether an answer is shown as Unclear: a machine gave it, and is less sure of it than ``CLEAR_FROM``."""
+    return (
+        answer.correction is None
+        and answer.confidence is not None
+        and answer.confidence < CLEAR_FROM
+        and answer.result not in ("unverified", "unread", "unknown")
     )
+
+
+def count_unclear(answers: Mapping[str, Answer]) -> int:
+    """How many of the seven scored answers are shown as Unclear."""
+    return sum(is_unclear(answers[variable]) for variable in SCORED if variable in answers)

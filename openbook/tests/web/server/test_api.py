@@ -214,15 +214,15 @@ def test_about(client: TestClient) -> None:
 
 def test_a_ledger_that_goes_away(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from openbook.ledger import LedgerError
-    from openbook.ledger.jobs import JobBook
+    from openbook.ledger.jobs import JobQueue
 
-    def away(self: JobBook, *_: object, **__: object) -> None:
+    def away(self: JobQueue, *_: object, **__: object) -> None:
         raise LedgerError("ledger x: the server has gone away")
 
     spool = tmp_path / "spool"
     with serve(tmp_path, spool=spool) as client:
-        monkeypatch.setattr(JobBook, "add", away)
-        monkeypatch.setattr(JobBook, "counts", away)
+        monkeypatch.setattr(JobQueue, "add", away)
+        monkeypatch.setattr(JobQueue, "counts", away)
         refused = send(client, b"some text of a paper")
         assert refused.status_code == 503
         assert refused.json()["title"] == "Ledger away"

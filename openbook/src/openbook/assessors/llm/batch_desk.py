@@ -234,7 +234,7 @@ class Desk:
             general += f" ({results.unreadable} lines of its files cannot be read)"
         if seen.error:
             general = f"batch {seen.id} {seen.status}: {seen.error}"
-        ended = self._book.settle(batch.id, replies, None if seen.status == "completed" else general)
+        ended = self._book.complete(batch.id, replies, None if seen.status == "completed" else general)
         if ended is None:  # another process collected it
             return
         answered, lost = ended

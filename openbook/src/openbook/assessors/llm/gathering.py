@@ -91,7 +91,7 @@ class Gatherer:
     ) -> Kept:
         """The kept reply. Raises StillWaiting where there is none yet, CallFailed where a batch of this run had none."""
         key = call_key(self._settings, messages, schema, nonce)
-        standing = self._book.look([key])
+        standing = self._book.status([key])
         if key in standing.answered:
             reply = standing.answered[key]
             return Kept(reply.response, reply.input_tokens, reply.output_tokens, reply.cost, fresh=False)

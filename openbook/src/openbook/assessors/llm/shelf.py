@@ -39,7 +39,7 @@ class BookClaims(Protocol):
 
 
 class Book(Protocol):
-    """The ledger's book of calls, as far as it is used here (``openbook.ledger.CallBook`` is one)."""
+    """The ledger's book of calls, as far as it is used here (``openbook.ledger.ReplyCache`` is one)."""
 
     def claim(self, questions: Sequence[tuple[str, str, str | None]]) -> BookClaims: ...
     def finish(self, replies: Iterable[tuple[str, str, int, int, float, float]]) -> None: ...

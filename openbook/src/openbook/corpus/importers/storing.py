@@ -11,7 +11,6 @@ from openbook.errors import OpenbookError
 from openbook.ledger import Ledger
 from openbook.record.model import Record
 from openbook.record.parquet import from_row
-from openbook.record.scores import score_answers
 
 
 def import_to_ledger(
@@ -27,7 +26,7 @@ def import_to_ledger(
     def records() -> Iterator[Record]:
         for batch in batches(root, tally, progress):
             for row in batch.to_pylist():
-                yield from_row(row, score_answers)
+                yield from_row(row)
 
     with Ledger.open(url) as ledger:
         new = ledger.put_many(records())

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 import openbook
 from openbook.ledger import LedgerError
 from openbook.ledger.jobs import Job
-from openbook.ledger.listing import listed
+from openbook.ledger.queries import listed
 from openbook.ledger.store import ALLOWED
 from openbook.record.files import dump_record, record_schema
 from openbook.record.model import Record

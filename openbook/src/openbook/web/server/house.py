@@ -8,7 +8,7 @@ from pathlib import Path
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger
 from openbook.ledger.database import parse_url
-from openbook.ledger.jobs import Job, JobBook, QueueFull
+from openbook.ledger.jobs import Job, JobQueue, QueueFull
 from openbook.web.server.access import Access
 from openbook.web.server.board import Board
 from openbook.web.server.problems import Fault, Problem
@@ -35,7 +35,7 @@ class House:
         except OpenbookError:
             self.ledger.close()
             raise
-        self.jobs = JobBook(self.ledger.engine, self.spool.id)
+        self.jobs = JobQueue(self.ledger.engine, self.spool.id)
         self.board = Board()
         self.readers = PaperReaders(
             self.ledger, count=settings.jobs, seconds=settings.seconds, megabytes=settings.megabytes, llm=settings.llm

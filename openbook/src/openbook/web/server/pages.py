@@ -15,7 +15,7 @@ from jinja2 import Environment
 from starlette.concurrency import run_in_threadpool
 
 import openbook
-from openbook.ledger.listing import listed
+from openbook.ledger.queries import listed
 from openbook.ledger.store import ALLOWED
 from openbook.record.files import dump_record
 from openbook.variables import VARIABLES

@@ -56,7 +56,7 @@ class PaperReaders:
         self._asking = threading.Lock()
         self._tell: Tell | None = None
         if llm is not None:
-            self._llm = LlmAssessor(llm, shelf=lambda: LedgerShelf(ledger.calls()), watch=self._called)
+            self._llm = LlmAssessor(llm, shelf=lambda: LedgerShelf(ledger.reply_cache()), watch=self._called)
             self.offers["llm"] = _offer("llm", self._llm, f"asks {llm.model}")
 
     def record(self, path: Path, *, name: str, source: str, assessor: str, tell: Tell) -> Record:

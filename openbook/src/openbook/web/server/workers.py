@@ -12,7 +12,7 @@ from typing import Final
 
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger, LedgerError
-from openbook.ledger.jobs import Job, JobBook
+from openbook.ledger.jobs import Job, JobQueue
 from openbook.ledger.store import paper_key
 from openbook.web.server.board import Board
 from openbook.web.server.readers import PaperReaders
@@ -31,7 +31,7 @@ class Workers:
     def __init__(
         self,
         ledger: Ledger,
-        jobs: JobBook,
+        jobs: JobQueue,
         spool: Spool,
         board: Board,
         readers: PaperReaders,

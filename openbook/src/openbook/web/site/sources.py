@@ -13,7 +13,6 @@ from openbook.errors import OpenbookError
 from openbook.record.files import parse_record, record_paths
 from openbook.record.model import Record
 from openbook.record.parquet import TABLE_NAME, from_row, to_row
-from openbook.record.scores import score_answers
 from openbook.variables import VARIABLES
 
 BATCH: Final = 400
@@ -86,7 +85,7 @@ class Source:
 def _from_rows(batch: Any, places: Sequence[int], first: int) -> Iterator[tuple[int, Record | str, dict[str, Any]]]:
     for place, row in zip(places, batch.to_pylist(), strict=True):
         try:
-            yield first + place, from_row(row, score_answers), row
+            yield first + place, from_row(row), row
         except (OpenbookError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             yield first + place, f"row {first + place + 1} (id {row.get('id')!r}): {said}", row

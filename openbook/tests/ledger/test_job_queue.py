@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from openbook.ledger import Ledger, run_key
-from openbook.ledger.jobs import ATTEMPTS, Job, JobBook, QueueFull
-from openbook.ledger.listing import listed
+from openbook.ledger.jobs import ATTEMPTS, Job, JobQueue, QueueFull
+from openbook.ledger.queries import listed
 from openbook.record.model import Record
 
 Make = Callable[..., Record]
@@ -24,7 +24,7 @@ def job(number: int, sha256: str = HASH, assessor: str = "linear") -> Job:
 
 def test_the_same_question_is_entered_once(ledger_url: str) -> None:
     with Ledger.open(ledger_url) as ledger:
-        book = JobBook(ledger.engine, "spool")
+        book = JobQueue(ledger.engine, "spool")
         first = book.add(job(1), "run", most=9)
         assert (first.state, first.file) == ("waiting", job(1).file)
         assert book.add(job(2), "run", most=9) == first
@@ -39,7 +39,7 @@ def test_the_same_question_is_entered_once(ledger_url: str) -> None:
 
 def test_a_paper_that_was_read_is_done_at_once(ledger_url: str, make_record: Make) -> None:
     with Ledger.open(ledger_url) as ledger:
-        book = JobBook(ledger.engine, "spool")
+        book = JobQueue(ledger.engine, "spool")
         record = make_record()
         ledger.put(record)
         sha256, run = str(record.paper.sha256), run_key(record.run)
@@ -53,7 +53,7 @@ def test_a_paper_that_was_read_is_done_at_once(ledger_url: str, make_record: Mak
 
 def test_a_full_queue_takes_nothing(ledger_url: str) -> None:
     with Ledger.open(ledger_url) as ledger:
-        book = JobBook(ledger.engine, "spool")
+        book = JobQueue(ledger.engine, "spool")
         book.add(job(1), "r1", most=1)
         with pytest.raises(QueueFull, match="1 papers wait"):
             book.add(job(2), "r2", most=1)
@@ -62,7 +62,7 @@ def test_a_full_queue_takes_nothing(ledger_url: str) -> None:
 
 def test_jobs_are_taken_in_order_by_kind_and_spool(ledger_url: str) -> None:
     with Ledger.open(ledger_url) as ledger:
-        book, other = JobBook(ledger.engine, "one"), JobBook(ledger.engine, "two")
+        book, other = JobQueue(ledger.engine, "one"), JobQueue(ledger.engine, "two")
         for number, assessor in ((1, "linear"), (2, "llm"), (3, "linear")):
             book.add(job(number, assessor=assessor), f"r{number}", most=9)
         assert other.claim(["linear", "llm"]) is None
@@ -73,7 +73,7 @@ def test_jobs_are_taken_in_order_by_kind_and_spool(ledger_url: str) -> None:
 
 def test_each_job_is_taken_by_one_of_many_threads(ledger_url: str) -> None:
     with Ledger.open(ledger_url) as ledger:
-        book = JobBook(ledger.engine, "spool")
+        book = JobQueue(ledger.engine, "spool")
         for number in range(30):
             book.add(job(number), f"r{number}", most=99)
         taken: list[str] = []
@@ -92,7 +92,7 @@ def test_each_job_is_taken_by_one_of_many_threads(ledger_url: str) -> None:
 
 def test_a_death_loses_nothing_and_three_give_up(ledger_url: str) -> None:
     with Ledger.open(ledger_url) as ledger:
-        book = JobBook(ledger.engine, "spool")
+        book = JobQueue(ledger.engine, "spool")
         book.add(job(1), "run", most=9)
         for attempt in range(1, ATTEMPTS + 1):
             taken = book.claim(["linear"])
@@ -103,12 +103,12 @@ def test_a_death_loses_nothing_and_three_give_up(ledger_url: str) -> None:
         assert given_up is not None
         assert given_up.state == "failed"
         assert "3 times" in str(given_up.error)
-        assert JobBook(ledger.engine, "other").take_up() == 0
+        assert JobQueue(ledger.engine, "other").take_up() == 0
 
 
 def test_a_job_put_back_was_not_tried(ledger_url: str) -> None:
     with Ledger.open(ledger_url) as ledger:
-        book = JobBook(ledger.engine, "spool")
+        book = JobQueue(ledger.engine, "spool")
         book.add(job(1), "run", most=9)
         book.claim(["linear"])
         book.put_back(job(1).id)
@@ -121,7 +121,7 @@ def test_a_job_put_back_was_not_tried(ledger_url: str) -> None:
 
 def test_files_that_may_be_deleted(ledger_url: str) -> None:
     with Ledger.open(ledger_url) as ledger:
-        book = JobBook(ledger.engine, "spool")
+        book = JobQueue(ledger.engine, "spool")
         for number in (1, 2):
             book.add(job(number), f"r{number}", most=9)
         book.finish(job(1).id, paper=HASH)

@@ -1,4 +1,4 @@
-"""Batches of questions: entered before they are submitted, so that whatever dies, none is submitted twice.
+"""Batch jobs: questions handed to a provider all at once. Each is entered before it is submitted, so none is submitted twice.
 
 A batch's questions are claimed in ``calls`` for the batch rather than for a process: the claim lapses with the batch,
 not with whoever submitted it, and any process may collect the answers.
@@ -15,28 +15,28 @@ from uuid import uuid4
 from sqlalchemy import Engine, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from openbook.ledger.calls import (
+from openbook.ledger.database import now, reading, writing
+from openbook.ledger.reply_cache import (
     BATCH,
     FINISH,
     LEASE,
-    CallBook,
+    CachedReply,
     Question,
-    Reply,
+    ReplyCache,
     finish_rows,
     is_dead,
     lapsed,
     reply_of,
     rows_of,
 )
-from openbook.ledger.database import now, reading, writing
 from openbook.ledger.tables import batches, calls
 
 #: Seconds after which another machine may take over a submission that nobody went on with.
 SUBMIT_LEASE = 900.0
 
 
-class Batch(NamedTuple):
-    """A batch as the ledger has it. ``state`` is submitting, submitted, done or dropped."""
+class BatchJob(NamedTuple):
+    """A batch job as the ledger has it. ``state`` is submitting, submitted, done or dropped."""
 
     id: str
     server: str
@@ -53,44 +53,44 @@ class Batch(NamedTuple):
 
 
 @dataclass(slots=True)
-class Standing:
+class QuestionStatus:
     """How questions stand: answered, in a batch (its id), being asked by another process, or free to be asked."""
 
-    answered: dict[str, Reply]
+    answered: dict[str, CachedReply]
     batched: dict[str, str]
     elsewhere: list[str]
     free: list[str]
 
 
-class BatchBook:
-    """The batches of one ledger, as one process sees them."""
+class BatchJobs:
+    """The batch jobs of one ledger, as one process sees them."""
 
     def __init__(self, engine: Engine, *, lease: float = LEASE, submit_lease: float = SUBMIT_LEASE) -> None:
         self._engine = engine
         self._lease = lease
         self._submit_lease = submit_lease
-        self.owner = CallBook(engine).owner
+        self.owner = ReplyCache(engine).owner
 
-    def look(self, keys: Sequence[str]) -> Standing:
+    def status(self, keys: Sequence[str]) -> QuestionStatus:
         """How these questions stand; nothing is claimed."""
         with reading(self._engine) as connection:
-            return self._standing(rows_of(connection, keys), keys)
+            return self._status(rows_of(connection, keys), keys)
 
-    def _standing(self, found: Mapping[str, Any], keys: Sequence[str]) -> Standing:
-        standing, moment = Standing({}, {}, [], []), time.time()
+    def _status(self, found: Mapping[str, Any], keys: Sequence[str]) -> QuestionStatus:
+        status, moment = QuestionStatus({}, {}, [], []), time.time()
         for key in keys:
             row = found.get(key)
             if row is None:
-                standing.free.append(key)
+                status.free.append(key)
             elif row.state == "done":
-                standing.answered[key] = reply_of(row)
+                status.answered[key] = reply_of(row)
             elif row.owner.startswith(BATCH):
-                standing.batched[key] = row.owner.removeprefix(BATCH)
+                status.batched[key] = row.owner.removeprefix(BATCH)
             elif row.owner == self.owner or lapsed(row, self._lease, moment):
-                standing.free.append(key)
+                status.free.append(key)
             else:
-                standing.elsewhere.append(key)
-        return standing
+                status.elsewhere.append(key)
+        return status
 
     def begin(self, server: str, questions: Sequence[tuple[str, str, str | None]]) -> tuple[str, set[str]]:
         """Enter a batch that is about to be submitted, in one transaction: its id, and the questions that are its.
@@ -101,16 +101,16 @@ class BatchBook:
         wanted = {question.key: question for question in map(Question._make, questions)}
         with writing(self._engine) as connection:
             found = rows_of(connection, list(wanted))
-            standing = self._standing(found, list(wanted))
+            status = self._status(found, list(wanted))
             # Claims of processes that died, as they were read: what another process enters meanwhile stays.
-            for row in (found[key] for key in sorted(standing.free) if key in found):
+            for row in (found[key] for key in sorted(status.free) if key in found):
                 connection.execute(
                     calls.delete().where(
                         calls.c.key == row.key, calls.c.state == "asking",
                         calls.c.owner == row.owner, calls.c.claimed == row.claimed,
                     )
                 )  # fmt: skip
-            if standing.free:
+            if status.free:
                 insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(calls)
                 connection.execute(
                     insert.on_conflict_do_nothing(index_elements=["key"]),
@@ -118,7 +118,7 @@ class BatchBook:
                         {"key": key, "model": wanted[key].model, "paper": wanted[key].paper, "state": "asking",
                          "owner": BATCH + batch, "claimed": moment, "input_tokens": 0, "output_tokens": 0,
                          "cost": 0.0, "seconds": 0.0}
-                        for key in sorted(standing.free)  # in one order: two processes never wait for each other
+                        for key in sorted(status.free)  # in one order: two processes never wait for each other
                     ],
                 )  # fmt: skip
             ours = set(
@@ -160,21 +160,21 @@ class BatchBook:
         with writing(self._engine) as connection:
             return connection.execute(which.values(**values)).rowcount == 1
 
-    def open(self, server: str) -> list[Batch]:
+    def open(self, server: str) -> list[BatchJob]:
         """The batches at a server that are not done, oldest first."""
         chosen = (batches.c.server == server) & batches.c.state.in_(("submitting", "submitted"))
         with reading(self._engine) as connection:
             rows = connection.execute(select(batches).where(chosen).order_by(batches.c.created)).all()
         return [_batch(row) for row in rows]
 
-    def get(self, batch: str) -> Batch | None:
+    def get(self, batch: str) -> BatchJob | None:
         """One batch, by our id or by its provider's."""
         chosen = (batches.c.id == batch) | (batches.c.provider_id == batch)
         with reading(self._engine) as connection:
             row = connection.execute(select(batches).where(chosen)).first()
         return None if row is None else _batch(row)
 
-    def settle(
+    def complete(
         self, batch: str, replies: Iterable[tuple[str, str, int, int, float, float]], error: str | None = None
     ) -> tuple[set[str], set[str]] | None:
         """Keep a batch's answers and free what it did not answer: these two sets of questions, in one transaction.
@@ -214,5 +214,5 @@ class BatchBook:
         return answered, asked - answered
 
 
-def _batch(row: object) -> Batch:
-    return Batch(*(getattr(row, name) for name in Batch._fields))
+def _batch(row: object) -> BatchJob:
+    return BatchJob(*(getattr(row, name) for name in BatchJob._fields))

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import inspect, text
 
 from openbook.ledger import Ledger
-from openbook.ledger.batches import BatchBook
+from openbook.ledger.batch_jobs import BatchJobs
 
 SERVER = "http://127.0.0.1:1/v1"
 
@@ -36,32 +36,32 @@ def dead(ledger: Ledger, table: str) -> None:
 
 def test_a_question_is_in_one_batch_or_answered(ledger_url: str) -> None:
     with Ledger.open(ledger_url) as ledger:
-        calls, book = ledger.calls(), ledger.batches()
+        calls, book = ledger.reply_cache(), ledger.batch_jobs()
         calls.claim(questions(1))
         calls.finish([reply(1)])
         first, ours = book.begin(SERVER, questions(1, 2, 3))
         assert ours == {key(2), key(3)}
         assert book.begin(SERVER, questions(1, 2, 3))[1] == set()
         assert [batch.id for batch in book.open(SERVER)] == [first]
-        standing = book.look([key(number) for number in range(1, 5)])
-        assert list(standing.answered) == [key(1)]
-        assert standing.batched == {key(2): first, key(3): first}
-        assert standing.free == [key(4)]
+        status = book.status([key(number) for number in range(1, 5)])
+        assert list(status.answered) == [key(1)]
+        assert status.batched == {key(2): first, key(3): first}
+        assert status.free == [key(4)]
         claims = calls.claim(questions(2, 4))
         assert (claims.ours, claims.batched, claims.elsewhere) == ([key(4)], [key(2)], [])
 
 
 def test_answers_are_kept_once_and_what_is_missing_is_free_again(ledger_url: str) -> None:
     with Ledger.open(ledger_url) as ledger:
-        book = ledger.batches()
+        book = ledger.batch_jobs()
         batch, _ = book.begin(SERVER, questions(1, 2))
         assert book.uploaded(batch, "file-1")
         assert book.submitted(batch, "batch_1")
-        assert book.settle(batch, [reply(1), reply(9)]) == ({key(1)}, {key(2)})
-        assert book.settle(batch, [reply(2)]) is None
+        assert book.complete(batch, [reply(1), reply(9)]) == ({key(1)}, {key(2)})
+        assert book.complete(batch, [reply(2)]) is None
         assert book.drop(batch, "too late") is None
-        assert ledger.calls().replies([key(1), key(2), key(9)]) == {key(1): reply(1)}
-        assert book.look([key(2)]).free == [key(2)]
+        assert ledger.reply_cache().replies([key(1), key(2), key(9)]) == {key(1): reply(1)}
+        assert book.status([key(2)]).free == [key(2)]
         done = book.get("batch_1")
         assert done is not None
         assert (done.state, done.answered, done.failed) == ("done", 1, 1)
@@ -70,18 +70,18 @@ def test_answers_are_kept_once_and_what_is_missing_is_free_again(ledger_url: str
 
 def test_claims_of_the_dead_are_taken_over_and_those_of_the_living_are_not(ledger_url: str) -> None:
     with Ledger.open(ledger_url) as ledger:
-        other = ledger.calls()
+        other = ledger.reply_cache()
         other.owner = "elsewhere:1:1"
         other.claim(questions(1, 2))
-        book = ledger.batches()
-        assert book.look([key(1)]).elsewhere == [key(1)]
+        book = ledger.batch_jobs()
+        assert book.status([key(1)]).elsewhere == [key(1)]
         assert book.begin(SERVER, questions(1))[1] == set()
         dead(ledger, "calls")
         batch, ours = book.begin(SERVER, questions(1, 2))
         assert ours == {key(1), key(2)}
         dead(ledger, "calls")
-        assert book.look([key(1)]).batched == {key(1): batch}, "a batch's claim does not lapse"
-        stranger = BatchBook(ledger.engine)
+        assert book.status([key(1)]).batched == {key(1): batch}, "a batch's claim does not lapse"
+        stranger = BatchJobs(ledger.engine)
         stranger.owner = "elsewhere:2:2"
         assert not stranger.take_over(batch)
         dead(ledger, "batches")
@@ -95,7 +95,7 @@ def test_of_many_threads_one_gets_each_question(ledger_url: str) -> None:
         got: list[str] = []
 
         def take(turn: int) -> None:
-            got.extend(ledger.batches().begin(SERVER, questions(*range(turn, turn + 20)))[1])
+            got.extend(ledger.batch_jobs().begin(SERVER, questions(*range(turn, turn + 20)))[1])
 
         threads = [threading.Thread(target=take, args=(turn,)) for turn in range(6)]
         for thread in threads:
@@ -112,8 +112,8 @@ def test_a_ledger_of_before_is_brought_up_to_date(ledger_url: str) -> None:
     import openbook.ledger
 
     with Ledger.open(ledger_url) as ledger:
-        ledger.calls().claim(questions(1))
-        ledger.calls().finish([reply(1)])
+        ledger.reply_cache().claim(questions(1))
+        ledger.reply_cache().finish([reply(1)])
         config = Config()
         config.set_main_option("script_location", str(Path(openbook.ledger.__file__).parent / "migrations"))
         with ledger.engine.begin() as connection:
@@ -123,5 +123,5 @@ def test_a_ledger_of_before_is_brought_up_to_date(ledger_url: str) -> None:
         with ledger.engine.connect() as connection:
             assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0002"
     with Ledger.open(ledger_url) as ledger:
-        assert ledger.calls().replies([key(1)]) == {key(1): reply(1)}
-        assert ledger.batches().begin(SERVER, questions(1, 2))[1] == {key(2)}
+        assert ledger.reply_cache().replies([key(1)]) == {key(1): reply(1)}
+        assert ledger.batch_jobs().begin(SERVER, questions(1, 2))[1] == {key(2)}

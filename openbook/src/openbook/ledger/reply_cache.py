@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, bindparam, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from openbook.ledger.database import now, reading, writing
@@ -25,7 +25,7 @@ LEASE = 120.0
 BATCH = "batch:"
 
 
-class Reply(NamedTuple):
+class CachedReply(NamedTuple):
     """What a model answered, and what it cost. ``cost`` in US dollars, ``seconds`` of waiting."""
 
     key: str
@@ -49,7 +49,7 @@ class Claims:
     """How a set of questions stands: ours to ask, answered before, being asked by another process, or in a batch."""
 
     ours: list[str]
-    answered: dict[str, Reply]
+    answered: dict[str, CachedReply]
     elsewhere: list[str]
     batched: list[str]
 
@@ -60,13 +60,13 @@ FINISH = (
     .where(calls.c.key == bindparam("new_key"), calls.c.state == "asking")
     .values(
         state="done",
-        **{name: bindparam(f"new_{name}") for name in (*Reply._fields[1:], "finished")},
+        **{name: bindparam(f"new_{name}") for name in (*CachedReply._fields[1:], "finished")},
     )
 )
 
 
-class CallBook:
-    """The calls of one ledger, as one process sees them."""
+class ReplyCache:
+    """The replies of one ledger, as one process sees them."""
 
     def __init__(self, engine: Engine, *, lease: float = LEASE) -> None:
         self._engine = engine
@@ -137,20 +137,15 @@ class CallBook:
                     calls.delete().where(calls.c.key == key, calls.c.state == "asking", calls.c.owner == self.owner)
                 )
 
-    def replies(self, keys: Sequence[str]) -> dict[str, Reply]:
+    def replies(self, keys: Sequence[str]) -> dict[str, CachedReply]:
         """Those of these questions that are answered."""
         with reading(self._engine) as connection:
             return {key: reply_of(row) for key, row in rows_of(connection, keys).items() if row.state == "done"}
 
-    def spent(self) -> float:
-        """US dollars that all answered calls in this ledger cost."""
-        with reading(self._engine) as connection:
-            return float(connection.execute(select(func.coalesce(func.sum(calls.c.cost), 0.0))).scalar_one())
-
 
 def finish_rows(replies: Iterable[tuple[str, str, int, int, float, float]], moment: str) -> list[dict[str, Any]]:
     """Answers as ``FINISH`` takes them."""
-    rows = [Reply._make(reply)._asdict() | {"finished": moment} for reply in replies]
+    rows = [CachedReply._make(reply)._asdict() | {"finished": moment} for reply in replies]
     return [{f"new_{name}": value for name, value in row.items()} for row in rows]
 
 
@@ -163,9 +158,9 @@ def rows_of(connection: Connection, keys: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def reply_of(row: Any) -> Reply:
+def reply_of(row: Any) -> CachedReply:
     """The answer in a question's row."""
-    return Reply(*(getattr(row, name) for name in Reply._fields))
+    return CachedReply(*(getattr(row, name) for name in CachedReply._fields))
 
 
 def _process_start(pid: int) -> int:
