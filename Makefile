@@ -43,6 +43,7 @@ lint: setup
 	$(BIN)/mypy arlearn/src openbook/src
 	$(BIN)/lint-imports
 
+export NO_MKDOCS_2_WARNING := 1
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict --quiet
 	@echo "open build/docs/index.html"
