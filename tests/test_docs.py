@@ -22,7 +22,9 @@ def test_the_documentation_builds_and_loads_nothing_from_elsewhere(tmp_path: Pat
     assert len(pages) > 10
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        loaded = re.findall(r"<(?:script|img|iframe|link rel=.stylesheet.)[^>]*?(?:src|href)=.?(https?:[^\s\"'>]+)", text)
+        loaded = re.findall(
+            r"<(?:script|img|iframe|link rel=.stylesheet.)[^>]*?(?:src|href)=.?(https?:[^\s\"'>]+)", text
+        )
         assert loaded == [], page
 
 
