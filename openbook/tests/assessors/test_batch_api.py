@@ -120,7 +120,7 @@ class Reading:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(batch, "Readers", Reading)
+    monkeypatch.setattr(batch, "ReaderPool", Reading)
     with Stub() as stub:
         yield Bench(tmp_path, stub)
 

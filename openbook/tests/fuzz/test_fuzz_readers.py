@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_bytes
-from openbook.papers.safely import Readers
+from openbook.papers.sandbox import ReaderPool
 
 SECONDS = float(os.environ.get("OPENBOOK_FUZZ_SECONDS", "2"))
 PROSE = (
@@ -148,13 +148,13 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def readers() -> Iterator[Readers]:
-    with Readers(1, seconds=20, megabytes=1024) as pool:
+def readers() -> Iterator[ReaderPool]:
+    with ReaderPool(1, seconds=20, megabytes=1024) as pool:
         yield pool
 
 
 @pytest.mark.parametrize("ending", sorted(SEEDS))
-def test_changed_bytes(ending: str, readers: Readers, tmp_path: Path) -> None:
+def test_changed_bytes(ending: str, readers: ReaderPool, tmp_path: Path) -> None:
     assert read_bytes(SEEDS[ending], source="seed", suffix=ending).text, "the seed itself must be read"
     start = int(os.environ.get("OPENBOOK_FUZZ_SEED", "0"))
     path = tmp_path / f"paper{ending}"

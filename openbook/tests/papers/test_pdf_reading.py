@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openbook.papers.hyphens import Vocabulary
+from openbook.papers.characters import Vocabulary
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_bytes, read_paper
 from openbook.papers.sentences import split_sentences

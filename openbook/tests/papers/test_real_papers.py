@@ -11,7 +11,7 @@ import pytest
 
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
-from openbook.papers.safely import Readers
+from openbook.papers.sandbox import ReaderPool
 
 DATA = Path(os.environ.get("OPENBOOK_DATA", Path(__file__).parents[4] / "shared" / "data"))
 pytestmark = [
@@ -27,7 +27,7 @@ SEVEN = (
 @pytest.fixture(scope="module")
 def papers() -> dict[str, Paper]:
     paths = sorted((DATA / "papers" / "pdf").glob("*.pdf"))[::3]
-    with Readers(2) as readers:
+    with ReaderPool(2) as readers:
         return {Path(paper.source).stem: paper for paper in readers.map(paths)}
 
 

@@ -13,13 +13,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from openbook.assess.inside import MAKER, options_for, taken
+from openbook.assess.inside import make, options_for, taken
 from openbook.assess.naming import Digests, Named, existing
 from openbook.assess.recording import info_of, make_record, run_of, same_run, unread_record, usage_of
 from openbook.assessors.base import Assessor, ManyAssessor, PortableAssessor, StillWaiting, StopAssessing
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
-from openbook.papers.safely import MEGABYTES, SECONDS, Readers
+from openbook.papers.sandbox import MEGABYTES, SECONDS, ReaderPool
 from openbook.record.files import read_folder, write_record
 from openbook.record.model import Answer, Record
 from openbook.record.parquet import TABLE_NAME, to_table, write_table
@@ -218,7 +218,7 @@ def _read_ahead(
     """Each paper as it was read, in order, a few read ahead; an earlier record where it still holds; or the error."""
     run, digests = run_of(assessor), Digests()
     portable = assessor if isinstance(assessor, PortableAssessor) else None
-    maker = MAKER if portable else None
+    task = make if portable else None
 
     def one(named: Named) -> _Found:
         try:
@@ -232,7 +232,7 @@ def _read_ahead(
             if portable is None:
                 paper = readers.read(path)
             else:
-                made = readers.make(path, options_for(portable, named.source, named.name, named.known))
+                made = readers.run(path, options_for(portable, named.source, named.name, named.known))
                 if not isinstance(made, Paper):
                     return _Fresh(taken(made))
                 paper = made
@@ -244,7 +244,7 @@ def _read_ahead(
     ahead: deque[tuple[Named, Future[_Found]]] = deque()
     rest = iter(papers)
     with (
-        Readers(settings.jobs, seconds=settings.seconds, megabytes=settings.megabytes, maker=maker) as readers,
+        ReaderPool(settings.jobs, seconds=settings.seconds, megabytes=settings.megabytes, task=task) as readers,
         ThreadPoolExecutor(settings.jobs) as threads,
     ):
         try:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
 from openbook.assess.recording import assess_paper, info_of
 from openbook.assessors.base import Assessor, PortableAssessor
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.record.model import PaperInfo, Record
-
-#: The name of ``make`` for ``openbook.papers.safely.Readers``.
-MAKER: Final = "openbook.assess.inside:make"
 
 
 def options_for(assessor: PortableAssessor, source: str, name: str, known: PaperInfo | None) -> dict[str, Any]:

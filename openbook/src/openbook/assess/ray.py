@@ -15,7 +15,7 @@ from openbook.assess.naming import Digests, Named, existing
 from openbook.assess.recording import assess_paper, info_of, run_of, same_run
 from openbook.assessors.base import Assessor, StopAssessing
 from openbook.errors import OpenbookError
-from openbook.papers.safely import Readers
+from openbook.papers.sandbox import ReaderPool
 from openbook.record.files import write_record
 from openbook.record.model import Record
 
@@ -199,7 +199,7 @@ def _chunk(
     """On a worker: read and assess some papers. Also what that may have cost, in US dollars."""
     assessor = make_assessor()
     results: list[Record | Failure | str] = []
-    with Readers(1, seconds=settings.seconds, megabytes=settings.megabytes) as readers:
+    with ReaderPool(1, seconds=settings.seconds, megabytes=settings.megabytes) as readers:
         for named, path in papers:
             try:
                 paper = readers.read(Path(path))

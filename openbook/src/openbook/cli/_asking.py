@@ -73,12 +73,12 @@ def dry_run(
 ) -> None:
     """Print what a run would ask and cost at most. Nothing is asked."""
     from openbook.assessors.llm.prices import batch_price_source
-    from openbook.papers.safely import Readers
+    from openbook.papers.sandbox import ReaderPool
 
     unread: list[dict[str, str]] = []
 
     def readable() -> Iterable[Paper]:
-        with Readers(2) as readers:
+        with ReaderPool(2) as readers:
             for named in papers:
                 try:
                     paper = readers.read(locate(named))

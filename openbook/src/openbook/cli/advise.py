@@ -78,7 +78,7 @@ def _record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
     from openbook.assess.recording import assess_paper
     from openbook.assessors.linear.assessor import LinearAssessor
     from openbook.papers.reading import local_path
-    from openbook.papers.safely import read_safely
+    from openbook.papers.sandbox import read_safely
 
     read = read_safely(local_path(source))
     read.source = source

@@ -86,7 +86,7 @@ def evidence(
 
     from openbook.errors import OpenbookError
     from openbook.evidence.measuring import KINDS, measure, measure_altered, measure_elsewhere, quotes_of
-    from openbook.papers.safely import Readers
+    from openbook.papers.sandbox import ReaderPool
     from openbook.record.parquet import read_table
 
     paths = {path.stem: path for path in _paths([papers])}
@@ -95,7 +95,7 @@ def evidence(
     quotes = quotes_of(rows)
     if not quotes:
         raise OpenbookError(f"no record of {records} answers yes about a paper in {papers}; files are named <id>.pdf")
-    with Readers(2) as readers:
+    with ReaderPool(2) as readers:
         wanted = [paths[name] for name in sorted({quote.paper for quote in quotes})]
         read = {path.stem: paper for path, paper in zip(wanted, readers.map(wanted), strict=True) if not paper.problem}
     own, elsewhere, altered = measure(quotes, read), measure_elsewhere(quotes, read), measure_altered(quotes, read)

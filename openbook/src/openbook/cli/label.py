@@ -34,7 +34,7 @@ def label(
     from openbook.corpus.validation.annotator import Item, Labels, annotate
     from openbook.errors import OpenbookError
     from openbook.papers.paper import Paper
-    from openbook.papers.safely import read_safely
+    from openbook.papers.sandbox import read_safely
     from openbook.variables import VARIABLES
 
     wanted = (

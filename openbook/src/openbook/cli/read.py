@@ -37,13 +37,12 @@ def read(
     if as_json and text:
         raise typer.BadParameter("give one of --json and --text, not both")
     from openbook.papers.reading import local_path
-    from openbook.papers.safely import read_safely
-    from openbook.papers.wire import to_objects
+    from openbook.papers.sandbox import read_safely
 
     found = read_safely(local_path(paper), seconds=seconds, megabytes=megabytes)
     found.source = paper
     if as_json:
-        typer.echo(json.dumps(to_objects(found), ensure_ascii=True))
+        typer.echo(json.dumps(found.as_objects(), ensure_ascii=True))
     elif text:
         typer.echo(found.text.encode("utf-8", "replace").decode())
     else:

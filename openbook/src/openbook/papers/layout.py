@@ -200,9 +200,21 @@ def _rows(page: RawPage, middle: float | None) -> list[Row]:
                 row.size, row.base, row.width = line.size, line.base, len(text)
             continue
         rows.append(
-            Row(text, line.x0, line.y0, line.x1, line.y1, line.base, line.size, line.bold, line.broken,
-                page.number, column, len(text))
-        )  # fmt: skip
+            Row(
+                text,
+                line.x0,
+                line.y0,
+                line.x1,
+                line.y1,
+                line.base,
+                line.size,
+                line.bold,
+                line.broken,
+                page.number,
+                column,
+                width=len(text),
+            )
+        )
     return rows
 
 

@@ -1,10 +1,11 @@
-"""What reading a paper gives: its text once, and pages, sections, sentences and links as spans over it."""
+"""What reading a paper gives: its text once, and pages, sections, sentences and links as spans over it; and its form as JSON."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field, fields
+from operator import attrgetter
+from typing import Any, Literal, Self
 
 Part = Literal["body", "appendix", "checklist", "references"]
 SentenceKind = Literal["text", "heading", "caption", "footnote"]
@@ -89,3 +90,26 @@ class Paper:
     def words(self, sentence: Sentence) -> str:
         """The sentence's own text."""
         return self.text[sentence.start : sentence.end]
+
+    def packed(self) -> dict[str, Any]:
+        """The fields as JSON values, spans as short lists: how a paper leaves the process that read it."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        for name in _SPANS:
+            values[name] = list(map(_LISTED[name], values[name]))
+        return values
+
+    @classmethod
+    def unpacked(cls, values: dict[str, Any]) -> Self:
+        """The paper that ``packed`` gave. Raises ``TypeError`` or ``KeyError`` for anything else."""
+        values = dict(values)
+        for name, kind in _SPANS.items():
+            values[name] = [kind(*span) for span in values[name]]
+        return cls(**values)
+
+    def as_objects(self) -> dict[str, Any]:
+        """The paper as one JSON object with named keys, for people and scripts."""
+        return asdict(self)
+
+
+_SPANS: dict[str, type[Any]] = {"pages": Page, "sections": Section, "sentences": Sentence, "links": Link}
+_LISTED = {name: attrgetter(*(item.name for item in fields(kind))) for name, kind in _SPANS.items()}

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from openbook.papers.blocks import Block
-from openbook.papers.characters import clean, close_small_caps
+from openbook.papers.characters import Vocabulary, clean, close_small_caps
 from openbook.papers.frontmatter import FrontMatter, front_matter
-from openbook.papers.hyphens import Vocabulary
 from openbook.papers.layout import Layout, Row, lay_out
 from openbook.papers.paper import Link, SentenceKind
 from openbook.papers.pdfium import RawPage

@@ -52,7 +52,7 @@ class Shelf:
             from openbook.papers.reading import read_text
 
             return read_text(self._texts[id_], id_)
-        from openbook.papers.safely import read_safely
+        from openbook.papers.sandbox import read_safely
 
         return read_safely(self._files[id_])
 

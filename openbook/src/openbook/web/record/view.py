@@ -139,7 +139,7 @@ def paper_of(record: Record, given: Path | None = None, beside: Path | None = No
     ``given`` is where the user says that it is; else its source is tried, as it stands and from the folder ``beside``.
     Offsets only fit the very text that was assessed, so a paper whose text differs is not used.
     """
-    from openbook.papers.safely import read_safely
+    from openbook.papers.sandbox import read_safely
 
     if record.paper.problem is not None:
         return None, f"the paper could not be read: {record.paper.problem}"

@@ -19,10 +19,9 @@ from openbook.assessors.llm.shelf import LedgerShelf
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger, run_key
 from openbook.papers.paper import Paper
-from openbook.papers.safely import Readers
-from openbook.papers.wire import from_wire
+from openbook.papers.sandbox import ReaderPool
 from openbook.record.model import PaperInfo, Record, Run
-from openbook.web.server.steps import MAKER, assessing_steps
+from openbook.web.server.steps import assessing_steps, make
 
 #: Told of each stage that is done and what came of it; the stage is "" for a remark on the one under way.
 Tell = Callable[[str, str], None]
@@ -48,7 +47,7 @@ class PaperReaders:
     def __init__(
         self, ledger: Ledger, *, count: int, seconds: float, megabytes: int, llm: LlmSettings | None = None
     ) -> None:
-        self._readers = Readers(count + (llm is not None), seconds=seconds, megabytes=megabytes, maker=MAKER)
+        self._readers = ReaderPool(count + (llm is not None), seconds=seconds, megabytes=megabytes, task=make)
         linear = LinearAssessor()
         self._portable: dict[str, PortableAssessor] = {"linear": linear}
         self.offers = {"linear": _offer("linear", linear, "on this machine, in a second or two")}
@@ -74,14 +73,14 @@ class PaperReaders:
             if isinstance(step, list) and len(step) == 2:
                 tell(str(step[0]), str(step[1]))
 
-        made = self._readers.make(path, options, watch)
+        made = self._readers.run(path, options, watch)
         if isinstance(made, Paper):  # the process ended: too slow, too large, or crashed
             made.source = source
             return unread_record(made, info_of(made, name), self.offers[assessor].run)
         if isinstance(made, dict) and "record" in made:
             return Record.model_validate_json(made["record"])
         if isinstance(made, dict) and "paper" in made:
-            paper = from_wire(made["paper"])
+            paper = Paper.unpacked(made["paper"])
             return self._ask(paper, info_of(paper, name), tell)
         raise OpenbookError(str(made.get("failed") if isinstance(made, dict) else "the reading process gave no record"))
 

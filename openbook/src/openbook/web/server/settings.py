@@ -9,7 +9,7 @@ from pathlib import Path
 
 from openbook.assessors.llm.settings import LlmSettings
 from openbook.errors import OpenbookError
-from openbook.papers.safely import MEGABYTES, SECONDS
+from openbook.papers.sandbox import MEGABYTES, SECONDS
 
 SHORTEST_TOKEN = 16
 

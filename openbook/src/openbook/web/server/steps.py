@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from typing import Any, Final
+from typing import Any
 
 from openbook.assess.inside import cached_assessor
 from openbook.assess.recording import info_of, make_record, run_of, unread_record, usage_of
 from openbook.assessors.base import Assessor
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
-from openbook.papers.wire import to_wire
 from openbook.record.model import PaperInfo, Record
-
-#: The name of ``make`` for ``openbook.papers.safely.Readers``.
-MAKER: Final = "openbook.web.server.steps:make"
 
 #: Each step that is done: its stage and what came of it.
 Steps = Generator[tuple[str, str], None, Record]
@@ -30,7 +26,7 @@ def make(paper: Paper, options: dict[str, Any]) -> Generator[tuple[str, str], No
     try:
         if options["recipe"] is None:
             yield from reading_steps(paper)
-            return {"paper": to_wire(paper)}
+            return {"paper": paper.packed()}
         assessor = cached_assessor(options["recipe"], options["arguments"])
         yield from reading_steps(paper)
         record = yield from assessing_steps(paper, assessor, info_of(paper, options["name"]))

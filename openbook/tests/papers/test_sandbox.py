@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from openbook.errors import OpenbookError
-from openbook.papers import safely
+from openbook.papers import sandbox
+from openbook.papers.paper import Paper
 from openbook.papers.reading import read_paper
-from openbook.papers.safely import Readers, read_safely
+from openbook.papers.sandbox import ReaderPool, read_safely
 
 HOSTILE_WORKER = """
 import json, os, sys, time
@@ -27,18 +31,18 @@ for line in sys.stdin:
 
 
 @pytest.fixture
-def readers() -> Iterator[Readers]:
-    with Readers(2, seconds=30) as pool:
+def readers() -> Iterator[ReaderPool]:
+    with ReaderPool(2, seconds=30) as pool:
         yield pool
 
 
-def test_the_same_paper_as_in_this_process(readers: Readers, tmp_path: Path, plain_pdf: bytes) -> None:
+def test_the_same_paper_as_in_this_process(readers: ReaderPool, tmp_path: Path, plain_pdf: bytes) -> None:
     path = tmp_path / "a paper.pdf"
     path.write_bytes(plain_pdf)
     assert readers.read(path) == read_paper(path)
 
 
-def test_a_batch_keeps_its_order(readers: Readers, tmp_path: Path, prose: str) -> None:
+def test_a_batch_keeps_its_order(readers: ReaderPool, tmp_path: Path, prose: str) -> None:
     paths = []
     for index in range(12):
         paths.append(tmp_path / f"{index}.txt")
@@ -53,7 +57,7 @@ def test_a_batch_keeps_its_order(readers: Readers, tmp_path: Path, prose: str) -
 def test_workers_are_kept(tmp_path: Path, prose: str) -> None:
     path = tmp_path / "a.txt"
     path.write_text(prose * 2)
-    with Readers(1) as pool:
+    with ReaderPool(1) as pool:
         pool.read(path)
         process = pool._workers[0].process
         assert process
@@ -65,9 +69,11 @@ def test_workers_are_kept(tmp_path: Path, prose: str) -> None:
 def test_crash_hang_and_garbage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "worker.py"
     script.write_text(HOSTILE_WORKER)
-    real = safely.subprocess.Popen
-    monkeypatch.setattr(safely.subprocess, "Popen", lambda command, **rest: real([sys.executable, str(script)], **rest))
-    with Readers(1, seconds=4) as pool:
+    real = sandbox.subprocess.Popen
+    monkeypatch.setattr(
+        sandbox.subprocess, "Popen", lambda command, **rest: real([sys.executable, str(script)], **rest)
+    )
+    with ReaderPool(1, seconds=4) as pool:
         found = {}
         for name in ("good", "crash", "good2", "hang", "good3", "garbage", "good4"):
             (tmp_path / name).write_text("x")
@@ -83,7 +89,7 @@ def test_memory_is_limited(tmp_path: Path, prose: str) -> None:
     path = tmp_path / "deep.html"
     path.write_text("<html><body>" + "<p>" + "<b>x</b>" * 2_000_000)
     assert path.stat().st_size < 20 << 20
-    with Readers(1, seconds=60, megabytes=300) as pool:
+    with ReaderPool(1, seconds=60, megabytes=300) as pool:
         problem = pool.read(path).problem or ""
         assert problem.startswith(("too large", "damaged", "garbled", "too short"))
         good = tmp_path / "good.txt"
@@ -99,3 +105,42 @@ def test_read_safely(tmp_path: Path, prose: str) -> None:
     assert slow.problem is None or "more than" in slow.problem
     with pytest.raises(OpenbookError, match="there is no file"):
         read_safely(tmp_path / "nothing")
+
+
+def test_a_task_runs_where_the_paper_was_read(tmp_path: Path, prose: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "some_task.py").write_text(
+        dedent("""
+        import os
+
+        def steps(paper, options):
+            yield ["read", len(paper.text)]
+            return {"words": len(paper.text.split()), "process": os.getpid(), "options": options}
+
+        def plain(paper, options):
+            return {1, 2} if options == "no JSON" else len(paper.text.split())
+
+        class Holder:
+            def method(self, options):
+                return 1
+        """)
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    some_task = importlib.import_module("some_task")
+    path = tmp_path / "a.txt"
+    path.write_text(prose * 2)
+    seen: list[object] = []
+    with ReaderPool(1, task=some_task.steps) as pool:
+        result = pool.run(path, {"a": 1}, seen.append)
+    assert isinstance(result, dict)
+    assert result["words"] == len(prose.split()) * 2
+    assert result["options"] == {"a": 1}
+    assert result["process"] != os.getpid()
+    assert seen == [["read", len(prose * 2) - 1]]
+    with ReaderPool(1, task=some_task.plain) as pool:
+        assert pool.run(path) == len(prose.split()) * 2
+        broken = pool.run(path, "no JSON")
+        assert isinstance(broken, Paper)
+        assert "not JSON serializable" in (broken.problem or "")
+    with pytest.raises(ValueError, match="top of a module"):
+        ReaderPool(1, task=some_task.Holder.method)
