@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -123,7 +124,7 @@ class Portable(Keyword):
 def portable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Portable:
     """An assessor whose module only the workers' path knows; it fails on paper_1."""
     (tmp_path / "portable_assessor.py").write_text(PORTABLE, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     return Portable()
 
 
