@@ -31,9 +31,8 @@ def index() -> Path:
 
 def trends() -> dict[str, Any]:
     """The figures by year and by affiliation."""
-    from openbook.corpus.audit.run import audit
-    from openbook.corpus.trends.correction import learn_errors
-    from openbook.corpus.trends.report import rows
+    from openbook.corpus.audit.rules import audit
+    from openbook.corpus.trends.report import learn_errors, rows
     from openbook.variables import SCORED
 
     records = index() / "records.parquet"
@@ -59,11 +58,11 @@ def trends() -> dict[str, Any]:
 
 def agreement() -> dict[str, Any]:
     """How the index's answers agree with people's, on the papers that both answered."""
+    from openbook.corpus.validation.label_tables import read_label_table
     from openbook.corpus.validation.report import validate
-    from openbook.corpus.validation.sides import read_side
 
     path = index() / "test_set.parquet"
-    report = validate(read_side(path, "records"), read_side(path, "labels"))
+    report = validate(read_label_table(path, "records"), read_label_table(path, "labels"))
     score = report["documentation"]
     return {
         **{
@@ -79,12 +78,12 @@ def agreement() -> dict[str, Any]:
 
 def stability() -> dict[str, Any]:
     """What five identical runs over 400 papers say; accuracies also against the labels before they were edited."""
+    from openbook.corpus.validation.label_tables import read_label_table
     from openbook.corpus.validation.report import validate
-    from openbook.corpus.validation.sides import read_side
 
     report = validate(
-        read_side(index() / "prompt_opt_runs.parquet", "records"),
-        read_side(index() / "gundersen2018.parquet", "labels"),
+        read_label_table(index() / "prompt_opt_runs.parquet", "records"),
+        read_label_table(index() / "gundersen2018.parquet", "labels"),
     )
     found, before = report["stability"], report["label_versions"]["orig2018"]
     return {

@@ -19,8 +19,7 @@ from openbook.papers.reading import read_paper
 from openbook.record.model import Record
 from openbook.studies import Study, load_study
 from openbook.studies.report.composing import compose
-from openbook.studies.results import ClaimResult, Run, Verdicts, write_run, write_verdicts
-from openbook.studies.verdicts import judge, read_number
+from openbook.studies.results import ClaimResult, Run, Verdicts, judge, read_number, write_run, write_verdicts
 from openbook.variables import SCORED
 
 HERE = Path(__file__).parent
@@ -149,7 +148,7 @@ def test_sizes_are_the_papers() -> None:
 
 
 def assessed(study: Study, out: Path, without: list[str]) -> Record:
-    typesetting = pytest.importorskip("openbook.studies.report.typesetting")
+    typesetting = pytest.importorskip("openbook.studies.report.output")
     out.write_bytes(typesetting.to_pdf(compose(study, without)))
     return assess_paper(read_paper(out), LinearAssessor())
 

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from openbook.errors import OpenbookError
+from openbook.studies import environment as around
 from openbook.studies import load_studies, load_study
-from openbook.studies import surroundings as around
 from openbook.studies.results import read_run
 from openbook.studies.running import run_study
 

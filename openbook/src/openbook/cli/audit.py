@@ -33,7 +33,8 @@ def audit(
     `ghost`: the assessor never had the paper's text. `promised_code`: code that is only promised. `damaged_url`: a link
     broken by text extraction. `checklist`: the authors' checklist quoted instead of the paper. `not_a_quote`: the
     assessor's own words as evidence. `quote_absent`: with --papers, a quote that is not in the paper. `contradiction`:
-    answers that exclude each other, or that their own evidence denies.
+    answers that exclude each other, or that their own evidence denies. In openbook's own records also `no_own_link`,
+    `link_beside_no` and `work_of_others`: code answered yes without a link, no beside one, or from others' code.
 
         openbook audit records.parquet --json > findings.json
         openbook audit out/ --papers pdfs/
@@ -46,7 +47,7 @@ def audit(
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
     from openbook.corpus.audit.findings import KINDS, SEVERITIES
-    from openbook.corpus.audit.run import audit as look
+    from openbook.corpus.audit.rules import audit as look
 
     wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()] if kinds is not None else list(KINDS)
     unknown = [kind for kind in wanted if kind not in KINDS]

@@ -58,31 +58,31 @@ def import_(
             bar.update(task, description=name, completed=done, total=total)
 
         if ledger is not None:
-            from openbook.corpus.importers.storing import import_to_ledger
+            from openbook.corpus.importers.output import import_to_ledger
 
-            tally, changed = import_to_ledger(path, ledger, show)
+            report, changed = import_to_ledger(path, ledger, show)
         else:
-            from openbook.corpus.importers.writing import import_to_parquet
+            from openbook.corpus.importers.output import import_to_parquet
 
-            tally, changed = import_to_parquet(path, Path(target), show)
+            report, changed = import_to_parquet(path, Path(target), show)
     seconds = time.perf_counter() - start
     if as_json:
-        report = {
+        printed = {
             "source": source.value,
             "out": target,
-            "papers": tally.papers,
-            "excluded": tally.excluded,
-            "unassessed": tally.unassessed,
-            "odd": [asdict(odd) for odd in tally.odd],
+            "papers": report.papers,
+            "excluded": report.excluded,
+            "unassessed": report.unassessed,
+            "odd": [asdict(odd) for odd in report.odd],
             "changed": changed,
             "seconds": seconds,
         }
-        print(json.dumps(report, ensure_ascii=False))
+        print(json.dumps(printed, ensure_ascii=False))
         return
     state = "written" if changed else "already up to date"
-    print(f"{target}: {tally.papers:,} papers {state}; {tally.excluded:,} excluded; {seconds:.1f} s")
-    if tally.unassessed:
-        print(f"{tally.unassessed:,} listed papers have no answers in these files")
-    for kind, count in Counter(odd.kind for odd in tally.odd).most_common():
-        first = next(odd for odd in tally.odd if odd.kind == kind)
+    print(f"{target}: {report.papers:,} papers {state}; {report.excluded:,} excluded; {seconds:.1f} s")
+    if report.unassessed:
+        print(f"{report.unassessed:,} listed papers have no answers in these files")
+    for kind, count in Counter(odd.kind for odd in report.odd).most_common():
+        first = next(odd for odd in report.odd if odd.kind == kind)
         print(f"odd: {count:,} x {kind}, e.g. {first.file}: {first.id or ''} {first.message}", file=sys.stderr)

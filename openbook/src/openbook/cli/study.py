@@ -11,7 +11,7 @@ import typer
 from openbook.cli import app
 
 if TYPE_CHECKING:
-    from openbook.studies.reading import Study
+    from openbook.studies.results import Study
     from openbook.studies.running import Outcome
 
 study_app = typer.Typer(no_args_is_help=True, help="Rebuilt papers: run what they claim, and report what came out.")
@@ -74,7 +74,7 @@ def run(
     """
     import json
 
-    from openbook.studies.reading import find_study
+    from openbook.studies.results import find_study
     from openbook.studies.running import run_study
 
     study = find_study(studies, name)
@@ -111,8 +111,8 @@ def report(
     """
     import json
 
-    from openbook.studies.reading import find_study
-    from openbook.studies.report.building import build_report
+    from openbook.studies.report.composing import build_report
+    from openbook.studies.results import find_study
 
     pdf, html = build_report(find_study(studies, name), out, without or ())
     if as_json:

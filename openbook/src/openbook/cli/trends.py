@@ -56,7 +56,7 @@ def trends(
         raise typer.BadParameter(str(error), param_hint="--by") from error
     errors = None
     if labels is not None:
-        from openbook.corpus.trends.correction import learn_errors
+        from openbook.corpus.trends.report import learn_errors
 
         errors = learn_errors(records, labels)
     left_out = None if without_findings is None else _suspects(records, without_findings)
@@ -77,7 +77,7 @@ def trends(
 def _suspects(records: Path, which: str) -> set[str]:
     """Ids of the papers to leave out, from a file of findings or by an audit of some kinds."""
     from openbook.corpus.audit.findings import KINDS, read_findings
-    from openbook.corpus.audit.run import audit
+    from openbook.corpus.audit.rules import audit
     from openbook.errors import OpenbookError
 
     if Path(which).is_file():

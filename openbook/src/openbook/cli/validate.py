@@ -36,11 +36,11 @@ def validate(
     """
     import json
 
+    from openbook.corpus.validation.label_tables import read_label_table
     from openbook.corpus.validation.report import validate as compare
-    from openbook.corpus.validation.sides import read_side
 
-    answers = read_side(records, "records")
-    report = compare(answers, read_side(labels or records, "labels"))
+    answers = read_label_table(records, "records")
+    report = compare(answers, read_label_table(labels or records, "labels"))
     if as_json:
         print(json.dumps(report, ensure_ascii=False))
         return

@@ -14,6 +14,6 @@ Every file is written beside its place and renamed, so a run that was killed lea
 ``load_study`` and ``load_studies`` read a study together with its verdicts.
 """
 
-from openbook.studies.reading import Study, load_studies, load_study
+from openbook.studies.results import Study, load_studies, load_study
 
 __all__ = ["Study", "load_studies", "load_study"]

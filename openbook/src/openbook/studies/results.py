@@ -1,7 +1,12 @@
-"""What a study's runs leave behind: runs and verdicts, as files."""
+"""What a study leaves on disk: runs, and the verdict of each claim; and a study read together with them."""
 
 from __future__ import annotations
 
+import math
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from openbook.errors import OpenbookError
 from openbook.files import write_atomically
-from openbook.studies.schema import SizeName, Verdict
+from openbook.studies.schema import VERDICTS, Claim, Size, SizeName, StudyFile, Verdict
+from openbook.variables import SCORED
 
 
 class _Kept(BaseModel):
@@ -104,3 +110,221 @@ def read_verdicts(study: Path) -> Verdicts | None:
 def write_verdicts(study: Path, verdicts: Verdicts) -> None:
     """Keep the verdicts, whole or not at all."""
     write_atomically(results_folder(study) / "verdicts.json", verdicts.model_dump_json(indent=1) + "\n")
+
+
+_ROUNDING = 1e-12
+
+
+def read_number(found: Any, path: str) -> float | None:
+    """The number under keys separated by dots; None where there is none."""
+    for key in path.split("."):
+        if isinstance(found, dict) and key in found:
+            found = found[key]
+        elif isinstance(found, list) and key.isdigit() and int(key) < len(found):
+            found = found[int(key)]
+        else:
+            return None
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not math.isfinite(found):
+        return None
+    return float(found)
+
+
+def _read_interval(found: Any, path: str | None) -> tuple[float, float] | None:
+    if path is None:
+        return None
+    low, high = read_number(found, f"{path}.0"), read_number(found, f"{path}.1")
+    return None if low is None or high is None else (low, high)
+
+
+def distance(measured: float, size: Size) -> float:
+    """How far a number is on the wrong side of its target; 0 where it is on the right one."""
+    gap = measured - size.target
+    match size.direction:
+        case "at_least":
+            return max(0.0, -gap)
+        case "at_most":
+            return max(0.0, gap)
+        case _:
+            return abs(gap)
+
+
+def judge(size: Size, name: SizeName, run: Run) -> ClaimResult:
+    """What a run says of a claim.
+
+    Reproduced within the tolerance, partly within ``partly`` or where a further number (``also``) disagrees. A smaller
+    size cannot say better than its ``best`` nor worse than its ``worst``; where that changes the verdict, the reason
+    says so.
+    """
+    measured = read_number(run.found, size.read)
+    result = ClaimResult(
+        verdict="not run",
+        published=size.published,
+        target=size.target,
+        seconds=run.seconds,
+        size=name,
+        scale=size.scale,
+        run=run.key,
+    )
+    if measured is None:
+        return result.model_copy(update={"reason": f"the command printed no number at {size.read}"})
+    also = {
+        path: Also(
+            measured=(value := read_number(run.found, path)),
+            expected=expected,
+            agrees=value is not None and abs(value - expected) <= size.tolerance + _ROUNDING,
+        )
+        for path, expected in size.also.items()
+    }
+    verdict, reason = _verdict(measured, size, also)
+    bounded, limit = _bounded(verdict, size)
+    return result.model_copy(
+        update={
+            "verdict": bounded,
+            "reason": "; ".join(part for part in (reason, limit) if part),
+            "measured": measured,
+            "interval": _read_interval(run.found, size.interval),
+            "also": also,
+        }
+    )
+
+
+def _verdict(measured: float, size: Size, also: dict[str, Also]) -> tuple[Verdict, str]:
+    gap = distance(measured, size)
+    if gap <= size.tolerance + _ROUNDING:
+        off = [path for path, one in also.items() if not one.agrees]
+        return ("partly", f"{', '.join(off)} differ") if off else ("reproduced", "")
+    if size.partly is not None and gap <= size.partly + _ROUNDING:
+        return "partly", f"off by {gap:.3g}, within {size.partly:g} but not {size.tolerance:g}"
+    return "not reproduced", f"off by {gap:.3g}, tolerance {size.tolerance:g}"
+
+
+def _bounded(verdict: Verdict, size: Size) -> tuple[Verdict, str]:
+    if VERDICTS.index(verdict) < VERDICTS.index(size.best):
+        return size.best, "a smaller size than the paper's cannot say more"
+    if VERDICTS.index(verdict) > VERDICTS.index(size.worst):
+        return size.worst, "says nothing against the paper's size"
+    if verdict == "not reproduced" and size.worst == "not run":
+        return "not run", "the paper's size was not run; that a smaller one falls short says nothing against it"
+    return verdict, ""
+
+
+_NEVER = "never run here"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study: what its file says, and what its runs have found so far.
+
+    Attributes:
+        folder: where its ``study.toml`` is.
+        file: what stands there.
+    """
+
+    folder: Path
+    file: StudyFile
+
+    @property
+    def name(self) -> str:
+        """Its folder's name."""
+        return self.file.name
+
+    @property
+    def index_id(self) -> str | None:
+        """The id of its paper in the published index, or None where the paper is not there."""
+        return self.file.paper.index_id
+
+    @property
+    def root(self) -> Path:
+        """Where its commands run: the folder that holds ``studies``."""
+        return self.folder.resolve().parents[1]
+
+    @cached_property
+    def claims(self) -> dict[str, Claim]:
+        """The claims by id, in the file's order."""
+        return {claim.id: claim for claim in self.file.claims}
+
+    @cached_property
+    def verdicts(self) -> dict[str, ClaimResult]:
+        """What became of each claim; *not run* for those never tried. Raises OpenbookError for a damaged file."""
+        kept = read_verdicts(self.folder)
+        found = kept.claims if kept else {}
+        return {
+            name: found.get(name) or ClaimResult(verdict="not run", reason=_NEVER, published=claim.published)
+            for name, claim in self.claims.items()
+        }
+
+    @property
+    def was_run(self) -> bool:
+        """Whether any claim has ever been tried here."""
+        return any(result.reason != _NEVER for result in self.verdicts.values())
+
+    def run_of(self, claim: str) -> Run | None:
+        """The run that measured a claim, with commit, machine and versions; None where there is none."""
+        key = self.verdicts[claim].run
+        return read_run(self.folder, key) if key else None
+
+    def counts(self, ours: bool | None = None) -> dict[Verdict, int]:
+        """How many claims have each verdict; ``ours`` True or False counts what we add, or the paper's own, alone."""
+        wanted = (name for name, claim in self.claims.items() if ours is None or claim.ours == ours)
+        found = Counter(self.verdicts[name].verdict for name in wanted)
+        return {verdict: found[verdict] for verdict in VERDICTS}
+
+    def headline(self) -> str:
+        """A line about the paper's own claims, such as ``5 of 7 claims reproduced, 1 partly, 1 not run``."""
+        counts = self.counts(ours=False)
+        rest = "".join(
+            f", {number} {verdict}" for verdict, number in counts.items() if number and verdict != "reproduced"
+        )
+        return f"{counts['reproduced']} of {sum(counts.values())} claims reproduced{rest}"
+
+
+def load_study(folder: Path) -> Study:
+    """A study. Raises OpenbookError that lists everything that is wrong with its file."""
+    path = folder / "study.toml"
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise OpenbookError(
+            f"there is no study {folder}: it has no study.toml; openbook study list shows them"
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise OpenbookError(f"cannot read {path}: {error}") from error
+    try:
+        file = StudyFile.model_validate(data)
+    except ValidationError as error:
+        claims = data.get("claims") if isinstance(data.get("claims"), list) else []
+        raise OpenbookError(f"{path} is no study: " + "; ".join(_faults(error, claims or []))) from error
+    faults = (
+        [] if file.name == folder.resolve().name else [f"name is {file.name!r}, its folder {folder.resolve().name!r}"]
+    )
+    for claim in file.claims:
+        unknown = [variable for variable in claim.variables if variable not in SCORED]
+        faults += [f"claim {claim.id}: {variable!r} is none of the seven variables" for variable in unknown]
+    if faults:
+        raise OpenbookError(f"{path} is no study: " + "; ".join(faults))
+    return Study(folder, file)
+
+
+def _faults(error: ValidationError, claims: list[object]) -> list[str]:
+    said = []
+    for one in error.errors():
+        place = [str(step) for step in one["loc"]]
+        if len(place) > 1 and place[0] == "claims" and place[1].isdigit():
+            claim = claims[int(place[1])]
+            name = claim.get("id", place[1]) if isinstance(claim, dict) else place[1]
+            place[:2] = [f"claim {name}"]
+        said.append(f"{'.'.join(place) or 'the file'}: {one['msg'].removeprefix('Value error, ')}")
+    return said
+
+
+def load_studies(folder: Path) -> list[Study]:
+    """Every study in a folder, by name; none where the folder is absent. Raises as ``load_study``."""
+    return [load_study(path.parent) for path in sorted(folder.glob("*/study.toml"))]
+
+
+def find_study(folder: Path, name: str) -> Study:
+    """The study of that name. Raises OpenbookError that says which there are."""
+    if not (folder / name / "study.toml").is_file() or "/" in name:
+        there = ", ".join(path.parent.name for path in sorted(folder.glob("*/study.toml"))) or "none"
+        raise OpenbookError(f"there is no study {name!r} in {folder} (there: {there}); --studies DIR names the folder")
+    return load_study(folder / name)

@@ -10,9 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from openbook.cli import app
-from openbook.corpus.audit.entries import Entry, Said
-from openbook.corpus.audit.findings import KINDS, read_findings
-from openbook.corpus.audit.run import audit
+from openbook.corpus.audit.findings import KINDS, Entry, Said, read_findings
+from openbook.corpus.audit.rules import audit
 from openbook.errors import OpenbookError
 from openbook.variables import SCORED, VARIABLES
 
@@ -194,9 +193,46 @@ def test_bad_input_is_said(tmp_path: Path) -> None:
         list(audit(tmp_path / "x.parquet", papers=tmp_path / "none"))
 
 
+def own(result: int, quote: str) -> dict[str, Any]:
+    """A record that openbook itself wrote, of which only the answer about code is given."""
+    answers: dict[str, Any] = {f"{variable}_evidence": "[]" for variable in VARIABLES}
+    answers |= {"assessor": "linear", "model": None, "open_source_code": result}
+    answers["open_source_code_text"] = "Yes: supported by the quoted sentences." if result else "No."
+    if result:
+        answers["open_source_code_evidence"] = json.dumps([{"quote": quote, "match": "exact"}])
+    else:
+        answers["open_source_code_near_miss"] = json.dumps({"quote": quote, "page": 1, "kind": "other"})
+    return row(**answers)
+
+
+@pytest.mark.parametrize(
+    ("result", "quote", "kinds"),
+    [
+        (
+            1,
+            "[Yes] Our source code is publicly available at https://github.com/ example/rivers.",
+            ["damaged_url", "checklist"],
+        ),
+        (1, "Our code is available at https://github.com/example/rivers.", []),
+        (1, "Our implementation is in the supplementary material.", []),
+        (1, "The source code of our method is public.", ["no_own_link"]),
+        (1, "The code of the baseline was provided by its authors at https://a.example/code.", ["work_of_others"]),
+        (1, "Our code will be released upon acceptance.", ["promised_code", "no_own_link"]),
+        (0, "We release our code at https://github.com/example/rivers.", ["link_beside_no"]),
+        (0, "We use the package of Sample et al. from https://github.com/sample/pack.", []),
+        (0, "The code is not available.", []),
+    ],
+)
+def test_records_of_our_own_are_audited_by_their_quotes(
+    tmp_path: Path, result: int, quote: str, kinds: list[str]
+) -> None:
+    assert [kind for kind, _, _ in found(tmp_path, own(result, quote))] == kinds
+
+
 def test_every_kind_has_a_meaning() -> None:
     assert list(KINDS) == [
         *("ghost", "promised_code", "damaged_url", "checklist", "not_a_quote", "quote_absent", "contradiction"),
+        *("no_own_link", "link_beside_no", "work_of_others"),
     ]
     assert Entry("a", "", {"pseudocode": Said(1, "x")}, None, False).answers["pseudocode"].quotes == ()
 

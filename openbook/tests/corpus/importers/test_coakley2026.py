@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from openbook.cli import app
-from openbook.corpus.importers.coakley2026 import PUBLISHED_KEY, SETTINGS
-from openbook.corpus.importers.masking import mask_emails
-from openbook.corpus.importers.writing import import_to_parquet
+from openbook.corpus.importers.coakley2026 import PUBLISHED_KEY, SETTINGS, mask_emails
+from openbook.corpus.importers.output import import_to_parquet
 from openbook.errors import OpenbookError
 from openbook.variables import VARIABLES
 
@@ -63,15 +62,15 @@ def clone(tmp_path: Path) -> Clone:
 
 def imported(clone: Clone) -> tuple[dict[str, dict[str, Any]], Any]:
     out = clone.root.parent / "out.parquet"
-    tally, _ = import_to_parquet(clone.root, out)
-    return {row["id"]: row for row in pq.read_table(out).to_pylist()}, tally
+    report, _ = import_to_parquet(clone.root, out)
+    return {row["id"]: row for row in pq.read_table(out).to_pylist()}, report
 
 
 def test_keys_get_their_right_names_and_lists_their_columns(clone: Clone) -> None:
     clone.listed("a")
     one = answers(train={"result": 1, "paper_text": "MNIST"}, validation={"result": 1, "paper_text": "80/20"})
     clone.raw("ICML_2020_1_1.json", {"a": one})
-    rows, tally = imported(clone)
+    rows, report = imported(clone)
     assert rows["a"]["open_datasets"] == 1
     assert rows["a"]["open_datasets_text"] == "MNIST"
     assert rows["a"]["dataset_splits_text"] == "80/20"
@@ -79,16 +78,16 @@ def test_keys_get_their_right_names_and_lists_their_columns(clone: Clone) -> Non
     assert rows["a"]["url"] == "https://x.org/a"
     assert (rows["a"]["venue"], rows["a"]["year"], rows["a"]["model"]) == ("ICML", 2020, "gemini-2.5-flash")
     assert json.loads(rows["a"]["parameters"]) == {"temperature": "-1"}
-    assert tally.odd == []
+    assert report.odd == []
 
 
 def test_excluded_papers_are_left_out_and_counted(clone: Clone) -> None:
     clone.listed("a", "b", "never-assessed")
     clone.listed("b", "not-here", folder="excluded_papers")
     clone.raw("ICML_2020_1_2.json", {"a": answers(), "b": answers()})
-    rows, tally = imported(clone)
+    rows, report = imported(clone)
     assert set(rows) == {"a"}
-    assert (tally.papers, tally.excluded, tally.unassessed) == (1, 1, 1)
+    assert (report.papers, report.excluded, report.unassessed) == (1, 1, 1)
 
 
 def test_everything_odd_is_reported(clone: Clone) -> None:
@@ -113,8 +112,8 @@ def test_everything_odd_is_reported(clone: Clone) -> None:
     clone.raw("ICML_2020_1_6.json.errors", {"fixed": "timed out"})
     clone.raw("ICML_2020_7_9.json", '{"cut": {"research_type": ')
     clone.raw("ICML_2020_10_11.json", "[1, 2]")
-    rows, tally = imported(clone)
-    kinds = {(odd.kind, odd.id) for odd in tally.odd}
+    rows, report = imported(clone)
+    kinds = {(odd.kind, odd.id) for odd in report.odd}
     assert {
         ("odd_value", "minus"),
         ("odd_value", "word"),
@@ -125,7 +124,7 @@ def test_everything_odd_is_reported(clone: Clone) -> None:
         ("not_listed", "stranger"),
         ("broken_json", None),
     } <= kinds
-    assert sum(odd.kind == "broken_json" for odd in tally.odd) == 2
+    assert sum(odd.kind == "broken_json" for odd in report.odd) == 2
     assert rows["minus"]["affiliation"] == -1
     assert (rows["word"]["pseudocode"], rows["word"]["open_datasets"]) == (1, -1)
     assert rows["lacks"]["dataset_splits"] == -1
@@ -136,8 +135,8 @@ def test_everything_odd_is_reported(clone: Clone) -> None:
 
 def test_a_missing_list_is_reported_and_the_papers_are_kept(clone: Clone) -> None:
     clone.raw("ICML_2020_1_1.json", {"a_nice_title__00ff": answers()})
-    rows, tally = imported(clone)
-    assert [odd.kind for odd in tally.odd] == ["missing_list"]
+    rows, report = imported(clone)
+    assert [odd.kind for odd in report.odd] == ["missing_list"]
     assert rows["a_nice_title__00ff"]["title"] == "a nice title"
 
 
@@ -187,8 +186,8 @@ def test_the_command_prints_one_object(clone: Clone, tmp_path: Path) -> None:
 @pytest.mark.data
 def test_the_published_slice_equals_the_published_table(index_data: Path, tmp_path: Path) -> None:
     out = tmp_path / "slice.parquet"
-    tally, _ = import_to_parquet(index_data / "raw_sample", out)
-    assert (tally.papers, tally.excluded, tally.odd) == (288, 33, [])
+    report, _ = import_to_parquet(index_data / "raw_sample", out)
+    assert (report.papers, report.excluded, report.odd) == (288, 33, [])
     published = pq.read_table(index_data / "records.parquet")
     ours = pq.read_table(out).select(published.column_names)
     ids = ours["id"].to_pylist()

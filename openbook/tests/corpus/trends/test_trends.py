@@ -11,11 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from openbook.cli import app
-from openbook.corpus.trends.correction import learn_errors
 from openbook.corpus.trends.figures import all_figures, write_figures
-from openbook.corpus.trends.report import parse_by, rows
-from openbook.corpus.validation.agreement import Confusion
-from openbook.corpus.validation.prevalence import rogan_gladen
+from openbook.corpus.trends.report import learn_errors, parse_by, rows
+from openbook.corpus.validation.statistics import Confusion, rogan_gladen
 from openbook.errors import OpenbookError
 from openbook.variables import SCORED, VARIABLES
 

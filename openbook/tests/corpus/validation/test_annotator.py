@@ -6,9 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from openbook.cli import app
-from openbook.corpus.validation.annotator import Item, Labels, annotate
-from openbook.corpus.validation.passages import passages
-from openbook.corpus.validation.sides import read_side
+from openbook.corpus.validation.annotator import Item, Labels, annotate, passages
+from openbook.corpus.validation.label_tables import read_label_table
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
@@ -59,7 +58,7 @@ def test_answers_are_saved_at_once_and_gone_on_with(tmp_path: Path) -> None:
     assert again.missing("a") == ["hardware_specification"]
     count, _ = session("nyu", again)
     assert count == 3
-    side = read_side(tmp_path / "l.csv", "labels")
+    side = read_label_table(tmp_path / "l.csv", "labels")
     assert side.ids == ["a", "b"]
     assert side.values["pseudocode"].tolist() == [1, 1]
     assert side.values["hardware_specification"].tolist() == [0, -1]
@@ -89,7 +88,7 @@ def test_the_command_reads_lines_without_a_terminal(tmp_path: Path) -> None:
     arguments = ["label", str(tmp_path / "toy.txt"), "--out", str(out), "--variables", "pseudocode,affiliation"]
     result = CliRunner().invoke(app, arguments, input="y\na\n")
     assert result.exit_code == 0, result.output
-    side = read_side(out, "labels")
+    side = read_label_table(out, "labels")
     assert (side.ids, side.values["pseudocode"].tolist(), side.values["affiliation"].tolist()) == (["toy"], [1], [0])
     assert CliRunner().invoke(app, [*arguments[:-1], "nonsense"]).exit_code == 2
 

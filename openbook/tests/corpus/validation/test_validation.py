@@ -16,12 +16,9 @@ from sklearn.metrics import cohen_kappa_score, f1_score, precision_score, recall
 from typer.testing import CliRunner
 
 from openbook.cli import app
-from openbook.corpus.validation.agreement import Confusion, measure
-from openbook.corpus.validation.intervals import bootstrap, wilson
-from openbook.corpus.validation.prevalence import lang_reiczigel, rogan_gladen
-from openbook.corpus.validation.report import validate
-from openbook.corpus.validation.sides import read_side
-from openbook.corpus.validation.stability import changes, majority
+from openbook.corpus.validation.label_tables import read_label_table
+from openbook.corpus.validation.report import changes, majority, validate
+from openbook.corpus.validation.statistics import Confusion, bootstrap, lang_reiczigel, measure, rogan_gladen, wilson
 from openbook.errors import OpenbookError
 from openbook.variables import SCORED
 
@@ -114,7 +111,7 @@ def test_words_numbers_and_unknowns(tmp_path: Path) -> None:
         {"id": "d", "pseudocode": "perhaps", "affiliation": "industry"},
         {"id": "e", "pseudocode": "unverified", "affiliation": "unknown"},
     ]
-    side = read_side(write_csv(tmp_path / "l.csv", rows), "labels")
+    side = read_label_table(write_csv(tmp_path / "l.csv", rows), "labels")
     assert side.values["pseudocode"].tolist() == [1, 0, -1, -1, 0]
     assert side.values["affiliation"].tolist() == [1, 0, 1, 1, -1]
     assert len(side.odd) == 1
@@ -138,8 +135,8 @@ def test_bad_input_is_said(tmp_path: Path) -> None:
     good = write_csv(tmp_path / "g.csv", [{"id": "a", "pseudocode": 1}])
     with pytest.raises(OpenbookError, match="joined on id"):
         validate(
-            read_side(good, "records"),
-            read_side(write_csv(tmp_path / "x.csv", [{"id": "z", "pseudocode": 1}]), "labels"),
+            read_label_table(good, "records"),
+            read_label_table(write_csv(tmp_path / "x.csv", [{"id": "z", "pseudocode": 1}]), "labels"),
         )
     for name, rows, message in (
         ("noid.csv", [{"paper": "a", "pseudocode": 1}], "no column id"),
@@ -147,13 +144,13 @@ def test_bad_input_is_said(tmp_path: Path) -> None:
         ("twice.csv", [{"id": "a", "pseudocode": 1}, {"id": "a", "pseudocode": 0}], "twice"),
     ):
         with pytest.raises(OpenbookError, match=message):
-            read_side(write_csv(tmp_path / name, rows), "labels")
+            read_label_table(write_csv(tmp_path / name, rows), "labels")
     (tmp_path / "empty.csv").write_text("id,pseudocode\n")
     with pytest.raises(OpenbookError, match="no rows"):
-        read_side(tmp_path / "empty.csv", "labels")
+        read_label_table(tmp_path / "empty.csv", "labels")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(OpenbookError, match="UTF-8"):
-        read_side(tmp_path / "binary.csv", "labels")
+        read_label_table(tmp_path / "binary.csv", "labels")
     result = CliRunner().invoke(app, ["validate", "--records", str(tmp_path / "none.csv")])
     assert isinstance(result.exception, OpenbookError)
 
@@ -161,7 +158,7 @@ def test_bad_input_is_said(tmp_path: Path) -> None:
 def test_unverified_counts_as_no_and_unread_as_unknown(tmp_path: Path) -> None:
     table = pa.table({"id": ["a", "b"], "pseudocode": [0, None], "pseudocode_result": ["unverified", "unread"]})
     pq.write_table(table, tmp_path / "r.parquet")
-    assert read_side(tmp_path / "r.parquet", "records").values["pseudocode"].tolist() == [0, -1]
+    assert read_label_table(tmp_path / "r.parquet", "records").values["pseudocode"].tolist() == [0, -1]
 
 
 #: Accuracy and F1 in %, kappa, of the published index against people, to the digits that were published.
@@ -179,7 +176,7 @@ PUBLISHED = {
 @pytest.mark.data
 def test_the_published_agreement(index_data: Path) -> None:
     path = index_data / "test_set.parquet"
-    report = validate(read_side(path, "records"), read_side(path, "labels"))
+    report = validate(read_label_table(path, "records"), read_label_table(path, "labels"))
     for variable, (accuracy, f1, kappa) in PUBLISHED.items():
         one = report["variables"][variable]
         assert (round(100 * one["accuracy"], 2), round(100 * one["f1"], 2), round(one["kappa"], 3)) == (
@@ -206,8 +203,8 @@ def test_the_published_specificity_on_empirical_papers(index_data: Path) -> None
 
 @pytest.mark.data
 def test_the_published_stability_with_both_versions_of_the_labels(index_data: Path) -> None:
-    runs = read_side(index_data / "prompt_opt_runs.parquet", "records")
-    report = validate(runs, read_side(index_data / "gundersen2018.parquet", "labels"))
+    runs = read_label_table(index_data / "prompt_opt_runs.parquet", "records")
+    report = validate(runs, read_label_table(index_data / "gundersen2018.parquet", "labels"))
     stable = report["stability"]
     assert (report["papers"], report["runs"], stable["answers"]) == (400, 5, 9)
     assert round(100 * stable["two_runs"], 1) == 30.6
@@ -225,7 +222,8 @@ def test_the_published_stability_with_both_versions_of_the_labels(index_data: Pa
 @pytest.mark.data
 def test_the_whole_index_is_corrected(index_data: Path) -> None:
     report = validate(
-        read_side(index_data / "records.parquet", "records"), read_side(index_data / "test_set.parquet", "labels")
+        read_label_table(index_data / "records.parquet", "records"),
+        read_label_table(index_data / "test_set.parquet", "labels"),
     )
     assert report["papers"] == 160
     for variable in SCORED:
@@ -233,3 +231,19 @@ def test_the_whole_index_is_corrected(index_data: Path) -> None:
         assert share["papers"] == 56_800
         low, high = share["corrected_interval"]
         assert low <= share["corrected"] <= high
+
+
+def test_columns_of_records_are_no_other_versions_of_labels(tmp_path: Path) -> None:
+    rows = [
+        {
+            "id": "a",
+            "pseudocode": 1,
+            "pseudocode_result": "yes",
+            "pseudocode_evidence": "[]",
+            "pseudocode_near_miss": None,
+        }
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "records.parquet")
+    table = read_label_table(tmp_path / "records.parquet", "records")
+    assert table.versions == {}
+    assert table.odd == []

@@ -1,15 +1,31 @@
-"""A finding of the audit, and the kinds there are."""
+"""A finding of the audit, the kinds there are, and a record as the rules see it: the numbers and words of its answers."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from openbook.errors import OpenbookError
+import pyarrow.compute as pc
 
-Kind = Literal["ghost", "promised_code", "damaged_url", "checklist", "not_a_quote", "quote_absent", "contradiction"]
+from openbook.errors import OpenbookError
+from openbook.record.parquet import read_table
+from openbook.variables import SCORED, VARIABLES
+
+Kind = Literal[
+    "ghost",
+    "promised_code",
+    "damaged_url",
+    "checklist",
+    "not_a_quote",
+    "quote_absent",
+    "contradiction",
+    "no_own_link",
+    "link_beside_no",
+    "work_of_others",
+]
 Severity = Literal["high", "medium", "low"]
 
 #: Kind -> what it means, in the order of reports.
@@ -21,6 +37,9 @@ KINDS: Final[dict[str, str]] = {
     "not_a_quote": "a yes whose evidence is the assessor's own words, not the paper's",
     "quote_absent": "a yes whose quote is not in the paper",
     "contradiction": "answers of one record that cannot both be right, or an answer against its own evidence",
+    "no_own_link": "code answered yes, with no link, supplement or footnote in any of its quotes",
+    "link_beside_no": "code answered no, although the nearest sentence links to a code host",
+    "work_of_others": "a yes for code whose quotes speak of other people's work",
 }
 SEVERITIES: Final = get_args(Severity)
 
@@ -49,3 +68,94 @@ def read_findings(path: Path) -> list[Finding]:
         raise OpenbookError(
             f"{path} does not hold findings ({type(error).__name__}: {error}); make them with: openbook audit R --json"
         ) from error
+
+
+YES: Final = 1
+NO: Final = 0
+#: The model of the published index.
+PUBLISHED_MODEL: Final = "gemini-2.5-flash"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One answer: its number (None when unread), the words it rests on, and the quotes where a record keeps them apart.
+
+    The words are the quotes where there are any, else the near miss of a no, else the response.
+    """
+
+    result: int | None
+    words: str
+    quotes: tuple[tuple[str, str], ...] = ()  # (quote, how it matched)
+    unverified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record. ``input_tokens`` is None where the run does not say; ``published`` marks a run of the imported index."""
+
+    id: str
+    title: str
+    answers: dict[str, Said]
+    input_tokens: int | None
+    published: bool
+
+
+def read_entries(records: Path, most_tokens: int | None = None) -> Iterator[Entry]:
+    """The records of a Parquet file or of a folder that ``openbook assess`` wrote.
+
+    With ``most_tokens``, records of the published index with a larger input are left out. Raises ``OpenbookError`` when
+    the table has no answers.
+    """
+    table = read_table(records)
+    names = set(table.column_names)
+    answered = [variable for variable in VARIABLES if variable in names]
+    if "id" not in names or not answered:
+        raise OpenbookError(f"{records} is no table of records: it needs a column id and one per variable.")
+    wanted = ["id", "title", "input_tokens", "model", "assessor"]
+    for variable in answered:
+        wanted += [variable, *(f"{variable}_{part}" for part in ("text", "result", "evidence", "near_miss"))]
+    if most_tokens is not None and {"input_tokens", "model"} <= names and "assessor" not in names:
+        large = pc.greater(table["input_tokens"], most_tokens)
+        table = table.filter(pc.invert(pc.fill_null(pc.and_(large, pc.equal(table["model"], PUBLISHED_MODEL)), False)))
+    table = table.select([name for name in wanted if name in names])
+    for batch in table.to_batches(max_chunksize=2000):
+        for row in batch.to_pylist():
+            yield entry_of(row, answered)
+
+
+def entry_of(row: dict[str, Any], answered: list[str]) -> Entry:
+    """The entry of one row of a table of records, of which the variables ``answered`` are columns."""
+    answers = {}
+    for variable in answered:
+        evidence = row.get(f"{variable}_evidence")
+        quotes = tuple((item["quote"], item["match"]) for item in json.loads(evidence)) if evidence else ()
+        near_miss = row.get(f"{variable}_near_miss")
+        nearest = json.loads(near_miss)["quote"] if near_miss else ""
+        words = " ".join(quote for quote, _ in quotes) or nearest or row.get(f"{variable}_text") or ""
+        unverified = row.get(f"{variable}_result") == "unverified"
+        answers[variable] = Said(row[variable], words, quotes, unverified)
+    return Entry(
+        id=row["id"],
+        title=row.get("title") or "",
+        answers=answers,
+        input_tokens=row.get("input_tokens"),
+        published=row.get("assessor") in (None, "published") and row.get("model") == PUBLISHED_MODEL,
+    )
+
+
+def said_yes(entry: Entry) -> Iterator[tuple[str, Said]]:
+    """The scored answers that are yes, with their variable."""
+    for variable in SCORED:
+        said = entry.answers.get(variable)
+        if said is not None and said.result == YES:
+            yield variable, said
+
+
+def excerpt(text: str, start: int = 0, end: int | None = None, around: int = 60) -> str:
+    """A stretch of a text with something on both sides, in one line."""
+    stop = len(text) if end is None else end
+    first, last = max(0, start - around), min(len(text), stop + around)
+    if last - first > 400:
+        last = first + 400
+    cut = " ".join(text[first:last].split())
+    return ("… " if first else "") + cut + (" …" if last < len(text) else "")

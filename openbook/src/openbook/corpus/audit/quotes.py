@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from openbook.corpus.audit.entries import Entry, Said, excerpt, said_yes
-from openbook.corpus.audit.explanations import explanations
-from openbook.corpus.audit.findings import Finding
+from openbook.corpus.audit.findings import Entry, Finding, Said, excerpt, said_yes
+from openbook.corpus.audit.rules import explanations
 from openbook.errors import OpenbookError
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ _JOINT: Final = re.compile(
 )
 
 
-class Shelf:
+class PaperTexts:
     """The papers at hand, by id: a folder of files named by id, or a Parquet file with the columns id and text."""
 
     def __init__(self, place: Path) -> None:
@@ -73,15 +72,15 @@ class QuoteCheck:
     there), absent; and papers without text."""
 
     def __init__(self, papers: Path | None, checked: Counter[str]) -> None:
-        self._shelf = Shelf(papers) if papers is not None else None
+        self._papers = PaperTexts(papers) if papers is not None else None
         self.checked = checked
 
     def __call__(self, entry: Entry) -> Iterator[Finding]:
         """A finding for each answer of which nothing, and nothing like it, is in the paper."""
-        if self._shelf is None or entry.id not in self._shelf:
+        if self._papers is None or entry.id not in self._papers:
             yield from self._recorded(entry)
             return
-        paper = self._shelf.read(entry.id)
+        paper = self._papers.read(entry.id)
         if paper.problem is not None:
             self.checked["unreadable paper"] += 1
             return

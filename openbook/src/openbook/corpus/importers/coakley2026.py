@@ -1,18 +1,4 @@
-"""The published index of Coakley et al. (arXiv:2606.16974), read from a clone of its repository.
-
-Its layout::
-
-    paper_lists/downloaded_papers/VENUE_YEAR.csv   Conference,Year,Filename,Title,Authors,Category,PDF_URL
-    paper_lists/excluded_papers/VENUE_YEAR.csv     the same columns; only where papers were excluded
-    results/experiment/raw_data/VENUE/YEAR/        VENUE_YEAR_1_250.json ...  one object per file: paper -> answers,
-                                                   and among the papers the settings of the run
-                                                   VENUE_YEAR_errors.json, VENUE_YEAR_missed.json  later runs over papers
-                                                   that an earlier file lacks
-                                                   *.json.errors  paper -> error message, of papers that failed
-
-In its files ``train`` means open datasets and ``validation`` means dataset splits; here they have their right names. One
-venue-year is read at a time, so memory does not grow with the index.
-"""
+"""Reads a clone of the published index (arXiv:2606.16974) in its own layout, tells what is odd in it, and masks e-mail addresses."""
 
 from __future__ import annotations
 
@@ -25,9 +11,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from openbook.corpus.importers.masking import mask_emails
 from openbook.errors import OpenbookError
 from openbook.variables import VARIABLES
+
+MASK: Final = "<EMAIL>"
+
+#: ``name@host.tld`` and the grouped form of author lists, ``{ann, bob}@host.tld``. The host must end in letters, so that
+#: ``pass@1``, ``BLEU@4`` and ``UAV123@10fps`` stay; ``git@host`` is the name of a service, not of a person.
+_ADDRESS: Final = re.compile(
+    r"(?:\{[^{}@<>]{1,200}\}|(?<![\w.+%-])(?!git@)[\w.+%-]+)\s?@\s?(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}\b"
+)
+
+
+def mask_emails(text: str) -> str:
+    """``text`` with every e-mail address replaced by ``<EMAIL>``."""
+    return _ADDRESS.sub(MASK, text) if "@" in text else text
+
 
 RAW: Final = Path("results/experiment/raw_data")
 LISTED: Final = Path("paper_lists/downloaded_papers")
@@ -56,7 +55,7 @@ _NUMBERED: Final = re.compile(r"_(\d+)_(\d+)\.json$")
 
 
 @dataclass(frozen=True, slots=True)
-class Odd:
+class Oddity:
     """Something in the files that is not as it should be: what kind, in which file, which paper, and what was done."""
 
     kind: str
@@ -66,13 +65,13 @@ class Odd:
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportReport:
     """What an import met. ``unassessed`` counts papers that stand in a list but have no answers in any file."""
 
     papers: int = 0
     excluded: int = 0
     unassessed: int = 0
-    odd: list[Odd] = field(default_factory=list)
+    odd: list[Oddity] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -108,16 +107,16 @@ def venue_years(root: Path) -> list[tuple[str, int]]:
     return sorted(found)
 
 
-def read_venue_year(root: Path, venue: str, year: int, tally: Tally) -> Iterator[dict[str, Any]]:
-    """One row per paper of a venue and year, in the order of the files; what was met on the way goes into ``tally``."""
-    listed = _paper_list(root, LISTED, venue, year, tally)
-    excluded = _paper_list(root, EXCLUDED, venue, year, tally)
+def read_venue_year(root: Path, venue: str, year: int, report: ImportReport) -> Iterator[dict[str, Any]]:
+    """One row per paper of a venue and year, in the order of the files; what was met on the way goes into ``report``."""
+    listed = _paper_list(root, LISTED, venue, year, report)
+    excluded = _paper_list(root, EXCLUDED, venue, year, report)
     folder = root / RAW / venue / str(year)
     entries: dict[str, _Entry] = {}
     failed: dict[str, tuple[str, str]] = {}
     for path in sorted((path for path in folder.iterdir() if path.suffix in (".json", ".errors")), key=_reading_order):
         name = path.relative_to(root).as_posix()
-        content = _object(path, name, tally)
+        content = _object(path, name, report)
         if content is None:
             continue
         settings = {key: content[key] for key in SETTINGS if key in content}
@@ -127,27 +126,29 @@ def read_venue_year(root: Path, venue: str, year: int, tally: Tally) -> Iterator
             if path.suffix == ".errors" or not isinstance(value, dict):
                 failed[key] = (name, value if isinstance(value, str) else type(value).__name__)
                 continue
-            _add(entries, key, _Entry(value, name, settings, _complete(value)), tally)
+            _add(entries, key, _Entry(value, name, settings, _complete(value)), report)
     for key, (name, message) in failed.items():
         if key in excluded and key not in entries:
             continue
         if key in entries:
-            tally.odd.append(
-                Odd("repaired", name, key, f"failed here ({_short(message)}), answered in {entries[key].file}")
+            report.odd.append(
+                Oddity("repaired", name, key, f"failed here ({_short(message)}), answered in {entries[key].file}")
             )
         else:
-            tally.odd.append(Odd("entry_not_an_object", name, key, f"no answers, only: {_short(message)}; left out"))
+            report.odd.append(
+                Oddity("entry_not_an_object", name, key, f"no answers, only: {_short(message)}; left out")
+            )
     for key, entry in entries.items():
         if key in excluded:
-            tally.excluded += 1
+            report.excluded += 1
             continue
         if listed is not None and key not in listed:
-            tally.odd.append(
-                Odd("not_listed", entry.file, key, "stands in no list of papers; kept without title or link")
+            report.odd.append(
+                Oddity("not_listed", entry.file, key, "stands in no list of papers; kept without title or link")
             )
-        tally.papers += 1
-        yield _row(key, venue, year, entry, (listed or {}).get(key, {}), tally)
-    tally.unassessed += sum(key not in entries and key not in excluded and key not in failed for key in listed or {})
+        report.papers += 1
+        yield _row(key, venue, year, entry, (listed or {}).get(key, {}), report)
+    report.unassessed += sum(key not in entries and key not in excluded and key not in failed for key in listed or {})
 
 
 def _reading_order(path: Path) -> tuple[int, int, str]:
@@ -158,14 +159,14 @@ def _reading_order(path: Path) -> tuple[int, int, str]:
     return (0, int(numbered[1]), path.name) if numbered else (1, 0, path.name)
 
 
-def _paper_list(root: Path, folder: Path, venue: str, year: int, tally: Tally) -> Any:
+def _paper_list(root: Path, folder: Path, venue: str, year: int, report: ImportReport) -> Any:
     """Paper id -> its line in the list. A missing list of excluded papers means that none was excluded."""
     path = root / folder / f"{venue}_{year}.csv"
     name = path.relative_to(root).as_posix()
     if not path.is_file():
         if folder is LISTED:
-            tally.odd.append(
-                Odd("missing_list", name, None, "no list of papers; titles, authors and links are unknown")
+            report.odd.append(
+                Oddity("missing_list", name, None, "no list of papers; titles, authors and links are unknown")
             )
             return None
         return {}
@@ -174,45 +175,47 @@ def _paper_list(root: Path, folder: Path, venue: str, year: int, tally: Tally) -
             reader = csv.DictReader(file)
             missing = [column for column in LIST_COLUMNS if column not in (reader.fieldnames or ())]
             if "Filename" in missing:
-                tally.odd.append(Odd("broken_list", name, None, f"has no column {', '.join(missing)}; not used"))
+                report.odd.append(Oddity("broken_list", name, None, f"has no column {', '.join(missing)}; not used"))
                 return None if folder is LISTED else {}
             if missing:
-                tally.odd.append(Odd("broken_list", name, None, f"has no column {', '.join(missing)}; left empty"))
+                report.odd.append(Oddity("broken_list", name, None, f"has no column {', '.join(missing)}; left empty"))
             return {(line["Filename"] or "").removesuffix(".pdf"): line for line in reader}
     except (UnicodeDecodeError, csv.Error) as error:
-        tally.odd.append(Odd("broken_list", name, None, f"cannot be read as CSV in UTF-8 ({error}); not used"))
+        report.odd.append(Oddity("broken_list", name, None, f"cannot be read as CSV in UTF-8 ({error}); not used"))
         return None if folder is LISTED else {}
 
 
-def _object(path: Path, name: str, tally: Tally) -> dict[str, Any] | None:
-    """The JSON object of a file, or None (and an entry in the tally) when there is none."""
+def _object(path: Path, name: str, report: ImportReport) -> dict[str, Any] | None:
+    """The JSON object of a file, or None (and an entry in the report) when there is none."""
     try:
         content = json.loads(path.read_bytes())
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        tally.odd.append(
-            Odd("broken_json", name, None, f"is not JSON ({_short(str(error))}); none of its papers was read")
+        report.odd.append(
+            Oddity("broken_json", name, None, f"is not JSON ({_short(str(error))}); none of its papers was read")
         )
         return None
     if not isinstance(content, dict):
-        tally.odd.append(Odd("broken_json", name, None, f"holds a {type(content).__name__}, not an object; not read"))
+        report.odd.append(
+            Oddity("broken_json", name, None, f"holds a {type(content).__name__}, not an object; not read")
+        )
         return None
     return content
 
 
-def _add(entries: dict[str, _Entry], key: str, entry: _Entry, tally: Tally) -> None:
+def _add(entries: dict[str, _Entry], key: str, entry: _Entry, report: ImportReport) -> None:
     """Keep the better answers of a paper that stands in two files: the complete ones, else the later ones."""
     earlier = entries.get(key)
     if earlier is None:
         entries[key] = entry
     elif entry.complete and not earlier.complete:
-        tally.odd.append(
-            Odd("repaired", earlier.file, key, f"incomplete here, complete in {entry.file}, which was used")
+        report.odd.append(
+            Oddity("repaired", earlier.file, key, f"incomplete here, complete in {entry.file}, which was used")
         )
         entries[key] = entry
     elif earlier.complete and not entry.complete:
-        tally.odd.append(Odd("duplicate", entry.file, key, f"incomplete here; {earlier.file} was used"))
+        report.odd.append(Oddity("duplicate", entry.file, key, f"incomplete here; {earlier.file} was used"))
     else:
-        tally.odd.append(Odd("duplicate", earlier.file, key, f"also in {entry.file}, which is later and was used"))
+        report.odd.append(Oddity("duplicate", earlier.file, key, f"also in {entry.file}, which is later and was used"))
         entries[key] = entry
 
 
@@ -224,7 +227,7 @@ def _complete(answers: dict[str, Any]) -> bool:
     return all(isinstance(_answer(answers, variable), dict) for variable in VARIABLES)
 
 
-def _row(key: str, venue: str, year: int, entry: _Entry, line: dict[str, str], tally: Tally) -> dict[str, Any]:
+def _row(key: str, venue: str, year: int, entry: _Entry, line: dict[str, str], report: ImportReport) -> dict[str, Any]:
     settings = entry.settings
     row: dict[str, Any] = {
         "id": key,
@@ -237,10 +240,10 @@ def _row(key: str, venue: str, year: int, entry: _Entry, line: dict[str, str], t
         "excluded": False,
     }
     for variable in VARIABLES:
-        row[variable], row[f"{variable}_text"] = _result(key, variable, entry, tally)
+        row[variable], row[f"{variable}_text"] = _result(key, variable, entry, report)
     row["model"] = _model(settings.get("model"))
     for column in ("input_tokens", "thoughts_tokens", "output_tokens"):
-        row[column] = _count(entry, column, key, tally)
+        row[column] = _count(entry, column, key, report)
     cost = entry.answers.get("cost")
     row["cost_usd"] = float(cost) if isinstance(cost, (int, float)) else None
     row["prompt_hash"] = _prompt_hash(settings)
@@ -251,11 +254,11 @@ def _row(key: str, venue: str, year: int, entry: _Entry, line: dict[str, str], t
     return row
 
 
-def _result(key: str, variable: str, entry: _Entry, tally: Tally) -> tuple[int, str]:
+def _result(key: str, variable: str, entry: _Entry, report: ImportReport) -> tuple[int, str]:
     """An answer as number and text; what is not 0, 1 (or 2, of affiliation) becomes -1 and is reported."""
     answer = _answer(entry.answers, variable)
     if not isinstance(answer, dict) or "result" not in answer:
-        tally.odd.append(Odd("missing_answer", entry.file, key, f"{variable}: no result; recorded as unknown"))
+        report.odd.append(Oddity("missing_answer", entry.file, key, f"{variable}: no result; recorded as unknown"))
         return UNKNOWN, _text(answer.get("paper_text") if isinstance(answer, dict) else answer)
     value = answer["result"]
     text = _text(answer.get("paper_text"))
@@ -263,9 +266,11 @@ def _result(key: str, variable: str, entry: _Entry, tally: Tally) -> tuple[int, 
         return value, text
     repaired = _number(value)
     if repaired in ALLOWED[variable]:
-        tally.odd.append(Odd("odd_value", entry.file, key, f"{variable}: {_short(repr(value))}, read as {repaired}"))
+        report.odd.append(
+            Oddity("odd_value", entry.file, key, f"{variable}: {_short(repr(value))}, read as {repaired}")
+        )
         return int(repaired), text
-    tally.odd.append(Odd("odd_value", entry.file, key, f"{variable}: {_short(repr(value))}, recorded as unknown"))
+    report.odd.append(Oddity("odd_value", entry.file, key, f"{variable}: {_short(repr(value))}, recorded as unknown"))
     return UNKNOWN, text
 
 
@@ -282,12 +287,12 @@ def _text(value: object) -> str:
     return mask_emails(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def _count(entry: _Entry, column: str, key: str, tally: Tally) -> int | None:
+def _count(entry: _Entry, column: str, key: str, report: ImportReport) -> int | None:
     value = entry.answers.get(column)
     if isinstance(value, int) and 0 <= value < 2**31:
         return value
     if value is not None:
-        tally.odd.append(Odd("odd_value", entry.file, key, f"{column}: {_short(repr(value))}, left empty"))
+        report.odd.append(Oddity("odd_value", entry.file, key, f"{column}: {_short(repr(value))}, left empty"))
     return None
 
 

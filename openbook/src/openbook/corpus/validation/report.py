@@ -1,23 +1,90 @@
-"""``openbook validate``: puts agreement, score bias, corrected prevalence and stability of two sides into one report."""
+"""What openbook validate reports: agreement by variable, prevalence, score bias, versions of labels, stability of repeated runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openbook.corpus.validation.agreement import Confusion, measure
-from openbook.corpus.validation.intervals import LEVEL, RESAMPLES, SEED, bootstrap, wilson
-from openbook.corpus.validation.prevalence import lang_reiczigel, rogan_gladen
-from openbook.corpus.validation.sides import Joined, Side, join
-from openbook.corpus.validation.stability import accuracy_by_agreement, changes, majority
+from openbook.corpus.validation.label_tables import LabelTable, MatchedRows, join
+from openbook.corpus.validation.statistics import (
+    LEVEL,
+    RESAMPLES,
+    SEED,
+    Confusion,
+    bootstrap,
+    lang_reiczigel,
+    measure,
+    rogan_gladen,
+    wilson,
+)
 from openbook.variables import SCORED, VARIABLES
+
+Runs = Mapping[str, NDArray[np.int64]]
+
+
+def changes(runs: Runs) -> dict[str, Any]:
+    """Share of papers of which answers differ between runs.
+
+    ``runs[variable]`` is 0, 1 or -1 (unknown), shape ``(runs, papers)``. ``two_runs`` is the mean over all pairs of runs of
+    the share of papers with at least one answer that differs; ``any_run`` looks at all runs together.
+    """
+    answers = np.stack(list(runs.values()))  # (variables, runs, papers)
+    _, count, papers = answers.shape
+    pairs = [(answers[:, one] != answers[:, other]).any(axis=0).mean() for one, other in combinations(range(count), 2)]
+    steady = (answers == answers[:, :1]).all(axis=1)  # (variables, papers)
+    changed = int((~steady.all(axis=0)).sum())
+    return {
+        "papers": papers,
+        "runs": count,
+        "answers": len(runs),
+        "two_runs": float(np.mean(pairs)),
+        "any_run": changed / papers,
+        "any_run_interval": wilson(changed, papers),
+        "changed": {variable: float(1 - steady[row].mean()) for row, variable in enumerate(runs)},
+    }
+
+
+def majority(answers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The most frequent known answer over runs, shape ``(runs, papers)`` -> ``(papers,)``; no wins a tie with yes."""
+    yes, no = (answers == 1).sum(axis=0), (answers == 0).sum(axis=0)
+    return np.where(yes > no, 1, np.where(no > 0, 0, -1))
+
+
+def accuracy_by_agreement(runs: Runs, labels: Mapping[str, NDArray[np.int64]]) -> dict[str, Any]:
+    """Accuracy of the majority answer where all runs agree, and where they do not, over all variables together.
+
+    ``labels[variable]`` has shape ``(papers,)``. Answers whose label is unknown are left out.
+    """
+    counts = {"unanimous": [0, 0], "split": [0, 0]}
+    by_variable: dict[str, dict[str, Any]] = {}
+    for variable in runs.keys() & labels.keys():
+        answers, truth = runs[variable], labels[variable]
+        known = (truth >= 0) & (majority(answers) >= 0)
+        right = majority(answers) == truth
+        unanimous = (answers == answers[:1]).all(axis=0)
+        by_variable[variable] = {}
+        for name, which in (("unanimous", unanimous & known), ("split", ~unanimous & known)):
+            correct, n = int((right & which).sum()), int(which.sum())
+            counts[name][0] += correct
+            counts[name][1] += n
+            by_variable[variable][name] = _accuracy(correct, n)
+    return {name: _accuracy(correct, n) for name, (correct, n) in counts.items()} | {
+        "variables": {variable: by_variable[variable] for variable in runs if variable in by_variable}
+    }
+
+
+def _accuracy(correct: int, n: int) -> dict[str, Any]:
+    return {"accuracy": correct / n if n else None, "interval": wilson(correct, n), "n": n}
+
 
 Values = dict[str, NDArray[np.int64]]
 
 
-def validate(records: Side, labels: Side) -> dict[str, Any]:
+def validate(records: LabelTable, labels: LabelTable) -> dict[str, Any]:
     """The whole report, as ``--json`` prints it. With repeated runs, agreement is that of the majority answer."""
     runs = records.runs
     joined = [join(records, labels, run if len(runs) > 1 else None) for run in runs]
@@ -48,7 +115,7 @@ def validate(records: Side, labels: Side) -> dict[str, Any]:
     return report
 
 
-def _aligned(records: Side, labels: Side, joined: list[Joined]) -> tuple[Values, Values, Values]:
+def _aligned(records: LabelTable, labels: LabelTable, joined: list[MatchedRows]) -> tuple[Values, Values, Values]:
     """Answers, labels (``(papers,)`` each) and the answers of every run (``(runs, papers)``), in the order of run one."""
     order = [labels.ids[row] for row in joined[0].labels]
     common = set(order).intersection(*({labels.ids[row] for row in one.labels} for one in joined))
@@ -66,7 +133,7 @@ def _aligned(records: Side, labels: Side, joined: list[Joined]) -> tuple[Values,
     return answers, truth, repeated
 
 
-def _whole(records: Side) -> Values:
+def _whole(records: LabelTable) -> Values:
     """The answers of all records, labelled or not: the population whose prevalence is corrected. First run only."""
     first = slice(None) if records.run is None else records.run == records.runs[0]
     return {name: values[first] for name, values in records.values.items()}

@@ -1,19 +1,17 @@
-"""From a study and its runs to the report's document. Every number comes from a run, every description from the file.
-
-The order of sections and the names that ``--without`` takes are in ``SECTIONS``. Each of the seven variables has a section
-of its own, and what it documents stands nowhere else: who leaves a section out reads a report that does not document it.
-"""
+"""Composes a study's report from its results alone, and builds its files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from openbook.errors import OpenbookError
-from openbook.studies.reading import Study
-from openbook.studies.report import results, surroundings
+from openbook.files import write_atomically
+from openbook.studies.report import results, setup
 from openbook.studies.report.document import Block, Document, Paragraph, Pseudocode, Section
-from openbook.studies.results import Run
+from openbook.studies.report.output import to_html, to_pdf
+from openbook.studies.results import Run, Study
 from openbook.studies.schema import ReportText
 
 #: Name -> title, in the order of the report.
@@ -48,12 +46,12 @@ def compose(study: Study, without: Sequence[str] = ()) -> Document:
     made: dict[str, list[Block]] = {
         "background": [Paragraph(one) for one in text.background],
         "pseudocode": _algorithms(text),
-        "open_datasets": surroundings.datasets(text, runs),
-        "dataset_splits": surroundings.splits(text),
-        "experiment_setup": surroundings.setup(study, text, runs),
-        "hardware_specification": surroundings.hardware(study, runs),
-        "software_dependencies": surroundings.software(runs),
-        "open_source_code": surroundings.code(text, runs),
+        "open_datasets": setup.datasets(text, runs),
+        "dataset_splits": setup.splits(text),
+        "experiment_setup": setup.setup(study, text, runs),
+        "hardware_specification": setup.hardware(study, runs),
+        "software_dependencies": setup.software(runs),
+        "open_source_code": setup.code(text, runs),
         "results": results.claims(study),
         "details": results.details(runs),
         "failures": results.failures(study, runs),
@@ -95,3 +93,16 @@ def listed(run: Run, key: str) -> list[dict[str, Any]]:
     """What a run's object holds under one of the keys that a report reads; entries that are no objects are passed over."""
     given = run.found.get(key, [])
     return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+
+
+def build_report(study: Study, out: Path | None = None, without: Sequence[str] = ()) -> tuple[Path, Path]:
+    """Write the PDF and the page into ``out`` (default: the study's folder ``report``), and return their places.
+
+    Raises OpenbookError if the study was never run, a section is unknown, or a file cannot be written.
+    """
+    folder = out or study.folder / "report"
+    document = compose(study, without)
+    pdf, html = to_pdf(document), to_html(document)
+    write_atomically(folder / "report.pdf", pdf)
+    write_atomically(folder / "report.html", html)
+    return folder / "report.pdf", folder / "report.html"

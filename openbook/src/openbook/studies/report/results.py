@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from openbook.studies.reading import Study
-from openbook.studies.report.document import Block, Bullets, Figure, Listing, Paragraph, Table
-from openbook.studies.report.drawing import describe, draw
-from openbook.studies.results import ClaimResult, Run
+from openbook.studies.report.document import Block, Bullets, Figure, Listing, Paragraph, Table, describe, draw
+from openbook.studies.results import ClaimResult, Run, Study
 from openbook.studies.schema import Claim
 
 _MOST_TEXT = 600

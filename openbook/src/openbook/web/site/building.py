@@ -13,8 +13,8 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any, Final
 
-from openbook.corpus.trends.correction import learn_errors
 from openbook.corpus.trends.figures import all_figures
+from openbook.corpus.trends.report import learn_errors
 from openbook.errors import OpenbookError
 from openbook.web.site import (
     about,
@@ -247,10 +247,10 @@ def _agreement(records: Path, labels: Path | None) -> dict[str, Any] | None:
     """How far the records agree with the labels. Raises OpenbookError when these cannot be compared."""
     if labels is None:
         return None
+    from openbook.corpus.validation.label_tables import read_label_table
     from openbook.corpus.validation.report import validate
-    from openbook.corpus.validation.sides import read_side
 
-    return validate(read_side(records, "records"), read_side(labels, "labels"))
+    return validate(read_label_table(records, "records"), read_label_table(labels, "labels"))
 
 
 def _card() -> dict[str, Any]:

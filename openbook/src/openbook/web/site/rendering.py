@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final
 
-from openbook.corpus.audit.entries import entry_of
-from openbook.corpus.audit.run import audit_entry
+from openbook.corpus.audit.findings import entry_of
+from openbook.corpus.audit.rules import audit_entry
 from openbook.errors import OpenbookError
 from openbook.record.files import dump_record
 from openbook.record.model import Record

@@ -1,19 +1,22 @@
-"""Streams imported rows into a Parquet file: one row group per venue and year, the same bytes for the same input."""
+"""Streams imported rows into a Parquet file or into a ledger; the same input gives the same bytes."""
 
 from __future__ import annotations
 
 import filecmp
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from openbook.corpus.importers.coakley2026 import Tally, read_venue_year, venue_years
+from openbook.corpus.importers.coakley2026 import ImportReport, read_venue_year, venue_years
 from openbook.errors import OpenbookError
+from openbook.ledger import Ledger
+from openbook.record.model import Record
+from openbook.record.parquet import from_row
 from openbook.variables import SCORED
 
 
@@ -37,14 +40,14 @@ def schema() -> pa.Schema:
 
 
 def batches(
-    root: Path, tally: Tally, progress: Callable[[str, int, int], None] = lambda name, done, total: None
+    root: Path, report: ImportReport, progress: Callable[[str, int, int], None] = lambda name, done, total: None
 ) -> Iterable[pa.RecordBatch]:
     """The index under ``root`` as one batch per venue and year. Any store of records can consume these."""
     found = venue_years(root)
     columns = schema()
     for done, (venue, year) in enumerate(found):
         progress(f"{venue} {year}", done, len(found))
-        rows: list[dict[str, Any]] = list(read_venue_year(root, venue, year, tally))
+        rows: list[dict[str, Any]] = list(read_venue_year(root, venue, year, report))
         if rows:
             yield pa.RecordBatch.from_pylist(rows, schema=columns)
     progress("done", len(found), len(found))
@@ -52,13 +55,13 @@ def batches(
 
 def import_to_parquet(
     root: Path, out: Path, progress: Callable[[str, int, int], None] = lambda name, done, total: None
-) -> tuple[Tally, bool]:
+) -> tuple[ImportReport, bool]:
     """Import the index under ``root`` into ``out``; returns what was met and whether the file changed.
 
     A second import of the same files leaves the file untouched. Raises ``OpenbookError`` when there is nothing to import
     or ``out`` cannot be written; an existing file stays as it was.
     """
-    tally = Tally()
+    report = ImportReport()
     try:
         handle, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
     except OSError as error:
@@ -67,10 +70,10 @@ def import_to_parquet(
     beside = Path(name)
     try:
         with pq.ParquetWriter(beside, schema(), compression="zstd") as writer:
-            for batch in batches(root, tally, progress):
+            for batch in batches(root, report, progress):
                 writer.write_batch(batch, row_group_size=batch.num_rows)
-        if not tally.papers:
-            first = f" The first thing met: {tally.odd[0].file}: {tally.odd[0].message}." if tally.odd else ""
+        if not report.papers:
+            first = f" The first thing met: {report.odd[0].file}: {report.odd[0].message}." if report.odd else ""
             raise OpenbookError(f"{root}: no paper with answers was found, {out} was not written.{first}")
         changed = not (out.exists() and filecmp.cmp(beside, out, shallow=False))
         if changed:
@@ -78,8 +81,30 @@ def import_to_parquet(
             os.umask(umask)
             beside.chmod(0o666 & ~umask)
             os.replace(beside, out)
-        return tally, changed
+        return report, changed
     except OSError as error:
         raise OpenbookError(f"cannot write {out}: {error.strerror or error}.") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def import_to_ledger(
+    root: Path, url: str, progress: Callable[[str, int, int], None] = lambda name, done, total: None
+) -> tuple[ImportReport, bool]:
+    """Import the index under ``root`` into the ledger at ``url``; returns what was met and whether anything was new.
+
+    Records go in batch by batch: an import that was interrupted is taken up by the same command, and a second import
+    of the same files adds nothing. Raises OpenbookError when there is nothing to import or the ledger fails.
+    """
+    report = ImportReport()
+
+    def records() -> Iterator[Record]:
+        for batch in batches(root, report, progress):
+            for row in batch.to_pylist():
+                yield from_row(row)
+
+    with Ledger.open(url) as ledger:
+        new = ledger.put_many(records())
+    if not report.papers:
+        raise OpenbookError(f"{root}: no paper with answers was found, nothing went into the ledger")
+    return report, new > 0

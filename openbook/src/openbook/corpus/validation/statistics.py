@@ -1,14 +1,52 @@
-"""Agreement of two sets of yes-or-no answers: the confusion matrix, and what is computed from it, with intervals."""
+"""The statistics of validation: confusion counts, kappa, Wilson and bootstrap intervals, and prevalence corrected for errors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openbook.corpus.validation.intervals import RESAMPLES, SEED, percentile, wilson
+from openbook.record import scores
+from openbook.record.scores import Z95
+
+Interval: TypeAlias = tuple[float, float]
+
+LEVEL: Final = 0.95
+RESAMPLES: Final = 2000
+SEED: Final = 20261123
+
+
+def wilson(successes: float, trials: float) -> Interval | None:
+    """The Wilson score interval of ``successes / trials``; None without trials."""
+    return scores.wilson(successes, trials) if trials > 0 else None
+
+
+def percentile(values: NDArray[np.float64], level: float = LEVEL) -> Interval | None:
+    """The central interval of resampled values; None when fewer than nine in ten of them are defined."""
+    defined = values[np.isfinite(values)]
+    if len(defined) < 0.9 * len(values) or not len(defined):
+        return None
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def bootstrap(
+    papers: int,
+    statistic: Callable[[NDArray[np.int64]], float],
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> Interval | None:
+    """Percentile bootstrap over papers (Efron 1979).
+
+    ``statistic`` gets the indices of the drawn papers, shape ``(papers,)``, and returns NaN where it is not defined.
+    """
+    if papers < 2:
+        return None
+    random = np.random.default_rng(seed)
+    return percentile(np.array([statistic(random.integers(0, papers, papers)) for _ in range(resamples)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +151,50 @@ def _resampled(
     chance = (tp + fp) * (tp + fn) + (fn + tn) * (fp + tn)
     with np.errstate(invalid="ignore", divide="ignore"):
         return 2 * tp / (2 * tp + fp + fn), (tp + tn - chance) / (1 - chance)
+
+
+#: Below this value of Youden's index (sensitivity + specificity - 1) an answer says too little to be corrected.
+LEAST_YOUDEN: Final = 0.05
+
+
+def rogan_gladen(apparent: float, sensitivity: float, specificity: float) -> float | None:
+    """The share of papers that truly have something, from the share that were said to have it.
+
+    Rogan & Gladen 1978 (Am J Epidemiol 107:71): ``(apparent + specificity - 1) / (sensitivity + specificity - 1)``,
+    kept within 0..1. None where the answers hardly depend on the truth.
+    """
+    youden = sensitivity + specificity - 1
+    if youden < LEAST_YOUDEN:
+        return None
+    return min(1.0, max(0.0, (apparent + specificity - 1) / youden))
+
+
+def lang_reiczigel(apparent: float, papers: int, table: Confusion) -> Interval | None:
+    """The interval of the corrected share, with sensitivity and specificity estimated from labelled papers.
+
+    Lang & Reiczigel 2014 (Prev Vet Med 113:13). ``apparent`` is the share of yes among ``papers`` papers; ``table`` counts
+    the labelled ones. None where there are no labelled papers of one kind, or the answers hardly depend on the truth.
+    """
+    ill, well = table.tp + table.fn, table.tn + table.fp
+    if not ill or not well or not papers:
+        return None
+    z = Z95
+    # All three shares are first drawn towards one half, as Agresti and Coull do, so that 0 and 1 keep a width.
+    n = papers + z**2
+    share = (papers * apparent + z**2 / 2) / n
+    n_ill, n_well = ill + 2, well + 2
+    sensitivity, specificity = (table.tp + 1) / n_ill, (table.tn + 1) / n_well
+    youden = sensitivity + specificity - 1
+    if youden < LEAST_YOUDEN:
+        return None
+    corrected = (share + specificity - 1) / youden
+    of_sensitivity = sensitivity * (1 - sensitivity) / n_ill
+    of_specificity = specificity * (1 - specificity) / n_well
+    shift = 2 * z**2 * (corrected * of_sensitivity - (1 - corrected) * of_specificity)
+    width = (
+        z
+        / youden
+        * (share * (1 - share) / n + corrected**2 * of_sensitivity + (1 - corrected) ** 2 * of_specificity) ** 0.5
+    )
+    centre = corrected + shift
+    return min(1.0, max(0.0, centre - width)), max(0.0, min(1.0, centre + width))

@@ -1,4 +1,4 @@
-"""The two sides of a validation, records and labels, read from whatever file holds them into arrays of numbers."""
+"""Tables of answers or labels, as they are published: columns found, codes read, two tables joined by paper."""
 
 from __future__ import annotations
 
@@ -37,8 +37,12 @@ _NOTHING: Final = frozenset(
 )
 
 
+#: Columns of openbook's own records beside an answer; any other suffix names another version of the labels.
+_OF_RECORDS: Final = frozenset(["text", "result", "confidence", "evidence", "near_miss", "correction"])
+
+
 @dataclass(slots=True)
-class Side:
+class LabelTable:
     """Answers of one side. ``values[variable]`` is 0, 1 or -1 (unknown), shape ``(rows,)``; ``run`` numbers repeated runs.
 
     ``versions`` holds further columns of the same variables, such as labels before they were edited.
@@ -57,7 +61,7 @@ class Side:
         return sorted({int(number) for number in self.run}) if self.run is not None else [1]
 
 
-def read_side(path: Path, role: Role) -> Side:
+def read_label_table(path: Path, role: Role) -> LabelTable:
     """Read records or labels: Parquet, CSV, or a folder that ``openbook assess`` wrote.
 
     Columns are ``id`` (or ``index``) and one per variable, with the prefix ``llm_`` or ``human_`` where a file holds both
@@ -77,29 +81,29 @@ def read_side(path: Path, role: Role) -> Side:
             f" It has only columns that begin with {other}." if any(name.startswith(other) for name in columns) else ""
         )
         raise OpenbookError(f"{path} has none of the variables' columns ({', '.join(SCORED)}).{hint}")
-    side = Side(str(path), [str(value) for value in columns[key]], {})
+    table = LabelTable(str(path), [str(value) for value in columns[key]], {})
     for variable, name in found.items():
         named = columns.get(f"{name}_result")
         values = columns[name] if named is None else _preferred(named, columns[name])
-        side.values[variable] = _coded(values, variable, name, side)
+        table.values[variable] = _coded(values, variable, name, table)
     for name in columns:
         for variable, plain in found.items():
             version = name.removeprefix(f"{plain}_")
-            if name.startswith(f"{plain}_") and version not in ("text", "result", "confidence"):
-                side.versions.setdefault(version, {})[variable] = _coded(columns[name], variable, name, side)
+            if name.startswith(f"{plain}_") and version not in _OF_RECORDS:
+                table.versions.setdefault(version, {})[variable] = _coded(columns[name], variable, name, table)
     if "run" in columns and key == "index":
-        side.run = np.array([int(value) for value in columns["run"]], dtype=np.int64)
-    _refuse_repeated(side)
-    return side
+        table.run = np.array([int(value) for value in columns["run"]], dtype=np.int64)
+    _refuse_repeated(table)
+    return table
 
 
 def _columns(path: Path) -> tuple[Mapping[str, list[Any]], int]:
     """Column name -> values of a table in any of its forms, and the number of rows."""
     if path.suffix.lower() == ".csv":
         return _csv_columns(path)
-    table = read_table(path)
-    wanted = [name for name in table.column_names if not name.endswith("_text")]
-    return {name: table[name].to_pylist() for name in wanted}, table.num_rows
+    stored = read_table(path)
+    wanted = [name for name in stored.column_names if not name.endswith("_text")]
+    return {name: stored[name].to_pylist() for name in wanted}, stored.num_rows
 
 
 def _csv_columns(path: Path) -> tuple[Mapping[str, list[Any]], int]:
@@ -120,7 +124,7 @@ def _preferred(named: Iterable[Any], numbered: Iterable[Any]) -> list[Any]:
     return [number if word is None else word for word, number in zip(named, numbered, strict=True)]
 
 
-def _coded(values: Iterable[Any], variable: str, name: str, side: Side) -> NDArray[np.int64]:
+def _coded(values: Iterable[Any], variable: str, name: str, table: LabelTable) -> NDArray[np.int64]:
     codes = _CODES[variable]
     unknown: Counter[str] = Counter()
     numbers = []
@@ -131,31 +135,33 @@ def _coded(values: Iterable[Any], variable: str, name: str, side: Side) -> NDArr
             unknown[str(value)] += 1
         numbers.append(UNKNOWN if code is None else code)
     for value, count in unknown.most_common(5):
-        side.odd.append(f"{side.source}: {name} is {value!r} in {count} rows, which was read as unknown")
+        table.odd.append(f"{table.source}: {name} is {value!r} in {count} rows, which was read as unknown")
     return np.array(numbers, dtype=np.int64)
 
 
-def _refuse_repeated(side: Side) -> None:
+def _refuse_repeated(table: LabelTable) -> None:
     keys = (
-        side.ids if side.run is None else [f"{id_} in run {run}" for id_, run in zip(side.ids, side.run, strict=True)]
+        table.ids
+        if table.run is None
+        else [f"{id_} in run {run}" for id_, run in zip(table.ids, table.run, strict=True)]
     )
     repeated = [key for key, count in Counter(keys).items() if count > 1]
     if repeated:
         raise OpenbookError(
-            f"{side.source} has {len(repeated)} papers twice, the first is {repeated[0]}. "
+            f"{table.source} has {len(repeated)} papers twice, the first is {repeated[0]}. "
             "Keep one row per paper (and annotator: one file for each)."
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class MatchedRows:
     """Rows of both sides that are about the same paper: indices into each, shape ``(papers,)``."""
 
     records: NDArray[np.int64]
     labels: NDArray[np.int64]
 
 
-def join(records: Side, labels: Side, run: int | None = None) -> Joined:
+def join(records: LabelTable, labels: LabelTable, run: int | None = None) -> MatchedRows:
     """Match the rows of a run with the labels by id. Raises ``OpenbookError`` when no id is in both."""
     where = {id_: row for row, id_ in enumerate(labels.ids)}
     pairs = [
@@ -169,4 +175,4 @@ def join(records: Side, labels: Side, run: int | None = None) -> Joined:
             "the two are joined on id."
         )
     both = np.array(pairs, dtype=np.int64)
-    return Joined(both[:, 0], both[:, 1])
+    return MatchedRows(both[:, 0], both[:, 1])

@@ -1,13 +1,12 @@
-"""The report's sections on how it was done: data, splits, setup, hardware, software, code."""
+"""The sections of a report that say how and on what it was run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from openbook.studies.reading import Study
 from openbook.studies.report.document import Block, Bullets, Paragraph, Table
-from openbook.studies.results import Run
+from openbook.studies.results import Run, Study
 from openbook.studies.schema import ReportText
 
 
