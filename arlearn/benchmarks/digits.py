@@ -12,7 +12,6 @@ many questions each figure rests on); ``--again`` evaluates anew.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,14 @@ from matplotlib import pyplot
 
 from arlearn.cli.evaluate_task import choose_questions
 from arlearn.evaluation.exact_match import exact_match
-from arlearn.evaluation.length_complexity import write_text
+from arlearn.files import file_sha256, write_atomically
 from arlearn.predictors.saving import load_predictor
 from arlearn.tasks.multiplication import MultiplicationTask
 
 
 def evaluated(run: Path, count: int, again: bool) -> dict[str, Any]:
     """What the table says of one run."""
-    sha256 = hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+    sha256 = file_sha256(run / "model.safetensors")
     kept = run / "evaluations.json"
     if kept.is_file() and not again:
         found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
@@ -41,7 +40,7 @@ def evaluated(run: Path, count: int, again: bool) -> dict[str, Any]:
     result["examples"] = card["metrics"]["steps"] * card["recipe"]["training"]["batch"]
     for name, hard in (("uniform", False), ("hard", True)):
         result[name] = exact_match(predictor, task, choose_questions(task, count, hard, 0)[0]).summary()
-    write_text(kept, json.dumps(result, indent=1))
+    write_atomically(kept, json.dumps(result, indent=1))
     return result
 
 

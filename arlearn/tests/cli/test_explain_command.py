@@ -136,5 +136,5 @@ def test_bad_input(text_model, product, tmp_path):
     card = json.loads((text_model / "card.json").read_text())
     save_predictor(MLPPredictor.build(300, 8, 8), tmp_path, {key: card[key] for key in ("task", "tokenizer")})
     (tmp_path / "tokenizer.json").write_bytes((text_model / "tokenizer.json").read_bytes())
-    with pytest.raises(ArlearnError, match="no exact ledger: a ReLU"):
+    with pytest.raises(ArlearnError, match="no exact attribution: a ReLU"):
         run(tmp_path, "--prompt", "the")

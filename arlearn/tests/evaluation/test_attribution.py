@@ -1,4 +1,4 @@
-"""The ledger adds up: for every kind of map, embedding and head, and against what the predictor itself computes."""
+"""The attribution adds up: for every kind of map, embedding and head, and against what the predictor itself computes."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def test_the_ledger_adds_up(predictor, length, data):
     assert found.places == sorted(found.places)
     assert found.tokens == tokens[found.places].tolist()
     for token in found.candidates:
-        ledger = found.ledger(token)
-        assert ledger.logit == pytest.approx(float(logits[token]), abs=1e-4, rel=1e-4)
-        assert ledger.residual <= 1e-4
-        assert ledger.exact
-    contrast = found.ledger(asked, other)
+        attribution = found.attribution(token)
+        assert attribution.logit == pytest.approx(float(logits[token]), abs=1e-4, rel=1e-4)
+        assert attribution.residual <= 1e-4
+        assert attribution.exact
+    contrast = found.attribution(asked, other)
     assert contrast.logit == pytest.approx(float(logits[asked] - logits[other]), abs=1e-4, rel=1e-4)
     assert contrast.residual <= 1e-4
-    centred = found.ledger(asked, "mean")
+    centred = found.attribution(asked, "mean")
     assert centred.logit == pytest.approx(float(logits[asked] - logits.mean()), abs=1e-4, rel=1e-4)
     assert centred.residual <= 1e-4
     assert float(found.probabilities.sum()) <= 1 + 1e-6
@@ -78,7 +78,7 @@ def test_a_contribution_is_what_changes_when_a_token_does(predictor, length, dat
     changed[place] = data.draw(st.integers(0, predictor.vocabulary - 1))
     before, after = (attribute(predictor, each, 0, [0]) for each in (tokens, changed))
     moved = float(after.logits[0] - before.logits[0])
-    values = [dict(zip(each.places, each.ledger(0).values, strict=True)) for each in (before, after)]
+    values = [dict(zip(each.places, each.attribution(0).values, strict=True)) for each in (before, after)]
     assert moved == pytest.approx(values[1].get(place, 0.0) - values[0].get(place, 0.0), abs=1e-4)
     for where in before.places:
         if where != place:
@@ -86,21 +86,21 @@ def test_a_contribution_is_what_changes_when_a_token_does(predictor, length, dat
 
 
 def test_a_structured_head_with_its_curvature():
-    """Number tokens score n h - n²/2: the bias takes part in the ledger."""
+    """Number tokens score n h - n²/2: the bias takes part in the attribution."""
     task = MultiplicationTask(2, "linear")
     predictor = task.predictor({"head": "structured"}, 0)
     torch.nn.init.normal_(predictor.map.weight)
     tokens = task.encode(task.draw(1, 0))[0, :-1]
     found = attribute(predictor, tokens, top=predictor.vocabulary)
-    ledgers = [found.ledger(token) for token in found.candidates]
-    assert max(ledger.residual for ledger in ledgers) <= 1e-4
-    assert any(ledger.bias != 0 for ledger in ledgers)
+    attributions = [found.attribution(token) for token in found.candidates]
+    assert max(attribution.residual for attribution in attributions) <= 1e-4
+    assert any(attribution.bias != 0 for attribution in attributions)
     assert len(found.places) == len(tokens)
 
 
 def test_a_ledger_that_does_not_add_up_says_so():
     found = attribute(LinearPredictor.build(9, 4, 3), torch.tensor([1, 2, 3]))
-    broken = found.ledger(found.candidates[0])
+    broken = found.attribution(found.candidates[0])
     object.__setattr__(broken, "logit", broken.logit + 0.01)
     assert not broken.exact
     assert broken.residual == pytest.approx(0.01, rel=0.1)
@@ -131,4 +131,4 @@ def test_what_cannot_be_explained_is_told_why():
     with pytest.raises(ArlearnError, match=r"0\.\.8"):
         attribute(linear, torch.tensor([9]))
     with pytest.raises(ArlearnError, match="not among the candidates"):
-        attribute(linear, torch.tensor([1]), top=1).ledger(-5)
+        attribute(linear, torch.tensor([1]), top=1).attribution(-5)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from arlearn.cli import app
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.perplexity import likelihoods, log_probability
-from arlearn.evaluation.saved_model import Subject
+from arlearn.evaluation.saved_model import SavedModel
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.saving import save_predictor
 from arlearn.tokens import BytePair
@@ -95,14 +95,14 @@ def measured(model, tmp_path_factory):
 
 
 def test_choices_are_those_that_the_predictor_finds_likeliest(measured, model):
-    subject = Subject(model)
-    assert subject.vocabulary is not None
+    saved = SavedModel(model)
+    assert saved.vocabulary is not None
     right = 0
     for question in QUESTIONS:
-        context = subject.vocabulary.prompt(question["question"])
-        whole = [subject.vocabulary.prompt(f"{question['question']} {choice}") for choice in question["choices"]]
+        context = saved.vocabulary.prompt(question["question"])
+        whole = [saved.vocabulary.prompt(f"{question['question']} {choice}") for choice in question["choices"]]
         found = [
-            each.log_probability for each in likelihoods(subject.predictor, context, [w[len(context) :] for w in whole])
+            each.log_probability for each in likelihoods(saved.predictor, context, [w[len(context) :] for w in whole])
         ]
         right += found.index(max(found)) == question["label"]
     assert measured["results"]["made_up_choices"]["acc,none"] == pytest.approx(right / len(QUESTIONS))
@@ -110,10 +110,10 @@ def test_choices_are_those_that_the_predictor_finds_likeliest(measured, model):
 
 
 def test_bits_per_byte_are_ours(measured, model):
-    subject = Subject(model)
-    assert subject.vocabulary is not None
+    saved = SavedModel(model)
+    assert saved.vocabulary is not None
     texts = [question["question"] for question in QUESTIONS]
-    nats = -sum(log_probability(subject.predictor, subject.vocabulary.prompt(text)) for text in texts)
+    nats = -sum(log_probability(saved.predictor, saved.vocabulary.prompt(text)) for text in texts)
     expected = nats / math.log(2) / sum(len(text.encode()) for text in texts)
     assert measured["results"]["made_up_text"]["bits_per_byte,none"] == pytest.approx(expected, rel=1e-5)
 

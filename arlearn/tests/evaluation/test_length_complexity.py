@@ -55,5 +55,6 @@ def test_runs_that_were_given_up_are_shown_as_such(tmp_path: Path) -> None:
     assert "no format reached" in paragraph([given_up], 0.999)
     draw([given_up, reached], tmp_path / "figure.svg", "a title")
     assert (tmp_path / "figure.svg").read_text().count("<path") > 10
+    (tmp_path / "file").write_text("")
     with pytest.raises(ArlearnError, match="cannot write"):
-        draw([given_up, reached], tmp_path / "absent" / "figure.svg", "a title")
+        draw([given_up, reached], tmp_path / "file" / "figure.svg", "a title")

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from arlearn.cli import app
 from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.saved_model import Subject
+from arlearn.evaluation.saved_model import SavedModel
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.mlp import MLPPredictor
 from arlearn.predictors.saving import save_predictor
@@ -99,8 +99,8 @@ def exported(models, tmp_path_factory):
     for name, model in models.items():
         done = runner.invoke(app, ["export", str(model), "--hf", str(root / name)])
         assert done.exit_code == 0, done.output
-        subject = subjects[name] = Subject(model)
-        rows = torch.randint(subject.predictor.vocabulary, (3, subject.predictor.map.window))
+        saved = subjects[name] = SavedModel(model)
+        rows = torch.randint(saved.predictor.vocabulary, (3, saved.predictor.map.window))
         asked.append((str(root / name), "1 2 x 3 4 =" if name == "m2" else PROMPT, rows.tolist()))
     environment = os.environ | {"HF_HOME": str(root / "home"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -114,18 +114,18 @@ def exported(models, tmp_path_factory):
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout.splitlines()[-1])
     return {
-        name: (subject, root / name, torch.tensor(rows), answer)
-        for (name, subject), (_, _, rows), answer in zip(subjects.items(), asked, answers, strict=True)
+        name: (saved, root / name, torch.tensor(rows), answer)
+        for (name, saved), (_, _, rows), answer in zip(subjects.items(), asked, answers, strict=True)
     }
 
 
 @pytest.mark.parametrize("name", ["packed", "shift", "mlp", "m2"])
 class TestFolders:
     def test_logits_and_loss(self, exported, name):
-        subject, _, rows, found = exported[name]
+        saved, _, rows, found = exported[name]
         with torch.no_grad():
-            expected = subject.predictor(rows)
-            loss = float(subject.predictor.loss(rows))
+            expected = saved.predictor(rows)
+            loss = float(saved.predictor.loss(rows))
         torch.testing.assert_close(torch.tensor(found["logits"]), expected, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(torch.tensor(found["last"]), expected[:, -1:], atol=1e-5, rtol=1e-5)
         assert found["loss"] == pytest.approx(loss, rel=1e-5)
@@ -133,17 +133,17 @@ class TestFolders:
         assert found["kind"] == "arlearn"
 
     def test_generation(self, exported, name):
-        subject, _, _, found = exported[name]
-        given = subject.prompt("12 x 34" if name == "m2" else PROMPT)
+        saved, _, _, found = exported[name]
+        given = saved.prompt("12 x 34" if name == "m2" else PROMPT)
         assert found["prompt"] == given.tolist()
         count = len(found["made"]) - len(given)
-        assert found["made"][len(given) :] == generate(subject.predictor, given[None], count)[0].tolist()
+        assert found["made"][len(given) :] == generate(saved.predictor, given[None], count)[0].tolist()
         assert found["cached"] == found["made"]
         assert found["beams"] == len(given) + 5
         assert found["padded"] == found["alone"]
 
     def test_files(self, exported, name):
-        subject, folder, _, found = exported[name]
+        saved, folder, _, found = exported[name]
         assert {path.name for path in folder.iterdir()} == {
             "README.md",
             "arlearn.json",
@@ -155,10 +155,10 @@ class TestFolders:
             "tokenizer_config.json",
         }
         weights = load_file(folder / "model.safetensors")
-        assert sum(tensor.numel() for tensor in weights.values()) == subject.predictor.parameter_count()
-        assert torch.equal(weights["embedding.weight"], subject.predictor.embedding)
+        assert sum(tensor.numel() for tensor in weights.values()) == saved.predictor.parameter_count()
+        assert torch.equal(weights["embedding.weight"], saved.predictor.embedding)
         readme = (folder / "README.md").read_text()
-        assert f"{subject.predictor.parameter_count():,}" in readme
+        assert f"{saved.predictor.parameter_count():,}" in readme
         assert "trust_remote_code=True" in readme
         if name == "m2":
             assert found["text"].endswith("0 4 0 8")

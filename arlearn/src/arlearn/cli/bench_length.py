@@ -44,7 +44,8 @@ def length_complexity(
     from an earlier, equal call is not run again.
     """
     from arlearn.errors import ArlearnError
-    from arlearn.evaluation.length_complexity import Learner, draw, measure_all, paragraph, table, write_text
+    from arlearn.evaluation.length_complexity import Learner, draw, measure_all, paragraph, table
+    from arlearn.files import write_atomically
     from arlearn.tasks import load_task
     from arlearn.tasks.base import SequenceTask
     from arlearn.training.processes import keep_freed_memory
@@ -77,8 +78,8 @@ def length_complexity(
         "figure": str(out / "length-complexity.svg"),
     }
     draw(cells, out / "length-complexity.svg", title)
-    write_text(out / "length-complexity.md", f"# {title}\n\n{table(cells)}\n\n{words}\n")
-    write_text(out / "length-complexity.json", json.dumps(report, indent=1))
+    write_atomically(out / "length-complexity.md", f"# {title}\n\n{table(cells)}\n\n{words}\n")
+    write_atomically(out / "length-complexity.json", json.dumps(report, indent=1))
     print(json.dumps(report) if as_json else f"{table(cells)}\n\n{words}\n\n{report['figure']}")
 
 

@@ -81,8 +81,7 @@ def parity(
     context: Context = None,
 ) -> None:
     """The parity of N bits, the paper's own example: fewer bits a step, more tokens."""
-    from arlearn.errors import ArlearnError
-    from arlearn.predictors.saving import write_beside
+    from arlearn.files import write_atomically
     from arlearn.programs.circuits import parity_circuit
 
     if out is None and write_circuit is None:
@@ -90,10 +89,7 @@ def parity(
     circuit = parity_circuit(bits, step)
     if write_circuit is not None:
         text = "\n".join([f"# {circuit.name}, {step} bits a step", *circuit.lines()]) + "\n"
-        try:
-            write_beside(write_circuit, lambda path: path.write_text(text, encoding="utf-8"))
-        except OSError as error:
-            raise ArlearnError(f"cannot write {write_circuit}: {error}") from error
+        write_atomically(write_circuit, text)
     if out is not None:
         _finish(circuit.program(), out, check, as_json, centred, context)
 

@@ -33,7 +33,9 @@ def explain(
     temperature: Annotated[float, typer.Option(min=0, help="Of the continuation; 0 is greedy.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the continuation.")] = 0,
     top: Annotated[int, typer.Option(min=1, help="How many of the likeliest tokens to take apart.")] = 5,
-    rows: Annotated[int, typer.Option(min=1, help="Lines of a ledger in the terminal; the largest are shown.")] = 40,
+    rows: Annotated[
+        int, typer.Option(min=1, help="Lines of an attribution in the terminal; the largest are shown.")
+    ] = 40,
     html: Annotated[Path | None, typer.Option(help="Write a page to look at, in one file.")] = None,
     spectrum: Annotated[
         Path | None,
@@ -51,27 +53,27 @@ def explain(
     from arlearn.errors import ArlearnError
     from arlearn.evaluation.attribution import TOLERANCE
     from arlearn.evaluation.attribution import explain as take_apart
-    from arlearn.evaluation.ledger_table import print_explanation
-    from arlearn.evaluation.saved_model import Subject
+    from arlearn.evaluation.attribution_table import print_explanation
+    from arlearn.evaluation.saved_model import SavedModel
     from arlearn.training.reporting import Reporter
 
     if spectrum is not None:
         _spectrum(model, spectrum, as_json and prompt is None)
         if prompt is None and html is None:
             return
-    subject = Subject(model)
+    saved = SavedModel(model)
     if prompt == "-":
         prompt = sys.stdin.read().rstrip("\n")
-    given = subject.prompt(prompt)
+    given = saved.prompt(prompt)
     opposed: int | str | None = against
     if against is not None and against != "mean":
-        opposed = subject.token(against)
+        opposed = saved.token(against)
     with Reporter(quiet=as_json).work("explaining") as work:
         explanation = take_apart(
-            subject,
+            saved,
             given,
             tokens,
-            token=None if token is None else subject.token(token),
+            token=None if token is None else saved.token(token),
             against=opposed,
             top=top,
             whole=whole,
@@ -80,7 +82,7 @@ def explain(
             progress=work.show,
         )
     if html is not None:
-        from arlearn.evaluation.ledger_page import write_page
+        from arlearn.evaluation.attribution_page import write_page
 
         write_page(explanation, html)
         print(f"{html}: {html.stat().st_size:,} bytes", file=sys.stderr)
@@ -90,7 +92,7 @@ def explain(
         print_explanation(explanation, Console(highlight=False, soft_wrap=True), rows)
     if not explanation.worst.exact:
         raise ArlearnError(
-            f"a ledger leaves {explanation.worst.residual:.1e} of its logit over, more than {TOLERANCE}: the weights are "
+            f"an attribution leaves {explanation.worst.residual:.1e} of its logit over, more than {TOLERANCE}: the weights are "
             "too large for the precision that the predictor computes in"
         )
 

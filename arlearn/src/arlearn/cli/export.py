@@ -36,10 +36,10 @@ def export(
         write_reference(predictor, reference)
         print(f"{reference}: {reference.stat().st_size:,} bytes", file=sys.stderr)
     if hf is not None:
-        from arlearn.evaluation.saved_model import Subject
+        from arlearn.evaluation.saved_model import SavedModel
         from arlearn.hub.exporting import export_folder
 
-        made = export_folder(Subject(model), hf, overwrite)
+        made = export_folder(SavedModel(model), hf, overwrite)
         print(
             f"{made.folder}: {made.bytes:,} bytes; its logits differ by at most {made.difference:.1e} "
             f"({made.compared:,} compared)",

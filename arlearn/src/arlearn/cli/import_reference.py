@@ -29,6 +29,7 @@ def import_reference(
     import sys
 
     from arlearn.errors import ArlearnError
+    from arlearn.files import file_sha256
     from arlearn.predictors.reference import read_reference
     from arlearn.predictors.saving import save_predictor
     from arlearn.tokens import BytePair
@@ -36,7 +37,7 @@ def import_reference(
     predictor = read_reference(checkpoint)
     card: dict[str, object] = {
         "data": None,
-        "imported": {"file": checkpoint.name, "sha256": _sha256(checkpoint)},
+        "imported": {"file": checkpoint.name, "sha256": file_sha256(checkpoint)},
     }
     if tokenizer is not None:
         vocabulary = BytePair.load(tokenizer)
@@ -63,10 +64,3 @@ def import_reference(
         f"{predictor.parameter_count():,} weights",
         file=sys.stderr,
     )
-
-
-def _sha256(path: Path) -> str:
-    import hashlib
-
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

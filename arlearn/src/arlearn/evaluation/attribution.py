@@ -21,14 +21,14 @@ from torch import Tensor
 
 from arlearn.decoding.generate import ABSENT, generate
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.saved_model import Subject
+from arlearn.evaluation.saved_model import SavedModel
 from arlearn.predictors.base import Predictor
 from arlearn.predictors.linear import LinearPredictor
 
 if TYPE_CHECKING:
     from arlearn.programs.tracing import Origin
 
-TOLERANCE = 1e-4  # a larger residual means that the ledger does not explain the logit
+TOLERANCE = 1e-4  # a larger residual means that the attribution does not explain the logit
 
 # kind of predictor -> what in it is no sum over positions
 NOT_LINEAR = {
@@ -39,7 +39,7 @@ NOT_LINEAR = {
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Attribution:
     """One logit, or the difference of two, as a sum.
 
     Attributes:
@@ -47,7 +47,7 @@ class Ledger:
             to the mean of all tokens' logits.
         logit: as the predictor computes it, in nats.
         bias: what the head adds whatever the context.
-        values: what each of ``Attribution.places`` adds, in nats.
+        values: what each of ``Contributions.places`` adds, in nats.
     """
 
     token: int
@@ -58,7 +58,7 @@ class Ledger:
 
     @property
     def total(self) -> float:
-        """What the ledger adds up to."""
+        """What the attribution adds up to."""
         return self.bias + sum(self.values)
 
     @property
@@ -68,12 +68,12 @@ class Ledger:
 
     @property
     def exact(self) -> bool:
-        """Whether the ledger adds up to the logit."""
+        """Whether the attribution adds up to the logit."""
         return self.residual <= TOLERANCE
 
 
 @dataclass(frozen=True)
-class Attribution:
+class Contributions:
     """One prediction taken apart, for several candidate tokens.
 
     Attributes:
@@ -100,8 +100,8 @@ class Attribution:
     mean_values: Float[Tensor, " places"]
     mean_bias: float
 
-    def ledger(self, token: int, against: int | str | None = None) -> Ledger:
-        """The ledger of one candidate; see ``Ledger``. Raises ArlearnError for a token that is no candidate."""
+    def attribution(self, token: int, against: int | str | None = None) -> Attribution:
+        """The attribution of one candidate; see ``Attribution``. Raises ArlearnError for a token that is no candidate."""
         row = self._row(token)
         logit, bias, values = float(self.logits[row]), float(self.bias[row]), self.values[row]
         if against == "mean":
@@ -110,7 +110,7 @@ class Attribution:
             other = self._row(against)
             logit, bias = logit - float(self.logits[other]), bias - float(self.bias[other])
             values = values - self.values[other]
-        return Ledger(token, against, logit, bias, values.tolist())
+        return Attribution(token, against, logit, bias, values.tolist())
 
     def _row(self, token: int) -> int:
         if token not in self.candidates:
@@ -124,14 +124,14 @@ def check_linear(predictor: Predictor) -> LinearPredictor:
         return predictor
     why = NOT_LINEAR.get(predictor.kind, "its logits are not linear in what stands at each position")
     raise ArlearnError(
-        f"a predictor of kind {predictor.kind!r} has no exact ledger: {why}; only linear predictors can be explained"
+        f"a predictor of kind {predictor.kind!r} has no exact attribution: {why}; only linear predictors can be explained"
     )
 
 
 @torch.no_grad()
 def attribute(
     predictor: Predictor, tokens: Int[Tensor, " length"], top: int = 5, also: Sequence[int] = ()
-) -> Attribution:
+) -> Contributions:
     """Take the prediction after ``tokens`` apart for the ``top`` likeliest tokens and ``also`` these.
 
     Past the context length the window slides, as in generation. Raises ArlearnError if the predictor is not linear or
@@ -163,7 +163,7 @@ def attribute(
     bias = (
         torch.zeros(linear.vocabulary, dtype=torch.float64) if linear.head_bias is None else linear.head_bias.double()
     )
-    return Attribution(
+    return Contributions(
         position=len(tokens),
         places=[first + source for source in sources],
         tokens=window[sources].tolist(),
@@ -189,7 +189,7 @@ def walk(
     stop: Sequence[int] = (),
     temperature: float = 0.0,
     seed: int = 0,
-) -> Iterator[tuple[int, Attribution]]:
+) -> Iterator[tuple[int, Contributions]]:
     """Continue the prompt by up to ``count`` tokens, and take each prediction apart: (the token that came, why).
 
     ``begin``: start with the prediction of that position instead (1 or more), so that tokens of the prompt are
@@ -205,19 +205,19 @@ def walk(
 
 
 @dataclass(frozen=True)
-class Moment:
+class ExplainedToken:
     """One predicted token.
 
     Attributes:
         came: the token that the predictor (or the prompt) has at this position.
         attribution: the prediction taken apart.
-        ledger: of the token asked for; of the one that came unless another was named.
+        attribution: of the token asked for; of the one that came unless another was named.
         origin: of a compiled program, the step that wrote the token.
     """
 
     came: int
+    contributions: Contributions
     attribution: Attribution
-    ledger: Ledger
     origin: Origin | None = None
 
 
@@ -226,54 +226,54 @@ class Explanation:
     """A prompt and its continuation, prediction by prediction.
 
     Attributes:
-        subject: the model.
+        model: the model and the words of its tokens.
         tokens: prompt and continuation.
         given: how many of them are the prompt.
         moments: one for each explained position, ascending.
     """
 
-    subject: Subject
+    model: SavedModel
     tokens: Int[Tensor, " length"]
     given: int
-    moments: list[Moment]
+    moments: list[ExplainedToken]
 
     @property
-    def worst(self) -> Ledger:
-        """The ledger with the largest residual."""
-        return max((moment.ledger for moment in self.moments), key=lambda ledger: ledger.residual)
+    def worst(self) -> Attribution:
+        """The attribution with the largest residual."""
+        return max((moment.attribution for moment in self.moments), key=lambda attribution: attribution.residual)
 
     def as_json(self) -> dict[str, Any]:
-        """The first prediction's ledger, the model and the prompt; all predictions under ``steps`` where several."""
-        subject, first = self.subject, self.moments[0]
+        """The first prediction's attribution, the model and the prompt; all predictions under ``steps`` where several."""
+        saved, first = self.model, self.moments[0]
         described: dict[str, Any] = {
-            "model": str(subject.model),
-            "prompt": [subject.word(int(token)) for token in self.tokens[: self.given]],
-            "continuation": subject.written(self.tokens[self.given :]),
-            "answer": subject.answer(self.tokens),
+            "model": str(saved.folder),
+            "prompt": [saved.word(int(token)) for token in self.tokens[: self.given]],
+            "continuation": saved.written(self.tokens[self.given :]),
+            "answer": saved.answer(self.tokens),
             **self._moment(first),
         }
         if len(self.moments) > 1:
             described["steps"] = [self._moment(moment) for moment in self.moments]
         return described
 
-    def _moment(self, moment: Moment) -> dict[str, Any]:
-        word, ledger, found = self.subject.word, moment.ledger, moment.attribution
-        against = ledger.against
+    def _moment(self, moment: ExplainedToken) -> dict[str, Any]:
+        word, attribution, found = self.model.word, moment.attribution, moment.contributions
+        against = attribution.against
         return {
             "position": found.position,
-            "token": word(ledger.token),
-            "token_id": ledger.token,
+            "token": word(attribution.token),
+            "token_id": attribution.token,
             "against": word(against) if isinstance(against, int) else against,
-            "logit": ledger.logit,
-            "probability": float(found.probabilities[found.candidates.index(ledger.token)]),
-            "bias": ledger.bias,
+            "logit": attribution.logit,
+            "probability": float(found.probabilities[found.candidates.index(attribution.token)]),
+            "bias": attribution.bias,
             "contributions": [
                 {"position": place, "token": word(token), "token_id": token, "value": value}
-                for place, token, value in zip(found.places, found.tokens, ledger.values, strict=True)
+                for place, token, value in zip(found.places, found.tokens, attribution.values, strict=True)
             ],
-            "sum": ledger.total,
-            "residual": ledger.residual,
-            "exact": ledger.exact,
+            "sum": attribution.total,
+            "residual": attribution.residual,
+            "exact": attribution.exact,
             "came": word(moment.came),
             "alternatives": [
                 {"token": word(token), "token_id": token, "logit": float(logit), "probability": float(share)}
@@ -284,7 +284,7 @@ class Explanation:
 
 
 def explain(
-    subject: Subject,
+    saved: SavedModel,
     prompt: Int[Tensor, " prompt"],
     count: int = 1,
     *,
@@ -299,41 +299,41 @@ def explain(
     """Continue the prompt by up to ``count`` tokens and take every prediction apart.
 
     ``token``: whose logit, at every position, instead of the token that came. ``against``: a token or "mean", see
-    ``Ledger``. ``top``: how many alternatives. ``whole``: explain the prompt's own tokens too, from the second on.
+    ``Attribution``. ``top``: how many alternatives. ``whole``: explain the prompt's own tokens too, from the second on.
     ``progress`` hears the share that is done. Raises ArlearnError if the predictor is not linear.
     """
     import torch
 
-    check_linear(subject.predictor)
+    check_linear(saved.predictor)
     if token is not None and token == against:
-        raise ArlearnError(f"{subject.word(token)!r} against itself is nothing; name two different tokens")
-    if subject.longest is not None:
-        count = min(count, subject.longest)
+        raise ArlearnError(f"{saved.word(token)!r} against itself is nothing; name two different tokens")
+    if saved.longest is not None:
+        count = min(count, saved.longest)
     also = [each for each in (token, against) if isinstance(each, int)]
     begin = 1 if whole else len(prompt)
     came, found = [], []
     steps = walk(
-        subject.predictor,
+        saved.predictor,
         prompt,
         count,
         top=top,
         also=also,
         begin=begin,
-        stop=subject.stop,
+        stop=saved.stop,
         temperature=temperature,
         seed=seed,
     )
-    for arrived, attribution in steps:
+    for arrived, contributions in steps:
         came.append(arrived)
-        found.append(attribution)
+        found.append(contributions)
         if progress is not None:
             progress(len(came) / (len(prompt) - begin + count))
     tokens = torch.cat([prompt[:begin], torch.tensor(came, dtype=prompt.dtype)])
-    origins = subject.origins(tokens)
+    origins = saved.origins(tokens)
     moments = []
-    for arrived, attribution in zip(came, found, strict=True):
+    for arrived, contributions in zip(came, found, strict=True):
         target = arrived if token is None else token
-        opposed = None if against == target else against
-        ledger = attribution.ledger(target, opposed)
-        moments.append(Moment(arrived, attribution, ledger, None if origins is None else origins[attribution.position]))
-    return Explanation(subject, tokens, len(prompt), moments)
+        attribution = contributions.attribution(target, None if against == target else against)
+        origin = None if origins is None else origins[contributions.position]
+        moments.append(ExplainedToken(arrived, contributions, attribution, origin))
+    return Explanation(saved, tokens, len(prompt), moments)

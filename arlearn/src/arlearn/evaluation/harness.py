@@ -20,7 +20,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.perplexity import likelihoods, log_probability, write_until
-from arlearn.evaluation.saved_model import Subject
+from arlearn.evaluation.saved_model import SavedModel
 
 MAX_TOKENS = 256  # written where a task names no limit; what the harness's own adapters write
 
@@ -31,13 +31,13 @@ class ArlearnLM(TemplateLM):  # type: ignore[misc]
 
     def __init__(self, pretrained: str | Path, **_: Any) -> None:
         super().__init__()
-        self.subject = Subject(Path(pretrained))
-        if self.subject.vocabulary is None:
-            assert self.subject.task is not None
+        self.saved = SavedModel(Path(pretrained))
+        if self.saved.vocabulary is None:
+            assert self.saved.task is not None
             raise ArlearnError(
-                f"{pretrained} is a model of {self.subject.task.kind}; the harness's tasks are for models of text"
+                f"{pretrained} is a model of {self.saved.task.kind}; the harness's tasks are for models of text"
             )
-        self.vocabulary = self.subject.vocabulary
+        self.vocabulary = self.saved.vocabulary
 
     @property
     def eot_token_id(self) -> int:
@@ -59,7 +59,7 @@ class ArlearnLM(TemplateLM):  # type: ignore[misc]
         bar = tqdm(total=len(requests), disable=disable_tqdm, desc="log-likelihoods")
         for context, group in groupby(order, key=lambda index: requests[index][1]):
             members = list(group)
-            found = likelihoods(self.subject.predictor, context, [requests[index][2] for index in members])
+            found = likelihoods(self.saved.predictor, context, [requests[index][2] for index in members])
             for index, likelihood in zip(members, found, strict=True):
                 answers[index] = (likelihood.log_probability, likelihood.greedy)
                 self.cache_hook.add_partial("loglikelihood", requests[index][0], answers[index])
@@ -71,7 +71,7 @@ class ArlearnLM(TemplateLM):  # type: ignore[misc]
         answers = []
         for request in tqdm(requests, disable=disable_tqdm, desc="texts"):
             (text,) = request.args
-            answers.append(log_probability(self.subject.predictor, self.vocabulary.prompt(text)))
+            answers.append(log_probability(self.saved.predictor, self.vocabulary.prompt(text)))
             self.cache_hook.add_partial("loglikelihood_rolling", (text,), answers[-1])
         return answers
 
@@ -82,7 +82,7 @@ class ArlearnLM(TemplateLM):  # type: ignore[misc]
             stops = given.get("until") or []
             sampled = given.get("do_sample", float(given.get("temperature") or 0) > 0)
             text = write_until(
-                self.subject.predictor,
+                self.saved.predictor,
                 self.vocabulary.prompt(context),
                 [stops] if isinstance(stops, str) else stops,
                 self.vocabulary.end_of_text,

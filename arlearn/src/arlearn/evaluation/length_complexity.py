@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ import torch
 
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.exact_match import exact_match
+from arlearn.files import replacing, write_atomically
 from arlearn.tasks.base import SequenceTask
 
 
@@ -131,10 +131,6 @@ def measure_all(
 
     Raises ArlearnError if the directory cannot be written or holds a cell that cannot be read.
     """
-    try:
-        (directory / "cells").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArlearnError(f"cannot write in {directory}: {error.strerror or error}") from error
     cells = []
     for learner in learners:
         for name, task in tasks:
@@ -145,7 +141,7 @@ def measure_all(
                 if cell is None:
                     told(f"{name}, {learner.head} head, seed {seed}: {task.generated} generated tokens")
                     cell = measure(task, name, learner, seed)
-                    _keep(path, wanted, cell)
+                    write_atomically(path, json.dumps({"wanted": wanted, "cell": asdict(cell)}, indent=1))
                 else:
                     told(f"{name}, {learner.head} head, seed {seed}: kept from an earlier run")
                 cells.append(cell)
@@ -160,21 +156,6 @@ def _kept(path: Path, wanted: dict[str, object]) -> Cell | None:
         return Cell(**found["cell"]) if found["wanted"] == wanted else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArlearnError(f"{path} is no measurement of this bench ({error}); remove it") from error
-
-
-def _keep(path: Path, wanted: dict[str, object], cell: Cell) -> None:
-    write_text(path, json.dumps({"wanted": wanted, "cell": asdict(cell)}, indent=1))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write beside, then rename. Raises ArlearnError if that cannot be done."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        raise ArlearnError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def paragraph(cells: Sequence[Cell], target: float) -> str:
@@ -256,11 +237,9 @@ def draw(cells: Sequence[Cell], path: Path, title: str) -> None:
         axes[0].legend(fontsize=8)
         figure.suptitle(title)
         figure.tight_layout()
-        beside = path.with_name(f".{os.getpid()}.{path.name}")
-        figure.savefig(beside, metadata={"Date": None} if path.suffix == ".svg" else None)
-        os.replace(beside, path)
-    except OSError as error:
-        raise ArlearnError(f"cannot write {path}: {error.strerror or error}") from error
+        with replacing(path) as beside:
+            kind = path.suffix.removeprefix(".")
+            figure.savefig(beside, format=kind, metadata={"Date": None} if kind == "svg" else None)
     finally:
         pyplot.close(figure)
 

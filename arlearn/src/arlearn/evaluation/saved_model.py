@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from arlearn.tokens import BytePair
 
 
-class Subject:
+class SavedModel:
     """A predictor with the words of its tokens.
 
     Attributes:
@@ -36,7 +36,7 @@ class Subject:
 
     def __init__(self, model: Path) -> None:
         """Raises ArlearnError if there is no usable model, or none with words for its tokens."""
-        self.model = model
+        self.folder = model
         self.predictor: Predictor
         self.card: dict[str, Any]
         self.predictor, self.card = load_predictor(model)
@@ -59,13 +59,13 @@ class Subject:
         """The tokens to go on from. Raises ArlearnError if there is no prompt, or none that the task understands."""
         if self.vocabulary is not None:
             if text is None:
-                raise ArlearnError(f"{self.model} is a model of text; give it one to go on from with --prompt TEXT")
+                raise ArlearnError(f"{self.folder} is a model of text; give it one to go on from with --prompt TEXT")
             return torch.tensor(self.vocabulary.prompt(text))
         assert self.task is not None
         text = getattr(self.task, "default_prompt", None) if text is None else text
         if text is None:
             example = " ".join(self.task.render(self.task.encode_prompts(self.task.draw(1, 0))[0]))
-            raise ArlearnError(f"{self.model} answers questions: give one with --prompt (tokens of one: {example})")
+            raise ArlearnError(f"{self.folder} answers questions: give one with --prompt (tokens of one: {example})")
         return self.task.encode_prompts(self.task.parse_prompt(text))[0]
 
     @property

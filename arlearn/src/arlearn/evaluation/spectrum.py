@@ -35,11 +35,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from arlearn.errors import ArlearnError
+from arlearn.files import replacing
 from arlearn.predictors.base import Predictor
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps.base import CausalMap
 from arlearn.predictors.maps.shift import ShiftMap
-from arlearn.predictors.saving import write_beside
 
 
 @dataclass(frozen=True)
@@ -240,11 +240,8 @@ def write_spectrum(spectrum: Spectrum, path: Path, title: str) -> list[Path]:
     if ending in FIGURES:
         writers.insert(0, (path, lambda place: draw(spectrum, place, ending[1:], title)))
     for place, write in writers:
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            write_beside(place, write)
-        except OSError as error:
-            raise ArlearnError(f"cannot write {place}: {error.strerror or error}") from error
+        with replacing(place) as beside:
+            write(beside)
     return [place for place, _ in writers]
 
 

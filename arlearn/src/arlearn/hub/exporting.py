@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.saved_model import Subject
+from arlearn.evaluation.saved_model import SavedModel
 from arlearn.hub.model_card import model_card
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.mlp import MLPPredictor
@@ -52,11 +52,11 @@ class Exported:
     compared: int
 
 
-def export_folder(subject: Subject, folder: Path, overwrite: bool = False) -> Exported:
+def export_folder(saved: SavedModel, folder: Path, overwrite: bool = False) -> Exported:
     """Write the folder. Raises ArlearnError, and leaves nothing, if the model has no such form, ``folder`` holds
     something and is not to be replaced, transformers is absent, or the logits differ."""
     _check_transformers()
-    predictor = subject.predictor
+    predictor = saved.predictor
     if not isinstance(predictor, LinearPredictor | MLPPredictor):
         raise ArlearnError(f"a predictor of kind {predictor.kind!r} has no Hugging Face form here; linear and mlp have")
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not overwrite)):
@@ -65,10 +65,10 @@ def export_folder(subject: Subject, folder: Path, overwrite: bool = False) -> Ex
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
-        for name, text in _texts(subject, predictor, folder.name).items():
+        for name, text in _texts(saved, predictor, folder.name).items():
             (beside / name).write_text(text, encoding="utf-8")
         safetensors.torch.save_file(_weights(predictor), beside / "model.safetensors", {"format": "pt"})
-        difference, compared = compare(subject, beside)
+        difference, compared = compare(saved, beside)
         if difference > TOLERANCE:
             raise ArlearnError(
                 f"the exported model's logits differ by {difference:.1e}, more than {TOLERANCE}; not written"
@@ -87,11 +87,11 @@ def export_folder(subject: Subject, folder: Path, overwrite: bool = False) -> Ex
 
 
 @torch.no_grad()
-def compare(subject: Subject, folder: Path) -> tuple[float, int]:
+def compare(saved: SavedModel, folder: Path) -> tuple[float, int]:
     """The largest difference between the folder's logits and the predictor's on random sequences, see ``Exported``."""
     from arlearn.hub.modeling_arlearn import ArlearnForCausalLM
 
-    predictor = subject.predictor
+    predictor = saved.predictor
     with _no_progress():
         model = ArlearnForCausalLM.from_pretrained(folder).eval()
     assert isinstance(predictor, LinearPredictor | MLPPredictor)
@@ -127,17 +127,17 @@ def _check_transformers() -> None:
         ) from error
 
 
-def _texts(subject: Subject, predictor: LinearPredictor | MLPPredictor, name: str) -> dict[str, str]:
+def _texts(saved: SavedModel, predictor: LinearPredictor | MLPPredictor, name: str) -> dict[str, str]:
     prompt = "Once upon a time"
-    if subject.task is not None:
-        prompt = " ".join(subject.task.render(subject.task.encode_prompts(subject.task.draw(1, 0))[0]))
+    if saved.task is not None:
+        prompt = " ".join(saved.task.render(saved.task.encode_prompts(saved.task.draw(1, 0))[0]))
     return {
         "config.json": _json(_configuration(predictor)),
-        "generation_config.json": _json(_generation(subject)),
+        "generation_config.json": _json(_generation(saved)),
         CODE: files("arlearn.hub").joinpath(CODE).read_text("utf-8"),
-        "README.md": model_card(subject, name, prompt),
-        "arlearn.json": _json(subject.card),
-        **tokenizer_files(subject),
+        "README.md": model_card(saved, name, prompt),
+        "arlearn.json": _json(saved.card),
+        **tokenizer_files(saved),
     }
 
 
@@ -163,17 +163,17 @@ def _configuration(predictor: LinearPredictor | MLPPredictor) -> dict[str, Any]:
     }
 
 
-def _generation(subject: Subject) -> dict[str, Any]:
-    if subject.vocabulary is None:
-        assert subject.task is not None
-        return {"do_sample": False, "max_new_tokens": subject.task.generated, "use_cache": False}
+def _generation(saved: SavedModel) -> dict[str, Any]:
+    if saved.vocabulary is None:
+        assert saved.task is not None
+        return {"do_sample": False, "max_new_tokens": saved.task.generated, "use_cache": False}
     return {
         "do_sample": True,
         "temperature": TEMPERATURE,
         "max_new_tokens": NEW_TOKENS,
-        "bos_token_id": subject.vocabulary.end_of_text,
-        "eos_token_id": subject.vocabulary.end_of_text,
-        "pad_token_id": subject.vocabulary.pad,
+        "bos_token_id": saved.vocabulary.end_of_text,
+        "eos_token_id": saved.vocabulary.end_of_text,
+        "pad_token_id": saved.vocabulary.pad,
         "use_cache": False,
     }
 
@@ -188,7 +188,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def tokenizer_files(subject: Subject) -> dict[str, str]:
+def tokenizer_files(saved: SavedModel) -> dict[str, str]:
     """``tokenizer.json`` and ``tokenizer_config.json``, as text.
 
     A text's vocabulary puts end-of-text before every text, as in training, and takes text that spells a special token
@@ -199,10 +199,10 @@ def tokenizer_files(subject: Subject) -> dict[str, str]:
         "clean_up_tokenization_spaces": False,
         "model_input_names": ["input_ids", "attention_mask"],
     }
-    if subject.vocabulary is not None:
+    if saved.vocabulary is not None:
         from tokenizers import Tokenizer, processors
 
-        vocabulary = subject.vocabulary
+        vocabulary = saved.vocabulary
         tokenizer = Tokenizer.from_str(vocabulary.to_bytes().decode("utf-8"))
         end, pad = vocabulary.word(vocabulary.end_of_text), vocabulary.word(vocabulary.pad)
         tokenizer.post_processor = processors.TemplateProcessing(
@@ -210,18 +210,18 @@ def tokenizer_files(subject: Subject) -> dict[str, str]:
         )
         config |= {"bos_token": end, "eos_token": end, "pad_token": pad, "split_special_tokens": True}
     else:
-        tokenizer = _of_words(subject)
+        tokenizer = _of_words(saved)
     return {
         "tokenizer.json": str(tokenizer.to_str(pretty=True)),
         "tokenizer_config.json": json.dumps(config, indent=2) + "\n",
     }
 
 
-def _of_words(subject: Subject) -> Any:
+def _of_words(saved: SavedModel) -> Any:
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    assert subject.task is not None
-    words = subject.task.words
+    assert saved.task is not None
+    words = saved.task.words
     odd = sorted({word for word in words if word.split() != [word]} | {word for word in words if words.count(word) > 1})
     if odd:
         raise ArlearnError(f"the task's words cannot be told apart in a line of text: {', '.join(map(repr, odd[:5]))}")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from arlearn.evaluation.saved_model import Subject
+from arlearn.evaluation.saved_model import SavedModel
 
 USE = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -17,11 +17,11 @@ print(tokenizer.decode(model.generate(**inputs)[0]))
 """
 
 
-def model_card(subject: Subject, name: str, prompt: str) -> str:
+def model_card(saved: SavedModel, name: str, prompt: str) -> str:
     """Markdown with the front matter of the Hugging Face Hub."""
-    card, predictor = subject.card, subject.predictor
+    card, predictor = saved.card, saved.predictor
     map = card["predictor"]["configuration"].get("map", {})
-    what = "text" if subject.task is None else f"the task {subject.task.kind}"
+    what = "text" if saved.task is None else f"the task {saved.task.kind}"
     kind = {"linear": "linear", "mlp": "shallow (two ReLUs)"}[predictor.kind]
     about = (
         f"A {kind} auto-regressive next-token predictor of {what}, with a {map.get('kind', '?')} map over positions, after "
@@ -46,20 +46,20 @@ def model_card(subject: Subject, name: str, prompt: str) -> str:
         "",
         "## What it is",
         "",
-        *_table(_facts(subject, card)),
+        *_table(_facts(saved, card)),
     ]
     metrics = card.get("metrics") or {}
     if metrics:
         lines += ["", "## Measured when it was made", "", *_table(metrics)]
-    lines += ["", "## Limits", "", *[f"- {limit}" for limit in _limits(subject)]]
+    lines += ["", "## Limits", "", *[f"- {limit}" for limit in _limits(saved)]]
     if card.get("recipe"):
         recipe = json.dumps(card["recipe"], indent=1, ensure_ascii=False)
         lines += ["", "## Recipe", "", "```json", recipe, "```"]
     return "\n".join(lines) + "\n"
 
 
-def _facts(subject: Subject, card: Mapping[str, Any]) -> dict[str, Any]:
-    predictor = subject.predictor
+def _facts(saved: SavedModel, card: Mapping[str, Any]) -> dict[str, Any]:
+    predictor = saved.predictor
     data = card.get("data")
     described: dict[str, Any] = {
         "weights": f"{predictor.parameter_count():,}",
@@ -70,24 +70,24 @@ def _facts(subject: Subject, card: Mapping[str, Any]) -> dict[str, Any]:
     }
     if isinstance(data, Mapping):
         described |= {f"data: {key}": value for key, value in data.items() if not isinstance(value, dict | list)}
-    if subject.task is not None:
-        described["task"] = json.dumps(subject.task.description(), ensure_ascii=False)[:500]
+    if saved.task is not None:
+        described["task"] = json.dumps(saved.task.description(), ensure_ascii=False)[:500]
     versions = card.get("versions") or {}
     described["made with"] = ", ".join(f"{what} {version}" for what, version in versions.items())
     return described
 
 
-def _limits(subject: Subject) -> list[str]:
-    if subject.task is None:
+def _limits(saved: SavedModel) -> list[str]:
+    if saved.task is None:
         return [
             "It is a small model for research, trained on one text; it knows nothing else and follows no instructions.",
             "What a prediction sees is the last tokens of the context only.",
         ]
     limits = [
         "It answers the prompts of its task and nothing else; tokens are words with space between them.",
-        f"Its chain of thought has {subject.task.generated:,} tokens, after which it stands still.",
+        f"Its chain of thought has {saved.task.generated:,} tokens, after which it stands still.",
     ]
-    if subject.task.kind == "program":
+    if saved.task.kind == "program":
         limits.append("Its weights are exact whole numbers: use float32, lower precision may change answers.")
     return limits
 

@@ -24,10 +24,10 @@ import torch
 from torch import Tensor
 
 from arlearn.errors import ArlearnError
+from arlearn.files import replacing
 from arlearn.predictors.base import Predictor
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps.packed import PackedMap
-from arlearn.predictors.saving import write_beside
 
 NEEDED = ("in_embedding.weight", "linear1.weight", "out_embedding.weight")
 OPTIONAL = ("mask", "linear1.bias", "out_embedding.bias")
@@ -101,9 +101,9 @@ def write_reference(predictor: Predictor, path: str | Path) -> None:
     if predictor.head_bias is not None:
         state["out_embedding.bias"] = predictor.head_bias.detach().cpu()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_beside(path, lambda place: torch.save(state, place))
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        with replacing(path) as beside:
+            torch.save(state, beside)
+    except RuntimeError as error:  # torch reports a full disk as RuntimeError
         raise ArlearnError(f"cannot write {path}: {error}") from error
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch import Tensor
 
 import arlearn
 from arlearn.errors import ArlearnError
+from arlearn.files import replacing, write_atomically
 from arlearn.predictors.base import Predictor
 
 FORMAT = 1
@@ -33,7 +33,7 @@ KINDS = {
 
 
 def save_predictor(predictor: Predictor, directory: str | Path, card: Mapping[str, Any]) -> None:
-    """Write the predictor's weights and card to ``directory``, each beside its place first and then renamed.
+    """Write the predictor's weights and card to ``directory``, each of them whole or not at all.
 
     ``card`` gives what only the caller knows (recipe, task, data, tokenizer, metrics, seconds); format, predictor,
     parameters, frozen and versions are filled in here. Raises ArlearnError if the directory cannot be written.
@@ -56,12 +56,11 @@ def save_predictor(predictor: Predictor, directory: str | Path, card: Mapping[st
     }
     metadata = {"format": "pt", "arlearn": str(FORMAT), "kind": predictor.kind, "sha256": digest(tensors)}
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        write_beside(directory / WEIGHTS, lambda path: safetensors.torch.save_file(tensors, path, metadata))
-        text = json.dumps(full, indent=2, ensure_ascii=False) + "\n"
-        write_beside(directory / CARD, lambda path: path.write_text(text, encoding="utf-8"))
-    except (OSError, safetensors.SafetensorError) as error:
+        with replacing(directory / WEIGHTS) as beside:
+            safetensors.torch.save_file(tensors, beside, metadata)
+    except safetensors.SafetensorError as error:
         raise ArlearnError(f"cannot write the model to {directory}: {error}") from error
+    write_atomically(directory / CARD, json.dumps(full, indent=2, ensure_ascii=False) + "\n")
 
 
 def load_predictor(directory: str | Path) -> tuple[Predictor, dict[str, Any]]:
@@ -128,15 +127,3 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()
-
-
-def write_beside(path: Path, write: Any) -> None:
-    """Let ``write`` fill a file beside ``path``, flush it, and rename it into place; leave nothing on failure."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(beside)
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

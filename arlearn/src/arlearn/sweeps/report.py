@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arlearn.errors import ArlearnError
+from arlearn.files import write_atomically
 from arlearn.sweeps.space import Over
 
 # what can rank trials: whether less is better
@@ -98,13 +97,7 @@ def write_report(
 
 def replace(path: Path, content: bytes) -> None:
     """Write beside and rename. Raises ArlearnError if that fails."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise ArlearnError(f"cannot write {path}: {error.strerror or error}") from error
+    write_atomically(path, content)
 
 
 def _figure(space: Sequence[Over], rows: Sequence[Row], best: Row, measure: str, title: str) -> bytes:

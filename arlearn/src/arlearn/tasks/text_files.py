@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import hashlib
 import lzma
 import os
 import zlib
@@ -21,7 +20,7 @@ from typing import IO
 
 import arlearn
 from arlearn.errors import ArlearnError
-from arlearn.files import cache_directory
+from arlearn.files import cache_directory, file_sha256, write_atomically
 from arlearn.tokens.bytepair import END_OF_TEXT
 from arlearn.tokens.hub import fetch
 
@@ -52,11 +51,7 @@ class TextFile:
 
     def sha256(self) -> str:
         """SHA-256 of the file as it lies on the disk, compressed or not: what ``sha256sum`` prints."""
-        digest = hashlib.sha256()
-        with self.path.open("rb") as opened:
-            while chunk := opened.read(CHUNK):
-                digest.update(chunk)
-        return digest.hexdigest()
+        return file_sha256(self.path)
 
     def size(self) -> int:
         """Bytes on the disk."""
@@ -195,12 +190,5 @@ def split_off(text: TextFile, directory: Path, every: int = 20) -> Source:
 
 
 def _keep(path: Path, stories: list[str]) -> TextFile:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(f"\n{END_OF_TEXT}\n".join(stories), encoding="utf-8", newline="")
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise ArlearnError(f"cannot write {path}: {error.strerror or error}") from error
+    write_atomically(path, f"\n{END_OF_TEXT}\n".join(stories))
     return TextFile.at(path)

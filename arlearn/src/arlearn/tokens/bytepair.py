@@ -9,13 +9,12 @@ make the paper's 50,258). Text that happens to spell a special token is encoded 
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from arlearn.errors import ArlearnError
+from arlearn.files import sha256, write_atomically
 from arlearn.tokens.hub import fetch
 
 END_OF_TEXT, PAD = "<|endoftext|>", "<|pad|>"
@@ -123,20 +122,12 @@ class BytePair:
         return str(self._tokenizer.to_str(pretty=False)).encode("utf-8")
 
     def save(self, path: str | Path) -> None:
-        """Write ``tokenizer.json`` beside its place, then rename. Raises ArlearnError if that fails."""
-        path = Path(path)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(self.to_bytes())
-            os.replace(beside, path)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise ArlearnError(f"cannot write the tokenizer to {path}: {error}") from error
+        """Write ``tokenizer.json``, whole or not at all. Raises ArlearnError if that fails."""
+        write_atomically(Path(path), self.to_bytes())
 
     @property
     def sha256(self) -> str:
-        return hashlib.sha256(self.to_bytes()).hexdigest()
+        return sha256(self.to_bytes())
 
     @property
     def size(self) -> int:

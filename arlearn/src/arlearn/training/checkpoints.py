@@ -9,7 +9,6 @@ whole or not there. Nothing is ever unpickled.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -24,6 +23,7 @@ import safetensors.torch
 from torch import Tensor
 
 from arlearn.errors import ArlearnError
+from arlearn.files import file_sha256
 
 FORMAT = 1
 STATE, ABOUT = "state.safetensors", "about.json"
@@ -62,7 +62,7 @@ def write(directory: Path, checkpoint: Checkpoint, keep: int) -> Path:
             "format": FORMAT,
             "step": checkpoint.step,
             "run": checkpoint.run,
-            "sha256": _sha256(beside / STATE),
+            "sha256": file_sha256(beside / STATE),
             **checkpoint.about,
         }
         (beside / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
@@ -111,7 +111,7 @@ def read(path: Path, run: str | None = None) -> Checkpoint:
     if run is not None and owner != run:
         raise ArlearnError(f"checkpoint {path} belongs to another run (other recipe, data or vocabulary)")
     try:
-        if _sha256(path / STATE) != sha256:
+        if file_sha256(path / STATE) != sha256:
             raise ArlearnError(f"checkpoint {path} is damaged: {STATE} does not have the hash that {ABOUT} gives")
         tensors = safetensors.torch.load_file(path / STATE)
     except (OSError, safetensors.SafetensorError) as error:
@@ -131,11 +131,6 @@ def _steps(directory: Path) -> Iterator[tuple[int, Path]]:
     for path in directory.glob("[0-9]*"):
         if path.is_dir() and path.name.isdigit():
             yield int(path.name), path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

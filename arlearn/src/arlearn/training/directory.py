@@ -9,9 +9,7 @@ tensorboard/    wandb/  what trackers were told, if asked for
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from arlearn.errors import ArlearnError
+from arlearn.files import sha256, write_atomically
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import DIRECTORIES as TRACKED
 
@@ -81,9 +80,7 @@ def open_directory(out: Path, recipe: Recipe, resume: bool, overwrite: bool, loc
                 shutil.rmtree(out / name, ignore_errors=True)
         if resume and (out / "recipe.toml").is_file():
             _check_same(Recipe.from_toml((out / "recipe.toml").read_text(encoding="utf-8"), recipe.name), recipe, out)
-        beside = out / f".recipe.toml.{os.getpid()}"
-        beside.write_text(recipe.to_toml(), encoding="utf-8")
-        os.replace(beside, out / "recipe.toml")
+        write_atomically(out / "recipe.toml", recipe.to_toml())
     except (OSError, UnicodeDecodeError) as error:
         raise ArlearnError(f"cannot use {out}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -131,4 +128,4 @@ def run_hash(recipe: Recipe, data: dict[str, Any] | None, tokenizer: dict[str, A
     content["training"] = {key: value for key, value in content["training"].items() if key not in FREE}
     content["task"] = {key: value for key, value in content["task"].items() if key not in ("data", "tokenizer")}
     parts = [content, (data or {}).get("sha256"), (tokenizer or {}).get("sha256")]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps(parts, sort_keys=True))

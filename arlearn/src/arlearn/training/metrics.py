@@ -5,12 +5,12 @@ held-out text or questions while the run goes on).
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from arlearn.errors import ArlearnError
+from arlearn.files import replacing, write_atomically
 from arlearn.predictors.base import Predictor
 from arlearn.tasks.base import SequenceTask, Task
 from arlearn.tasks.text import TextTask
@@ -57,9 +57,7 @@ class MetricsFile:
         self.path = path
         try:
             kept = [line for line, update in _lines(path) if update.step <= keep]
-            beside = path.with_name(f".{path.name}.{os.getpid()}")
-            beside.write_text("".join([",".join(NAMES) + "\n", *kept]), encoding="utf-8")
-            os.replace(beside, path)
+            write_atomically(path, "".join([",".join(NAMES) + "\n", *kept]))
             self._opened = path.open("a", encoding="utf-8", newline="")
         except OSError as error:
             raise ArlearnError(f"cannot write {path}: {error.strerror or error}") from error
@@ -126,13 +124,8 @@ def draw_loss(updates: list[Update], path: Path, title: str) -> None:
     axes.set(xlabel="update", ylabel="loss (nats per token)", title=title)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as beside:
         figure.savefig(beside, dpi=150, format="png")
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise ArlearnError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 Measure = Callable[[Predictor], dict[str, float]]
@@ -173,14 +166,8 @@ class Measurements:
     def add(self, step: int, values: dict[str, float]) -> None:
         """Raises ArlearnError if the file cannot be written."""
         self.rows += [(step, name, value) for name, value in values.items()]
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            with beside.open("w", newline="", encoding="utf-8") as opened:
-                csv.writer(opened, lineterminator="\n").writerows([("step", "name", "value"), *self.rows])
-            os.replace(beside, self.path)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise ArlearnError(f"cannot write {self.path}: {error.strerror or error}") from error
+        with replacing(self.path) as beside, beside.open("w", newline="", encoding="utf-8") as opened:
+            csv.writer(opened, lineterminator="\n").writerows([("step", "name", "value"), *self.rows])
 
     @property
     def last(self) -> dict[str, float]:

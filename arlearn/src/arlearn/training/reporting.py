@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from arlearn.errors import ArlearnError
+from arlearn.files import write_atomically
 from arlearn.training.metrics import Update
 from arlearn.training.recipe import Recipe
 from arlearn.training.settings import TrainingSettings
@@ -152,8 +153,7 @@ def _wandb(recipe: Recipe, out: Path) -> Any:
     # kept, so that a run that goes on after a kill is one run there too
     kept = out / "wandb" / "run-id"
     if not kept.is_file():
-        kept.parent.mkdir(exist_ok=True)
-        kept.write_text(secrets.token_hex(8), encoding="utf-8")
+        write_atomically(kept, secrets.token_hex(8))
     identity = kept.read_text(encoding="utf-8").strip()
     return WandBTracker("arlearn", name=f"{recipe.name}: {out.name}", id=identity, resume="allow", dir=str(out))
 

@@ -1,6 +1,6 @@
 """An explanation as one self-contained HTML page: no request leaves it, and it works from a file.
 
-The page (``page/ledger.html``, ``.css``, ``.js``) is filled with the explanation as JSON and draws itself from that.
+The page (``page/attribution.html``, ``.css``, ``.js``) is filled with the explanation as JSON and draws itself from that.
 """
 
 from __future__ import annotations
@@ -16,46 +16,40 @@ from typing import Any
 from rich.console import Console
 
 import arlearn
-from arlearn.errors import ArlearnError
-from arlearn.evaluation.attribution import TOLERANCE, Explanation, Moment, check_linear
-from arlearn.evaluation.ledger_table import print_moment
-from arlearn.predictors.saving import write_beside
+from arlearn.evaluation.attribution import TOLERANCE, ExplainedToken, Explanation, check_linear
+from arlearn.evaluation.attribution_table import print_moment
+from arlearn.files import write_atomically
 
 DIGITS = 7  # of a number in the page: what is drawn needs no more
 
 
 def write_page(explanation: Explanation, path: Path) -> None:
-    """Write the page beside its place, then rename. Raises ArlearnError if that fails."""
-    text = page(explanation)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_beside(path, lambda place: place.write_text(text, encoding="utf-8"))
-    except OSError as error:
-        raise ArlearnError(f"cannot write {path}: {error.strerror or error}") from error
+    """Write the page, whole or not at all. Raises ArlearnError if that fails."""
+    write_atomically(path, page(explanation))
 
 
 def page(explanation: Explanation) -> str:
     """The page's HTML."""
     parts = files("arlearn.evaluation").joinpath("page")
-    template = Template(parts.joinpath("ledger.html").read_text("utf-8"))
-    subject = explanation.subject
-    predictor = check_linear(subject.predictor)
+    template = Template(parts.joinpath("attribution.html").read_text("utf-8"))
+    saved = explanation.model
+    predictor = check_linear(saved.predictor)
     first = explanation.moments[0]
-    target = subject.word(first.ledger.token).strip() or repr(subject.word(first.ledger.token))
+    target = saved.word(first.attribution.token).strip() or repr(saved.word(first.attribution.token))
     several = len(explanation.moments) > 1
     heading = f"Where {len(explanation.moments)} tokens come from" if several else f"Where “{target}” comes from"
-    name = subject.model.resolve().name
+    name = saved.folder.resolve().name
     facts = (
         f"Model <code>{html.escape(name)}</code>: {predictor.parameter_count():,} weights, a {predictor.map.kind} map over "
         f"{predictor.map.window:,} positions, {predictor.vocabulary:,} tokens"
     )
-    answer = subject.answer(explanation.tokens)
+    answer = saved.answer(explanation.tokens)
     if answer is not None:
         facts += f". Its answer: <strong>{html.escape(answer)}</strong>"
     worst = explanation.worst
     footer = (
         f"Every contribution is computed in float64 from the weights; the logit is the one that the predictor computes when "
-        f"it generates. The largest difference between the two in the ledgers of this page is {worst.residual:.1e} of the "
+        f"it generates. The largest difference between the two in the attributions of this page is {worst.residual:.1e} of the "
         f"logit. Probabilities are those at temperature 1. Made by <code>arlearn explain</code> {arlearn.__version__}."
     )
     return template.substitute(
@@ -64,23 +58,23 @@ def page(explanation: Explanation) -> str:
         facts=facts,
         footer=footer,
         plain=html.escape(_plain(explanation)),
-        style=parts.joinpath("ledger.css").read_text("utf-8"),
-        script=parts.joinpath("ledger.js").read_text("utf-8"),
+        style=parts.joinpath("attribution.css").read_text("utf-8"),
+        script=parts.joinpath("attribution.js").read_text("utf-8"),
         data=_embedded(page_data(explanation)),
     )
 
 
 def page_data(explanation: Explanation) -> dict[str, Any]:
     """What the page draws from."""
-    subject, tokens = explanation.subject, explanation.tokens.tolist()
-    used = {*tokens, *(token for moment in explanation.moments for token in moment.attribution.candidates)}
-    vocabulary, first = subject.vocabulary, explanation.moments[0].ledger
-    named = all(moment.ledger.token == first.token for moment in explanation.moments)
+    saved, tokens = explanation.model, explanation.tokens.tolist()
+    used = {*tokens, *(token for moment in explanation.moments for token in moment.contributions.candidates)}
+    vocabulary, first = saved.vocabulary, explanation.moments[0].attribution
+    named = all(moment.attribution.token == first.token for moment in explanation.moments)
     return {
-        "task": subject.task is not None,
+        "task": saved.task is not None,
         "given": explanation.given,
         "tokens": tokens,
-        "words": {token: subject.word(token) for token in sorted(used)},
+        "words": {token: saved.word(token) for token in sorted(used)},
         "special": [] if vocabulary is None else [vocabulary.end_of_text, vocabulary.pad],
         "tolerance": TOLERANCE,
         "token": first.token if named else None,
@@ -89,8 +83,8 @@ def page_data(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _moment(moment: Moment) -> dict[str, Any]:
-    found = moment.attribution
+def _moment(moment: ExplainedToken) -> dict[str, Any]:
+    found = moment.contributions
     return {
         "position": found.position,
         "came": moment.came,
@@ -108,8 +102,8 @@ def _moment(moment: Moment) -> dict[str, Any]:
         },
         # measured here, on numbers that are not shortened
         "residuals": {
-            "plain": [found.ledger(token).residual for token in found.candidates],
-            "mean": [found.ledger(token, "mean").residual for token in found.candidates],
+            "plain": [found.attribution(token).residual for token in found.candidates],
+            "mean": [found.attribution(token, "mean").residual for token in found.candidates],
         },
         "step": None if moment.origin is None or moment.origin.rule is None else moment.origin.as_json(),
     }

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from arlearn.cli import app
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.attribution import explain
-from arlearn.evaluation.ledger_page import page, write_page
-from arlearn.evaluation.saved_model import Subject
+from arlearn.evaluation.attribution_page import page, write_page
+from arlearn.evaluation.saved_model import SavedModel
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.saving import save_predictor
 from arlearn.tokens import BytePair
@@ -23,7 +23,7 @@ NASTY = "</script><script>alert(1)</script> & <b>"
 
 
 @pytest.fixture(scope="module")
-def subject(tmp_path_factory):
+def saved(tmp_path_factory):
     place = tmp_path_factory.mktemp("text")
     vocabulary = BytePair.train([f"the cat sat on the mat. {NASTY}\nmore "] * 20, 320)
     vocabulary.save(place / "tokenizer.json")
@@ -33,7 +33,7 @@ def subject(tmp_path_factory):
         "tokenizer": {"file": "tokenizer.json", "sha256": vocabulary.sha256},
     }
     save_predictor(predictor, place, card)
-    return Subject(place)
+    return SavedModel(place)
 
 
 def data_of(text: str) -> dict:
@@ -42,8 +42,8 @@ def data_of(text: str) -> dict:
     return json.loads(found[1])
 
 
-def test_the_page_holds_the_ledgers_and_asks_for_nothing(subject):
-    explanation = explain(subject, subject.prompt(NASTY), 4)
+def test_the_page_holds_the_ledgers_and_asks_for_nothing(saved):
+    explanation = explain(saved, saved.prompt(NASTY), 4)
     text = page(explanation)
     data = data_of(text)
     assert "".join(data["words"][str(token)] for token in data["tokens"][1 : data["given"]]) == NASTY
@@ -51,14 +51,14 @@ def test_the_page_holds_the_ledgers_and_asks_for_nothing(subject):
         for row, candidate in enumerate(drawn["candidates"]):
             total = drawn["bias"][row] + sum(drawn["values"][row])
             assert total == pytest.approx(drawn["logits"][row], abs=1e-4)
-            assert drawn["residuals"]["plain"][row] == moment.attribution.ledger(candidate).residual
+            assert drawn["residuals"]["plain"][row] == moment.contributions.attribution(candidate).residual
     assert text.count("<script") == 2
     assert not re.search(r"""(?:src|href|url)\s*[=(]\s*["']?(?!data:)\w+:""", text)
     assert "default-src 'none'" in text
 
 
-def test_it_is_written_whole_or_not_at_all(subject, tmp_path):
-    explanation = explain(subject, subject.prompt("the"))
+def test_it_is_written_whole_or_not_at_all(saved, tmp_path):
+    explanation = explain(saved, saved.prompt("the"))
     write_page(explanation, tmp_path / "deep" / "a.html")
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.html"]
     (tmp_path / "file").write_text("")
@@ -94,9 +94,9 @@ def open_page(browser, path: Path, **more):
 
 
 @pytest.fixture(scope="module")
-def written(subject, tmp_path_factory):
+def written(saved, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "a.html"
-    write_page(explain(subject, subject.prompt(f"{NASTY}\nthe cat"), 12), path)
+    write_page(explain(saved, saved.prompt(f"{NASTY}\nthe cat"), 12), path)
     return path
 
 
@@ -105,10 +105,10 @@ def test_in_a_browser_by_mouse_and_by_keyboard(browser, written):
     data = data_of(written.read_text())
     shown = tab.locator("#text").inner_text()
     assert NASTY in shown.replace("\n", "")
-    ledger = tab.locator("#ledger tbody tr")
+    attribution = tab.locator("#attribution tbody tr")
     first = data["moments"][0]
-    assert ledger.count() == len(first["places"]) + 1  # and the bias
-    assert tab.locator("#ledger tfoot").inner_text().split()[-1].replace("−", "-") == f"{first['logits'][0]:+.4f}"
+    assert attribution.count() == len(first["places"]) + 1  # and the bias
+    assert tab.locator("#attribution tfoot").inner_text().split()[-1].replace("−", "-") == f"{first['logits'][0]:+.4f}"
     tab.locator("#moment").focus()
     tab.keyboard.press("End")
     assert tab.locator("#where").inner_text() == "token 12 of 12"
@@ -116,10 +116,10 @@ def test_in_a_browser_by_mouse_and_by_keyboard(browser, written):
     tab.keyboard.press("ArrowDown")
     last = data["moments"][-1]
     tab.wait_for_function("document.querySelectorAll('#candidates input')[1].checked")
-    assert tab.locator("#ledger tfoot").inner_text().split()[-1].replace("−", "-") == f"{last['logits'][1]:+.4f}"
+    assert tab.locator("#attribution tfoot").inner_text().split()[-1].replace("−", "-") == f"{last['logits'][1]:+.4f}"
     tab.select_option("#against", "mean")
     against_mean = last["logits"][1] - last["mean"]["logit"]
-    assert tab.locator("#ledger tfoot").inner_text().split()[-1].replace("−", "-") == f"{against_mean:+.4f}"
+    assert tab.locator("#attribution tfoot").inner_text().split()[-1].replace("−", "-") == f"{against_mean:+.4f}"
     tab.locator("#text button.asked").focus()
     for _ in range(3):
         tab.keyboard.press("ArrowLeft")
@@ -154,8 +154,8 @@ def test_it_has_no_accessibility_faults(browser, written):
 def test_a_program_names_its_steps_on_the_page(browser, tmp_path):
     made = CliRunner().invoke(app, ["compile", "multiplication", "--digits", "2", "--out", str(tmp_path / "m")])
     assert made.exit_code == 0
-    subject = Subject(tmp_path / "m")
-    write_page(explain(subject, subject.prompt("12 x 34"), 99), tmp_path / "a.html")
+    saved = SavedModel(tmp_path / "m")
+    write_page(explain(saved, saved.prompt("12 x 34"), 99), tmp_path / "a.html")
     tab = open_page(browser, tmp_path / "a.html", viewport={"width": 360, "height": 740})
     assert "join a0 b0" in tab.locator("#step").inner_text()
     assert "408" in tab.locator("header").inner_text()

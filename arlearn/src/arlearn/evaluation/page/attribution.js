@@ -22,8 +22,8 @@ let chosen = 0; // which of its candidates
 let opposed = ""; // "", "mean" or a token
 let pinned = null; // a position
 
-// The ledger of one candidate of the moment, against nothing, the mean or another candidate.
-function ledger(moment, row) {
+// The attribution of one candidate of the moment, against nothing, the mean or another candidate.
+function attribution(moment, row) {
   let logit = moment.logits[row], bias = moment.bias[row], values = moment.values[row];
   const other = opposed === "mean" ? moment.mean : opposedRow(moment) < 0 ? null : {
     logit: moment.logits[opposedRow(moment)], bias: moment.bias[opposedRow(moment)], values: moment.values[opposedRow(moment)] };
@@ -49,11 +49,11 @@ function drawText() {
   }));
 }
 
-function paintText(moment, book, largest) {
+function paintText(moment, found, largest) {
   const place = new Map(moment.places.map((position, i) => [position, i]));
   for (const button of at("text").children) {
     const position = Number(button.dataset.position);
-    const value = place.has(position) ? book.values[place.get(position)] : 0;
+    const value = place.has(position) ? found.values[place.get(position)] : 0;
     const strong = Math.abs(value) > 0.04 * largest;
     button.classList.toggle("plus", value > 0 && strong);
     button.classList.toggle("minus", value < 0 && strong);
@@ -70,7 +70,7 @@ function paintText(moment, book, largest) {
 }
 const token = (position) => data.tokens[position];
 
-function drawDetail(moment, book, largest) {
+function drawDetail(moment, found, largest) {
   const line = at("detail");
   if (pinned === null) {
     line.replaceChildren(make("span", { className: "quiet", textContent: "Point at a token, or tap it, to see what it adds; arrow keys move along the text." }));
@@ -81,8 +81,8 @@ function drawDetail(moment, book, largest) {
   if (pinned === moment.position) parts.push(make("span", { textContent: "is the token that is explained" }));
   else if (pinned > moment.position) parts.push(make("span", { textContent: "comes later" }));
   else if (i < 0) parts.push(make("span", { textContent: "adds exactly nothing: no weight leads from there" }));
-  else parts.push(make("strong", { textContent: `adds ${signed(book.values[i])}` }),
-    make("span", { className: "quiet", textContent: `distance ${moment.position - 1 - pinned}, ${percent(Math.abs(book.values[i]) / (largest || 1))} of the largest` }));
+  else parts.push(make("strong", { textContent: `adds ${signed(found.values[i])}` }),
+    make("span", { className: "quiet", textContent: `distance ${moment.position - 1 - pinned}, ${percent(Math.abs(found.values[i]) / (largest || 1))} of the largest` }));
   if (momentAt.has(pinned) && pinned !== moment.position) {
     const jump = make("button", { type: "button", textContent: "explain this token" });
     jump.addEventListener("click", () => show(momentAt.get(pinned)));
@@ -121,10 +121,10 @@ function drawStep(moment) {
   from.forEach((source, i) => line.append(i ? ", " : ", which reads ", make("code", { textContent: `${source.name} = ${source.token}` }), ` at position ${source.position}`));
 }
 
-function drawLedger(moment, book, largest) {
-  const rows = moment.places.map((position, i) => ({ position, name: seen(word(moment.tokens[i])), value: book.values[i] }));
+function drawAttribution(moment, found, largest) {
+  const rows = moment.places.map((position, i) => ({ position, name: seen(word(moment.tokens[i])), value: found.values[i] }));
   if (at("order").value === "size") rows.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
-  rows.push({ position: "", name: "bias", value: book.bias });
+  rows.push({ position: "", name: "bias", value: found.bias });
   const line = ({ position, name, value }) => {
     const bar = make("i", { className: value < 0 ? "minus" : "plus" });
     bar.style.width = (largest ? (50 * Math.abs(value)) / largest : 0) + "%";
@@ -134,20 +134,20 @@ function drawLedger(moment, book, largest) {
     if (position !== "") row.addEventListener("pointerenter", () => pin(position));
     return row;
   };
-  at("ledger").tBodies[0].replaceChildren(...rows.map(line));
-  at("ledger").tFoot.replaceChildren(make("tr", {}, make("td"), make("td", { textContent: "sum" }), make("td", { className: "number", textContent: signed(book.total) }), make("td")));
+  at("attribution").tBodies[0].replaceChildren(...rows.map(line));
+  at("attribution").tFoot.replaceChildren(make("tr", {}, make("td"), make("td", { textContent: "sum" }), make("td", { className: "number", textContent: signed(found.total) }), make("td")));
   const asked = make("code", { textContent: seen(word(moment.candidates[chosen])) });
   const against = opposed === "mean" ? " over the mean of all tokens" : opposedRow(moment) >= 0 ? ` over ${seen(word(Number(opposed)))}` : "";
-  const left = book.residual <= data.tolerance
-    ? make("span", { className: "quiet", textContent: `What is left over, measured: ${book.residual === 0 ? "0" : book.residual.toExponential(1)} of the logit.` })
-    : make("span", { className: "fails", textContent: `It does not add up: ${book.residual.toExponential(1)} of the logit is left over.` });
-  at("sum").replaceChildren("logit of ", asked, against, " ", make("strong", { textContent: signed(book.logit) }),
-    ` = ${signed(book.total - book.bias)} from ${moment.places.length} tokens, ${signed(book.bias)} bias. `, left);
+  const left = found.residual <= data.tolerance
+    ? make("span", { className: "quiet", textContent: `What is left over, measured: ${found.residual === 0 ? "0" : found.residual.toExponential(1)} of the logit.` })
+    : make("span", { className: "fails", textContent: `It does not add up: ${found.residual.toExponential(1)} of the logit is left over.` });
+  at("sum").replaceChildren("logit of ", asked, against, " ", make("strong", { textContent: signed(found.logit) }),
+    ` = ${signed(found.total - found.bias)} from ${moment.places.length} tokens, ${signed(found.bias)} bias. `, left);
 }
 
 function drawMap(moment) {
-  const books = moment.candidates.map((_, row) => ledger(moment, row));
-  const largest = Math.max(...books.flatMap((book) => book.values.map(Math.abs)), 0);
+  const attributions = moment.candidates.map((_, row) => attribution(moment, row));
+  const largest = Math.max(...attributions.flatMap((found) => found.values.map(Math.abs)), 0);
   const wide = moment.places.length <= 14; // room for the numbers themselves
   at("map").classList.toggle("wide", wide);
   at("map").style.setProperty("--cell", wide ? "3.5rem" : `${Math.max(0.95, 50 / moment.places.length)}rem`);
@@ -157,7 +157,7 @@ function drawMap(moment) {
     const pick = make("button", { type: "button", textContent: seen(word(candidate)) });
     pick.addEventListener("click", () => { chosen = row; draw(true); });
     const line = make("tr", { className: row === chosen ? "chosen" : "" }, make("th", { scope: "row" }, pick));
-    books[row].values.forEach((value, i) => {
+    attributions[row].values.forEach((value, i) => {
       const cell = make("td", { title: `${seen(word(moment.tokens[i]))} at ${moment.places[i]} adds ${signed(value)} to ${seen(word(candidate))}` }, make("span", { className: wide ? "" : "hidden", textContent: wide ? (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2) : signed(value) }));
       cell.style.setProperty("--shade", shade(value, largest));
       cell.classList.toggle("minus", value < -0.04 * largest);
@@ -175,15 +175,15 @@ function drawMap(moment) {
 function draw(candidates = true) {
   const moment = data.moments[now];
   if (String(moment.candidates[chosen]) === opposed || (opposed !== "" && opposed !== "mean" && opposedRow(moment) < 0)) opposed = "";
-  const book = ledger(moment, chosen);
-  const largest = Math.max(...book.values.map(Math.abs), Math.abs(book.bias), 0);
-  const strongest = Math.max(...book.values.map(Math.abs), 0); // a large bias must not wash the text out
-  paintText(moment, book, strongest);
-  drawDetail(moment, book, strongest);
+  const found = attribution(moment, chosen);
+  const largest = Math.max(...found.values.map(Math.abs), Math.abs(found.bias), 0);
+  const strongest = Math.max(...found.values.map(Math.abs), 0); // a large bias must not wash the text out
+  paintText(moment, found, strongest);
+  drawDetail(moment, found, strongest);
   if (candidates) drawCandidates(moment);
   drawAgainst(moment);
   drawStep(moment);
-  drawLedger(moment, book, largest);
+  drawAttribution(moment, found, largest);
   drawMap(moment);
   at("low").textContent = "takes away " + strongest.toFixed(2);
   at("high").textContent = "adds " + strongest.toFixed(2);
@@ -201,7 +201,7 @@ function show(index, target) {
   chosen = Math.max(0, moment.candidates.indexOf(target ?? moment.came));
   draw();
   // the newest tokens, which weigh most, are in sight
-  for (const name of ["ledger", "map"]) Object.assign(at(name).parentElement, { scrollTop: 1e6, scrollLeft: 1e6 });
+  for (const name of ["attribution", "map"]) Object.assign(at(name).parentElement, { scrollTop: 1e6, scrollLeft: 1e6 });
   const button = at("text").children[moment.position];
   const box = at("text");
   if (button && (button.offsetTop - box.offsetTop < box.scrollTop || button.offsetTop - box.offsetTop > box.scrollTop + box.clientHeight - 40)) box.scrollTop = button.offsetTop - box.offsetTop - 80;
@@ -211,11 +211,11 @@ function pin(position) {
   if (pinned === position) return;
   pinned = position;
   const moment = data.moments[now];
-  const book = ledger(moment, chosen);
-  const strongest = Math.max(...book.values.map(Math.abs), 0);
-  paintText(moment, book, strongest);
-  drawDetail(moment, book, strongest);
-  for (const row of at("ledger").tBodies[0].rows) row.classList.toggle("pinned", row.cells[0].textContent === String(position));
+  const found = attribution(moment, chosen);
+  const strongest = Math.max(...found.values.map(Math.abs), 0);
+  paintText(moment, found, strongest);
+  drawDetail(moment, found, strongest);
+  for (const row of at("attribution").tBodies[0].rows) row.classList.toggle("pinned", row.cells[0].textContent === String(position));
   [...at("map").querySelectorAll("tr.chosen td")].forEach((cell, i) => cell.classList.toggle("pinned", moment.places[i] === position));
 }
 

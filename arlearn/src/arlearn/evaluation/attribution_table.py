@@ -1,4 +1,4 @@
-"""A ledger in the terminal: one line for each context token, with a signed bar."""
+"""An attribution in the terminal: one line for each context token, with a signed bar."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from arlearn.evaluation.attribution import Explanation, Moment
+from arlearn.evaluation.attribution import ExplainedToken, Explanation
 
 if TYPE_CHECKING:
     from arlearn.programs.tracing import Origin
 
 BAR = 12  # characters on each side of zero
-ROWS = 40  # a longer ledger shows its largest entries only
+ROWS = 40  # a longer attribution shows its largest entries only
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 FOR, AGAINST = "green", "red"
 
 
 def print_explanation(explanation: Explanation, console: Console, rows: int = ROWS) -> None:
-    """Every moment: its ledger as a table, then the alternatives, the step of a program, and how exactly it adds up."""
+    """Every moment: its attribution as a table, then the alternatives, the step of a program, and how exactly it adds up."""
     for number, moment in enumerate(explanation.moments):
         if number:
             console.print()
         print_moment(explanation, moment, console, rows)
 
 
-def print_moment(explanation: Explanation, moment: Moment, console: Console, rows: int = ROWS) -> None:
+def print_moment(explanation: Explanation, moment: ExplainedToken, console: Console, rows: int = ROWS) -> None:
     """One prediction."""
-    word, found, ledger = explanation.subject.word, moment.attribution, moment.ledger
-    against = ledger.against
-    what = f"logit of {show(word(ledger.token))}"
+    word, found, attribution = explanation.model.word, moment.contributions, moment.attribution
+    against = attribution.against
+    what = f"logit of {show(word(attribution.token))}"
     if against is not None:
         what += " against the mean of all tokens" if against == "mean" else f" against {show(word(int(against)))}"
-    share = float(found.probabilities[found.candidates.index(ledger.token)])
+    share = float(found.probabilities[found.candidates.index(attribution.token)])
     console.print(
         Text.assemble(
-            f"position {found.position}: ", (what, "bold"), f" = {ledger.logit:+.4f}", f", probability {share:.2%}"
+            f"position {found.position}: ", (what, "bold"), f" = {attribution.logit:+.4f}", f", probability {share:.2%}"
         )
     )
     if moment.origin is not None:
@@ -58,32 +58,32 @@ def _step(origin: Origin) -> str:
     return f"step: {origin.name} = {origin.rule}" + (f", from {read}" if read else "")
 
 
-def _table(explanation: Explanation, moment: Moment, rows: int) -> Table:
-    word, found, ledger = explanation.subject.word, moment.attribution, moment.ledger
-    largest = max((abs(value) for value in (*ledger.values, ledger.bias)), default=0.0)
-    kept = set(sorted(range(len(ledger.values)), key=lambda i: -abs(ledger.values[i]))[:rows])
+def _table(explanation: Explanation, moment: ExplainedToken, rows: int) -> Table:
+    word, found, attribution = explanation.model.word, moment.contributions, moment.attribution
+    largest = max((abs(value) for value in (*attribution.values, attribution.bias)), default=0.0)
+    kept = set(sorted(range(len(attribution.values)), key=lambda i: -abs(attribution.values[i]))[:rows])
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("position", justify="right")
     table.add_column("token")
     table.add_column("value", justify="right")
     table.add_column("-" + " " * (2 * BAR - 1) + "+", no_wrap=True)
-    for place, (position, token, value) in enumerate(zip(found.places, found.tokens, ledger.values, strict=True)):
+    for place, (position, token, value) in enumerate(zip(found.places, found.tokens, attribution.values, strict=True)):
         if place in kept:
             table.add_row(str(position), show(word(token)), f"{value:+.4f}", bar(value, largest))
-    if len(kept) < len(ledger.values):
-        rest = sum(value for place, value in enumerate(ledger.values) if place not in kept)
-        table.add_row("", f"{len(ledger.values) - len(kept)} smaller", f"{rest:+.4f}", bar(rest, largest))
-    table.add_row("", "bias", f"{ledger.bias:+.4f}", bar(ledger.bias, largest))
+    if len(kept) < len(attribution.values):
+        rest = sum(value for place, value in enumerate(attribution.values) if place not in kept)
+        table.add_row("", f"{len(attribution.values) - len(kept)} smaller", f"{rest:+.4f}", bar(rest, largest))
+    table.add_row("", "bias", f"{attribution.bias:+.4f}", bar(attribution.bias, largest))
     table.add_section()
-    table.add_row("", Text("sum", style="bold"), Text(f"{ledger.total:+.4f}", style="bold"), "")
+    table.add_row("", Text("sum", style="bold"), Text(f"{attribution.total:+.4f}", style="bold"), "")
     return table
 
 
-def _verdict(moment: Moment) -> Text:
-    ledger = moment.ledger
-    if ledger.exact:
-        return Text(f"adds up: {ledger.residual:.1e} of the logit is left over", style="dim")
-    return Text(f"DOES NOT ADD UP: {ledger.residual:.1e} of the logit is left over", style="bold red")
+def _verdict(moment: ExplainedToken) -> Text:
+    attribution = moment.attribution
+    if attribution.exact:
+        return Text(f"adds up: {attribution.residual:.1e} of the logit is left over", style="dim")
+    return Text(f"DOES NOT ADD UP: {attribution.residual:.1e} of the logit is left over", style="bold red")
 
 
 def bar(value: float, largest: float) -> Text:
