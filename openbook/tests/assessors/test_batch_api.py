@@ -19,19 +19,17 @@ from openbook.assess.batch import Outcome, Settings, assess_batch
 from openbook.assess.listing import Locator
 from openbook.assess.naming import name_all
 from openbook.assess.rounds import assess_in_rounds
-from openbook.assessors.llm import batch_desk
+from openbook.assessors.llm import batch_job
 from openbook.assessors.llm.assessor import LlmAssessor
-from openbook.assessors.llm.batch_desk import Account, Desk
-from openbook.assessors.llm.batch_server import BatchServer, request_line
-from openbook.assessors.llm.batch_stub import BatchDesk
-from openbook.assessors.llm.gathering import BatchAssessor, Gathered
-from openbook.assessors.llm.prices import batch_price_source, price_of
-from openbook.assessors.llm.provider import CallFailed
+from openbook.assessors.llm.batch_api import BatchApi, request_line
+from openbook.assessors.llm.batch_job import BatchAssessor, BatchCounts, BatchRound, BatchRunner
+from openbook.assessors.llm.budget import batch_price_source, price_of
+from openbook.assessors.llm.client import CallFailed
+from openbook.assessors.llm.reply_cache import LedgerReplyCache
 from openbook.assessors.llm.settings import LlmSettings
-from openbook.assessors.llm.shelf import LedgerShelf
-from openbook.assessors.llm.stub import PAPER, Sent, Stub, answers, completion
+from openbook.benchmarks.stub_model import PAPER, Sent, Stub, answers, completion
 from openbook.errors import OpenbookError
-from openbook.ledger import Ledger
+from openbook.ledger import Ledger, Question
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_paper
 from openbook.record.model import Record
@@ -44,8 +42,8 @@ PRICES = {"input_price": 100.0, "output_price": 1000.0}  # a reply of the stub c
 class Bench:
     """Some papers, a stub server with batches, a ledger; ``batched`` runs a command's work in this process."""
 
-    def __init__(self, folder: Path, stub: Stub, count: int = 4) -> None:
-        self.folder, self.stub, self.server = folder, stub, BatchDesk(stub)
+    def __init__(self, folder: Path, stub: Stub, server: Any, count: int = 4) -> None:
+        self.folder, self.stub, self.server = folder, stub, server
         self.url = f"sqlite:///{folder / 'l.db'}"
         (folder / "in").mkdir()
         self.files = [folder / "in" / f"paper_{number}.txt" for number in range(count)]
@@ -59,26 +57,25 @@ class Bench:
         )
 
     def batched(
-        self, out: str, *, wait: bool = True, gather: Callable[[], Gathered] = Gathered, **changed: Any
-    ) -> tuple[Outcome, Account]:
+        self, out: str, *, wait: bool = True, limits: dict[str, int] | None = None, **changed: Any
+    ) -> tuple[Outcome, BatchCounts]:
         settings = self.settings(**changed)
         with Ledger.open(self.url) as ledger:
-            server = BatchServer(settings, sleep=lambda seconds: None)
-            assessor = BatchAssessor(settings, ledger.batch_jobs)
-            desk = Desk(
-                settings, ledger.batch_jobs(), server, assessor.failed,
-                poll=0.001, tell=self.told.append, sleep=lambda seconds: None,
-            )  # fmt: skip
+            api = BatchApi(settings, sleep=lambda seconds: None)
+            assessor = BatchAssessor(settings, ledger.batch_jobs(), **(limits or {}))
+            runner = BatchRunner(
+                assessor, ledger.batch_jobs(), api, poll=0.001, tell=self.told.append, sleep=lambda seconds: None
+            )
             outcome = assess_in_rounds(
-                self._named(out), assessor, desk, self.folder / out, Settings(jobs=1),
-                locate=Locator(), wait=wait, keep=lambda record: ledger.put(record) and None, gather=gather,
+                self._named(out), assessor, runner, self.folder / out, Settings(jobs=1),
+                locate=Locator(), wait=wait, keep=lambda record: ledger.put(record) and None,
             )  # fmt: skip
-            server.close()
-        return outcome, desk.account
+            api.close()
+        return outcome, runner.counts
 
     def direct(self, out: str, ledger: str = "direct.db", **changed: Any) -> Outcome:
         with Ledger.open(f"sqlite:///{self.folder / ledger}") as kept:
-            assessor = LlmAssessor(self.settings(**changed), shelf=lambda: LedgerShelf(kept.reply_cache()))
+            assessor = LlmAssessor(self.settings(**changed), cache=lambda: LedgerReplyCache(kept.reply_cache()))
             return assess_batch(self._named(out), assessor, self.folder / out, Settings(jobs=1), locate=Locator())
 
     def _named(self, out: str) -> list[Any]:
@@ -119,10 +116,10 @@ class Reading:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_stub: Callable[[Stub], Any]) -> Any:
     monkeypatch.setattr(batch, "ReaderPool", Reading)
     with Stub() as stub:
-        yield Bench(tmp_path, stub)
+        yield Bench(tmp_path, stub, batch_stub(stub))
 
 
 def error(status: int, message: str, **headers: str) -> Sent:
@@ -245,7 +242,7 @@ def test_a_refused_submission_stops_with_the_reason_and_frees_the_questions(benc
 
 def test_a_server_that_stays_down_while_a_batch_is_begun(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knows whether there is a batch: the next run looks, and submits when the list has none for long enough."""
-    monkeypatch.setattr(batch_desk, "BELIEVED_AFTER", 0.0)
+    monkeypatch.setattr(batch_job, "BELIEVED_AFTER", 0.0)
     bench.server.creations = [error(503, "down")] * 3
     outcome, _ = bench.batched("a")
     assert "HTTP 503: down" in str(outcome.stopped)
@@ -256,16 +253,19 @@ def test_a_server_that_stays_down_while_a_batch_is_begun(bench: Bench, monkeypat
 
 
 def test_large_rounds_are_split(bench: Bench) -> None:
-    outcome, account = bench.batched("a", gather=lambda: Gathered(most_requests=3))
+    outcome, account = bench.batched("a", limits={"most_requests": 3})
     assert (outcome.assessed, account.submitted) == (4, 2)
     assert sorted(len(made["lines"]) for made in bench.server.batches) == [1, 3]
     one = len(request_line(bench.settings(), "k" * 64, bench.server.bodies[0]["messages"], {}))
-    with Gathered(most_bytes=2 * one) as gathered:
+    with (
+        Ledger.open(bench.url) as ledger,
+        BatchRound(bench.settings(), ledger.batch_jobs(), {}, most_bytes=2 * one) as made,
+    ):
         for number in range(5):
-            gathered.add(f"{number:064}", "m", None, b"x" * (one - 1) + b"\n", 1)
-        assert [len(part.questions) for part in gathered.parts] == [2, 2, 1]
-        gathered.parts[0].keep_only({f"{1:064}"})
-        assert gathered.parts[0].path.stat().st_size == one
+            made.add(Question(f"{number:064}", "m"), b"x" * (one - 1) + b"\n", 1)
+        assert [len(file.questions) for file in made.files] == [2, 2, 1]
+        made.files[0].keep_only({f"{1:064}"})
+        assert made.files[0].path.stat().st_size == one
 
 
 def test_the_budget_stops_before_anything_is_submitted(bench: Bench) -> None:
@@ -316,12 +316,12 @@ def test_prices_and_bodies_of_a_named_model() -> None:
 def test_other_protocols_and_missing_keys_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(OpenbookError, match="OpenAI's protocol so far, which 'anthropic' does not"):
-        BatchServer(LlmSettings(model="anthropic/claude"))
+        BatchApi(LlmSettings(model="anthropic/claude"))
     with pytest.raises(OpenbookError, match="OPENAI_API_KEY"):
-        BatchServer(LlmSettings(model="openai/gpt-4o-mini"))
-    nobody = BatchServer(LlmSettings(model="x", base_url="http://127.0.0.1:1/v1", retries=0))
+        BatchApi(LlmSettings(model="openai/gpt-4o-mini"))
+    nobody = BatchApi(LlmSettings(model="x", base_url="http://127.0.0.1:1/v1", retries=0))
     with pytest.raises(CallFailed, match="cannot be looked at"):
-        nobody.look("batch_0")
+        nobody.status("batch_0")
 
 
 # --- as people run it

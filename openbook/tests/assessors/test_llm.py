@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from openbook.assessors.llm.asking import Shelf
 from openbook.assessors.llm.assessor import LlmAssessor
-from openbook.assessors.llm.prices import Budget, BudgetReached, Price
+from openbook.assessors.llm.budget import Budget, BudgetReached, Price
+from openbook.assessors.llm.reply_cache import LedgerReplyCache, MemoryReplyCache
 from openbook.assessors.llm.settings import LlmSettings
-from openbook.assessors.llm.shelf import LedgerShelf
-from openbook.assessors.llm.stub import Sent, Stub, answers, completion
+from openbook.benchmarks.stub_model import Sent, Stub, answers, completion
 from openbook.errors import OpenbookError
 from openbook.evidence.checking import check_answers
 from openbook.ledger import Ledger
@@ -93,7 +92,7 @@ def test_a_named_provider_is_asked_through_the_library(monkeypatch: pytest.Monke
         assessor = LlmAssessor(settings(stub, model="openai/stub", base_url=None))
         given = assessor.assess(paper())
     assert given["pseudocode"].result == "yes"
-    assert (stub.seen, assessor.tally.retried) == (2, 1)
+    assert (stub.seen, assessor.counts.retried) == (2, 1)
     assert stub.bodies[0]["model"] == "stub"
     assert stub.keys[0] == stub.keys[1] != ""
 
@@ -122,7 +121,7 @@ def test_when_one_variable_fails_the_others_replies_are_kept(tmp_path: Path) -> 
     with Stub(behave=behave) as stub, Ledger.open(str(tmp_path / "l.db")) as ledger:
         for _ in range(2):
             assessor = LlmAssessor(
-                settings(stub, per="variable", concurrency=2), shelf=lambda: LedgerShelf(ledger.reply_cache())
+                settings(stub, per="variable", concurrency=2), cache=lambda: LedgerReplyCache(ledger.reply_cache())
             )
             with pytest.raises(OpenbookError, match="cannot be used after 3 attempts"):
                 assessor.assess(paper())
@@ -174,7 +173,7 @@ def test_trouble_that_passes_is_waited_out(trouble: Callable[[dict[str, Any]], S
         given = assessor.assess(paper())
     assert given["pseudocode"].result == "yes"
     assert stub.seen == 2
-    assert assessor.tally.retried == 1
+    assert assessor.counts.retried == 1
 
 
 def test_a_server_that_hangs_is_left_after_the_timeout() -> None:
@@ -249,8 +248,8 @@ def test_the_budget_is_never_passed() -> None:
     done = [item for item in given if not isinstance(item, OpenbookError)]
     assert 1 <= len(done) < 12
     assert any(isinstance(item, BudgetReached) for item in given)
-    assert assessor.tally.cost == pytest.approx(1.2 * len(done))
-    assert assessor.tally.cost <= 15.0
+    assert assessor.counts.cost == pytest.approx(1.2 * len(done))
+    assert assessor.counts.cost <= 15.0
     assert stub.seen == len(done)
 
 
@@ -276,26 +275,30 @@ def test_a_budget_holds_what_is_under_way() -> None:
 
 def test_a_budget_without_a_price_is_refused() -> None:
     with pytest.raises(OpenbookError, match="--input-price"):
-        LlmAssessor(LlmSettings(model="x", base_url="http://203.0.113.1/v1", budget=1.0), provider=lambda: None)  # type: ignore[arg-type,return-value]
+        LlmAssessor(LlmSettings(model="x", base_url="http://203.0.113.1/v1", budget=1.0), client=lambda: None)  # type: ignore[arg-type,return-value]
 
 
 def test_nothing_is_asked_twice_with_a_ledger(tmp_path: Path) -> None:
     papers = [paper(TEXT + f"\nThis is the ending of paper number {number} of ten.\n") for number in range(10)]
     with Stub() as stub, Ledger.open(str(tmp_path / "l.db")) as ledger:
-        first = list(LlmAssessor(settings(stub), shelf=lambda: LedgerShelf(ledger.reply_cache())).assess_many(papers))
+        first = list(
+            LlmAssessor(settings(stub), cache=lambda: LedgerReplyCache(ledger.reply_cache())).assess_many(papers)
+        )
         assert stub.seen == 10
-        again = LlmAssessor(settings(stub), shelf=lambda: LedgerShelf(ledger.reply_cache()))
+        again = LlmAssessor(settings(stub), cache=lambda: LedgerReplyCache(ledger.reply_cache()))
         assert list(again.assess_many(papers)) == first
         assert stub.seen == 10
-        assert (again.tally.calls, again.tally.cached) == (0, 10)
-        other = LlmAssessor(settings(stub, max_output_tokens=2000), shelf=lambda: LedgerShelf(ledger.reply_cache()))
+        assert (again.counts.calls, again.counts.cached) == (0, 10)
+        other = LlmAssessor(
+            settings(stub, max_output_tokens=2000), cache=lambda: LedgerReplyCache(ledger.reply_cache())
+        )
         other.assess(papers[0])
         assert stub.seen == 11
 
 
 def test_the_same_paper_twice_at_once_is_asked_once(tmp_path: Path) -> None:
     with Stub(latency=0.2) as stub, Ledger.open(str(tmp_path / "l.db")) as ledger:
-        assessor = LlmAssessor(settings(stub), shelf=lambda: LedgerShelf(ledger.reply_cache()))
+        assessor = LlmAssessor(settings(stub), cache=lambda: LedgerReplyCache(ledger.reply_cache()))
         first, second = assessor.assess_many([paper(), paper()])
     assert first == second
     assert stub.seen == 1
@@ -304,7 +307,7 @@ def test_the_same_paper_twice_at_once_is_asked_once(tmp_path: Path) -> None:
 def test_what_failed_may_be_asked_again(tmp_path: Path) -> None:
     trouble = behaving(lambda body: (400, {}, b'{"error": {"message": "no"}}'), good)
     with Stub(behave=trouble) as stub, Ledger.open(str(tmp_path / "l.db")) as ledger:
-        assessor = LlmAssessor(settings(stub), shelf=lambda: LedgerShelf(ledger.reply_cache()))
+        assessor = LlmAssessor(settings(stub), cache=lambda: LedgerReplyCache(ledger.reply_cache()))
         with pytest.raises(OpenbookError):
             assessor.assess(paper())
         assert assessor.assess(paper())["pseudocode"].result == "yes"
@@ -319,10 +322,10 @@ def test_an_estimate_before_a_cent_is_spent() -> None:
     assert stub.seen == 0
 
 
-def test_the_default_shelf_forgets() -> None:
+def test_the_default_cache_forgets() -> None:
     with Stub() as stub:
         for _ in range(2):
-            LlmAssessor(settings(stub), shelf=Shelf).assess(paper())
+            LlmAssessor(settings(stub), cache=MemoryReplyCache).assess(paper())
     assert stub.seen == 2
 
 
@@ -337,6 +340,6 @@ def test_the_default_shelf_forgets() -> None:
         ({"budget": -1.0, "timeout": 0.0}, r"timeout must be.*; budget must not"),
     ],
 )
-def test_senseless_settings_are_refused(changed: dict[str, Any], said: str) -> None:
+def test_invalid_settings_are_refused(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(OpenbookError, match=said):
         LlmSettings(**{"model": "stub", "base_url": "http://127.0.0.1:1/v1"} | changed)

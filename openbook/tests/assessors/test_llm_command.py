@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from openbook.assessors.llm.asking import most_unkept
-from openbook.assessors.llm.stub import PAPER, Stub
+from openbook.assessors.llm.cached_client import most_unkept
+from openbook.benchmarks.stub_model import PAPER, Stub
 from openbook.ledger import Ledger
 from openbook.record.model import Record
 
@@ -139,7 +139,7 @@ FORKS = """
 import json, os, sys
 import aiolimiter, alembic.command, alembic.runtime.migration, genai_prices, tenacity
 import any_llm.providers.openai
-import openbook.assess.batch, openbook.assessors.llm.shelf, openbook.cli.assess, openbook.ledger, openbook.record.files
+import openbook.assess.batch, openbook.assessors.llm.reply_cache, openbook.cli.assess, openbook.ledger, openbook.record.files
 from openbook.cli import main
 for line in sys.stdin:
     child = os.fork()
@@ -298,7 +298,7 @@ def test_a_cluster_keeps_one_budget(tmp_path: Path) -> None:
 
 
 def test_reviewing_what_is_unsure(tmp_path: Path) -> None:
-    from openbook.assessors.llm.stub import answers, completion
+    from openbook.benchmarks.stub_model import answers, completion
 
     files = papers(tmp_path / "in", 1)
     ledger = f"sqlite:///{tmp_path / 'l.db'}"

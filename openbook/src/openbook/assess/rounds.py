@@ -1,7 +1,7 @@
-"""Papers assessed by a model whose questions go out in batches: gather, submit, wait, and again for what follows.
+"""Papers assessed through a provider's batch jobs, in rounds: collect the questions, submit them, wait, repeat.
 
-A round looks at every paper that has no record yet. What the ledger answers becomes a record; what it does not goes
-into a batch. A repair of absent quotes follows from an answer, so it is a question of the next round.
+A round looks at every paper that has no record yet. Questions that the ledger answers become records; the others go
+into a batch job. A repair of absent quotes follows from an answer, so it is a question of the next round.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from pathlib import Path
 from openbook.assess.batch import Locate, Outcome, Settings, Watch, assess_batch
 from openbook.assess.naming import Named
 from openbook.assessors.base import StopAssessing
-from openbook.assessors.llm.batch_desk import Desk
-from openbook.assessors.llm.gathering import BatchAssessor, Gathered
-from openbook.assessors.llm.provider import CallFailed
+from openbook.assessors.llm.batch_job import BatchAssessor, BatchRunner
+from openbook.assessors.llm.client import CallFailed
 from openbook.record.model import Record
 
 
 def assess_in_rounds(
     papers: Sequence[Named],
     assessor: BatchAssessor,
-    desk: Desk,
+    runner: BatchRunner,
     folder: Path,
     settings: Settings,
     *,
@@ -30,28 +29,26 @@ def assess_in_rounds(
     wait: bool = True,
     watch: Watch = lambda outcome, source: None,
     keep: Callable[[Record], None] = lambda record: None,
-    gather: Callable[[], Gathered] = Gathered,
 ) -> Outcome:
-    """Like ``assess_batch``. Without ``wait`` it ends when every open question is in a batch.
+    """Like ``assess_batch``. Without ``wait`` it ends when every open question is in a batch job.
 
-    A provider that fails, and a budget that would be passed, leave the papers ``waiting`` and say why in ``stopped``.
+    When the provider fails or the budget would be exceeded, papers stay ``waiting`` and ``stopped`` says why.
     """
     start = time.perf_counter()
     outcome = Outcome(papers=len(papers), waiting=list(papers))
     try:
-        desk.sweep()
+        runner.sweep()
         while outcome.waiting and outcome.stopped is None:
-            with gather() as gathered:
-                assessor.gathered = gathered
+            with assessor.new_round() as questions:
                 _add(outcome, assess_batch(
                     outcome.waiting, assessor, folder, settings, locate=locate, watch=watch, keep=keep
                 ))  # fmt: skip
                 if not outcome.waiting:
                     break
-                desk.submit(gathered)
+                runner.submit(questions)
                 if not wait:
                     break
-                desk.wait(gathered)
+                runner.wait(questions)
     except (CallFailed, StopAssessing) as error:
         outcome.stopped = str(error)
     outcome.seconds = time.perf_counter() - start

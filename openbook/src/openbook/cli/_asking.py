@@ -1,10 +1,10 @@
-"""What ``assess`` needs to ask a model: the assessor, its shelf in a ledger, and what a run would cost."""
+"""What ``assess`` needs to ask a model: the assessor, its cache in a ledger, and what a run would cost."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from openbook.assess.batch import Locate
     from openbook.assess.naming import Named
     from openbook.assessors.base import Assessor
-    from openbook.assessors.llm.asking import Tally
     from openbook.assessors.llm.assessor import LlmAssessor
     from openbook.assessors.llm.settings import LlmSettings
     from openbook.ledger import Ledger
@@ -29,27 +28,26 @@ class MakeAssessor:
         self.settings = settings
         self.ledger = ledger
 
-    def __call__(self, watch: Callable[[Tally], None] | None = None, *, batch: bool = False) -> Assessor:
+    def __call__(self, *, batch: bool = False) -> Assessor:
         if self.settings is None:
             from openbook.assessors.linear.assessor import LinearAssessor
 
             return LinearAssessor()
-        from openbook.assessors.llm.asking import Shelf
         from openbook.assessors.llm.assessor import LlmAssessor
-        from openbook.assessors.llm.shelf import LedgerShelf
+        from openbook.assessors.llm.reply_cache import LedgerReplyCache
 
         if batch:  # for an estimate: nobody is asked
-            from openbook.assessors.llm.batch_server import BatchServer
-            from openbook.assessors.llm.gathering import estimating
+            from openbook.assessors.llm.batch_api import BatchApi
+            from openbook.assessors.llm.batch_job import BatchAssessor
 
-            BatchServer(self.settings).close()  # says what is wrong with the model or the key
-            return estimating(self.settings)
+            BatchApi(self.settings).close()  # says what is wrong with the model or the key
+            return BatchAssessor(self.settings)
         if self.ledger is None:
-            return LlmAssessor(self.settings, shelf=Shelf, watch=watch)
+            return LlmAssessor(self.settings)
         from openbook.ledger import Ledger
 
         ledger: Ledger = Ledger.open(self.ledger)
-        return LlmAssessor(self.settings, shelf=lambda: LedgerShelf(ledger.reply_cache()), watch=watch)
+        return LlmAssessor(self.settings, cache=lambda: LedgerReplyCache(ledger.reply_cache()))
 
     @property
     def budget(self) -> float | None:
@@ -72,7 +70,7 @@ def dry_run(
     assessor: LlmAssessor, papers: Sequence[Named], locate: Locate, *, as_json: bool, batch: bool = False
 ) -> None:
     """Print what a run would ask and cost at most. Nothing is asked."""
-    from openbook.assessors.llm.prices import batch_price_source
+    from openbook.assessors.llm.budget import batch_price_source
     from openbook.papers.sandbox import ReaderPool
 
     unread: list[dict[str, str]] = []
@@ -127,10 +125,10 @@ def settle(ledger: Ledger, records: Sequence[Any]) -> None:
 
 def tell_account(assessor: LlmAssessor) -> None:
     """On standard error: what this command asked and spent."""
-    tally = assessor.tally
-    retried = f", {tally.retried} retried" if tally.retried else ""
+    counts = assessor.counts
+    retried = f", {counts.retried} retried" if counts.retried else ""
     print(
-        f"openbook: {tally.calls} calls made{retried}, {tally.cached} answered before; "
-        f"{tally.input_tokens} + {tally.output_tokens} tokens, ${tally.cost:.4f}",
+        f"openbook: {counts.calls} calls made{retried}, {counts.cached} answered before; "
+        f"{counts.input_tokens} + {counts.output_tokens} tokens, ${counts.cost:.4f}",
         file=sys.stderr,
     )

@@ -1,4 +1,4 @@
-"""What ``assess --batch`` does: rounds at a provider's desk, and words about how they go."""
+"""What ``assess --batch`` does: rounds of a provider's batch jobs, and lines that tell how they go."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openbook.assessors.llm.batch_desk import Desk
-from openbook.assessors.llm.batch_server import BatchServer
-from openbook.assessors.llm.gathering import BatchAssessor
+from openbook.assessors.llm.batch_api import BatchApi
+from openbook.assessors.llm.batch_job import BatchAssessor, BatchRunner
 from openbook.errors import OpenbookError
 
 if TYPE_CHECKING:
@@ -22,22 +21,22 @@ if TYPE_CHECKING:
 
 
 class Batching:
-    """One command's batches."""
+    """The batch jobs of one command."""
 
     def __init__(self, settings: LlmSettings, ledger: Ledger, *, poll: float | None, wait: bool) -> None:
-        self._server = BatchServer(settings)
-        self._book = ledger.batch_jobs()
-        self._assessor = BatchAssessor(settings, ledger.batch_jobs)
-        self._desk = Desk(settings, self._book, self._server, self._assessor.failed, poll=poll, tell=_Lines())
+        self._api = BatchApi(settings)
+        self._store = ledger.batch_jobs()
+        self._assessor = BatchAssessor(settings, self._store)
+        self._runner = BatchRunner(self._assessor, self._store, self._api, poll=poll, tell=_Lines())
         self._wait = wait
 
     def close(self) -> None:
-        self._server.close()
+        self._api.close()
 
     def drop(self, batch: str) -> None:
         """Give a batch up. Raises OpenbookError where none of this name is under way."""
-        found = self._book.get(batch)
-        if found is None or self._book.drop(found.id, "dropped by hand") is None:
+        found = self._store.get(batch)
+        if found is None or self._store.drop(found.id, "dropped by hand") is None:
             raise OpenbookError(f"no batch {batch!r} is under way in this ledger")
 
     def run(
@@ -55,17 +54,17 @@ class Batching:
 
         try:
             outcome = assess_in_rounds(
-                papers, self._assessor, self._desk, out, settings,
+                papers, self._assessor, self._runner, out, settings,
                 locate=locate, wait=self._wait, watch=watch, keep=keep,
             )  # fmt: skip
         except KeyboardInterrupt:
             self._say("interrupted; what is under way is in the ledger, and the same command goes on")
             raise
-        account = self._desk.account
+        counts = self._runner.counts
         self._say(
-            f"{account.submitted} batches submitted with {account.questions} questions, {account.collected} answers "
-            f"collected, {account.failed} failed; {account.input_tokens} + {account.output_tokens} tokens, "
-            f"${account.cost:.4f} ({self._desk.price_source})"
+            f"{counts.submitted} batches submitted with {counts.questions} questions, {counts.collected} answers "
+            f"collected, {counts.failed} failed; {counts.input_tokens} + {counts.output_tokens} tokens, "
+            f"${counts.cost:.4f} ({self._runner.price_source})"
         )
         if outcome.waiting and not outcome.stopped:
             self._say(f"{len(outcome.waiting)} papers wait for answers; the same command collects them")
@@ -73,8 +72,8 @@ class Batching:
 
     def report(self) -> dict[str, object]:
         """The account, for JSON; ``under_way`` are the provider's names of batches that are not collected."""
-        waiting = [batch.provider_id or batch.id for batch in self._desk.under_way]
-        return asdict(self._desk.account) | {"price": self._desk.price_source, "under_way": waiting}
+        waiting = [batch.provider_id or batch.id for batch in self._runner.under_way]
+        return asdict(self._runner.counts) | {"price": self._runner.price_source, "under_way": waiting}
 
     def _say(self, text: str) -> None:
         print(f"openbook: {text}", file=sys.stderr)

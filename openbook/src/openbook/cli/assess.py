@@ -142,8 +142,7 @@ def assess(
 
     llm: LlmSettings | None = None
     if assessor == "llm":
-        from openbook.assessors.llm.extra import require_extra
-        from openbook.assessors.llm.settings import LlmSettings
+        from openbook.assessors.llm.settings import LlmSettings, require_extra
 
         if per not in ("paper", "variable"):
             raise typer.BadParameter(f"{per!r} is neither paper nor variable", param_hint="--per")

@@ -27,13 +27,11 @@ def llm(
     from rich.console import Console
     from rich.progress import Progress
 
-    from openbook.assessors.llm.speed import measure
-    from openbook.ledger import Ledger
+    from openbook.benchmarks.llm_calls import measure
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("asking", total=calls)
         speed = measure(
-            lambda path: Ledger.open(path).reply_cache(),
             calls=calls,
             concurrency=concurrency,
             latency=latency,

@@ -120,8 +120,7 @@ def _llm(model: str | None, **given: Any) -> LlmSettings | None:
         return None
     if given["per"] not in ("paper", "variable"):
         raise typer.BadParameter(f"{given['per']!r} is neither paper nor variable", param_hint="--per")
-    from openbook.assessors.llm.extra import require_extra
-    from openbook.assessors.llm.settings import LlmSettings
+    from openbook.assessors.llm.settings import LlmSettings, require_extra
 
     require_extra()
     return LlmSettings(model=model, **given)

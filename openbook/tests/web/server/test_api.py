@@ -235,7 +235,7 @@ def test_another_assessor_reads_it_again(
 ) -> None:
     pytest.importorskip("any_llm", reason="the libraries for models are not installed (extra: llm)")
     from openbook.assessors.llm.settings import LlmSettings
-    from openbook.assessors.llm.stub import Stub
+    from openbook.benchmarks.stub_model import Stub
 
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     with Stub() as stub, serve(tmp_path, llm=LlmSettings(model="m", base_url=stub.url)) as client:

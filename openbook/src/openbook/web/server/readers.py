@@ -12,10 +12,10 @@ from typing import Any
 from openbook.assess.recording import info_of, run_of, unread_record
 from openbook.assessors.base import Assessor, PortableAssessor
 from openbook.assessors.linear.assessor import LinearAssessor
-from openbook.assessors.llm.asking import Tally
 from openbook.assessors.llm.assessor import LlmAssessor
+from openbook.assessors.llm.cached_client import CallCounts
+from openbook.assessors.llm.reply_cache import LedgerReplyCache
 from openbook.assessors.llm.settings import LlmSettings
-from openbook.assessors.llm.shelf import LedgerShelf
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger, run_key
 from openbook.papers.paper import Paper
@@ -55,7 +55,7 @@ class PaperReaders:
         self._asking = threading.Lock()
         self._tell: Tell | None = None
         if llm is not None:
-            self._llm = LlmAssessor(llm, shelf=lambda: LedgerShelf(ledger.reply_cache()), watch=self._called)
+            self._llm = LlmAssessor(llm, cache=lambda: LedgerReplyCache(ledger.reply_cache()), watch=self._called)
             self.offers["llm"] = _offer("llm", self._llm, f"asks {llm.model}")
 
     def record(self, path: Path, *, name: str, source: str, assessor: str, tell: Tell) -> Record:
@@ -100,9 +100,9 @@ class PaperReaders:
             finally:
                 self._tell = None
 
-    def _called(self, tally: Tally) -> None:
+    def _called(self, counts: CallCounts) -> None:
         if self._tell is not None:
-            answered = tally.calls + tally.cached
+            answered = counts.calls + counts.cached
             self._tell("", f"{answered} replies of {self._llm.model if self._llm else 'the model'} so far")
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How near to the ideal rate a batch of questions comes: against a server on loopback that only waits."""
+"""How close asking a model comes to the ideal rate, measured against a server on loopback that only waits."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openbook.assessors.llm.assessor import LlmAssessor
+from openbook.assessors.llm.reply_cache import LedgerReplyCache
 from openbook.assessors.llm.settings import LlmSettings
-from openbook.assessors.llm.shelf import Book, LedgerShelf
 from openbook.errors import OpenbookError
+from openbook.ledger import Ledger
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
 
@@ -27,7 +28,7 @@ _SENTENCES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
+class CallRate:
     """``rate`` and ``ideal`` in calls per second; ``ideal`` is that of ``concurrency`` calls always under way."""
 
     calls: int
@@ -41,29 +42,28 @@ class Speed:
 
 
 def measure(
-    open_book: Callable[[str], Book],
     *,
     calls: int = 3200,
     concurrency: int = 64,
     latency: float = 0.2,
     watch: Callable[[int], None] = lambda done: None,
-) -> Speed:
-    """Ask a waiting server about this many synthetic papers, replies kept in a new SQLite ledger.
+) -> CallRate:
+    """Ask a waiting server about this many synthetic papers, with the replies kept in a new SQLite ledger.
 
-    The ideal is the time that rounds of ``concurrency`` calls take when nothing but the server's latency counts.
+    The ideal is the time that rounds of ``concurrency`` calls take when only the server's latency counts.
     Raises OpenbookError when an answer is missing.
     """
     papers = [_paper(number) for number in range(calls)]
     server = subprocess.Popen(
-        [sys.executable, "-m", "openbook.assessors.llm.stub", str(latency)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "openbook.benchmarks.stub_model", str(latency)], stdout=subprocess.PIPE, text=True
     )
     try:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
         settings = LlmSettings(model="stub", base_url=url, concurrency=concurrency, retries=0)
         with tempfile.TemporaryDirectory(prefix="openbook-bench-") as folder:
-            book = open_book(str(Path(folder) / "ledger.db"))
-            assessor = LlmAssessor(settings, shelf=lambda: LedgerShelf(book))
+            store = Ledger.open(str(Path(folder) / "ledger.db")).reply_cache()
+            assessor = LlmAssessor(settings, cache=lambda: LedgerReplyCache(store))
             assessor.assess(_paper(-1))  # connections, imports and the server's first reply are no part of the rate
             start, cpu = time.perf_counter(), time.process_time()
             failed = 0
@@ -76,7 +76,7 @@ def measure(
         server.wait()
     if failed:
         raise OpenbookError(f"{failed} of {calls} calls failed; the figure would mean nothing")
-    return Speed(
+    return CallRate(
         calls=calls,
         concurrency=concurrency,
         latency=latency,

@@ -1,41 +1,43 @@
-"""What a call costs, and a budget that is never passed."""
+"""What a call costs, and a budget that is never exceeded."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from openbook.assessors.base import StopAssessing
 from openbook.assessors.llm.settings import LlmSettings
 from openbook.errors import OpenbookError
 
+#: What a batch job costs of a direct price that was given by hand. The price list has batch prices of its own.
+BATCH_SHARE: Final = 0.5
+#: Providers that the price list calls by another name.
+LISTED_AS: Final = {"gemini": "google", "vertexai": "google"}
+
 
 class BudgetReached(StopAssessing):
-    """The next call could pass the budget, so it was not made."""
+    """The next call could exceed the budget, so it was not made."""
 
 
+@dataclass(frozen=True, slots=True)
 class Price:
     """US dollars per token of one model."""
 
-    def __init__(self, per_input: float, per_output: float) -> None:
-        self.per_input = per_input
-        self.per_output = per_output
+    per_input: float
+    per_output: float
 
     def of(self, input_tokens: int, output_tokens: int) -> float:
         """US dollars for a call of this size."""
         return input_tokens * self.per_input + output_tokens * self.per_output
 
 
-#: What a batch costs of the direct price that was given by hand. The price list has batch prices of its own.
-BATCH_SHARE = 0.5
-
-
 def price_of(settings: LlmSettings, *, batch: bool = False) -> Price | None:
-    """The model's price: as given, zero on this machine, else from the price list; None where none knows it.
+    """The model's price: as given, zero on this machine, else from the price list; None where none of them has it.
 
-    ``batch``: for questions in a batch. A given price is halved; the list's batch price is taken as it stands there,
-    and where the list has none for a model, its direct price: rather too much than too little.
+    ``batch`` asks for the price of a batch job. A price given by hand is halved. The list's batch price is used as it
+    stands; where the list has none for a model, its direct price is used, which is too much rather than too little.
     """
     if settings.input_price is not None or settings.output_price is not None:
         share = BATCH_SHARE if batch else 1.0
@@ -46,7 +48,10 @@ def price_of(settings: LlmSettings, *, batch: bool = False) -> Price | None:
         return None
     from genai_prices import Usage, calc_price
 
-    listed: dict[str, Any] = {"model_ref": settings.name, "provider_id": _listed_as(settings.provider)}
+    listed: dict[str, Any] = {
+        "model_ref": settings.name,
+        "provider_id": LISTED_AS.get(settings.provider, settings.provider),
+    }
     if batch:
         listed["price_context"] = {"processing": "batch"}
     try:
@@ -58,7 +63,7 @@ def price_of(settings: LlmSettings, *, batch: bool = False) -> Price | None:
 
 
 def batch_price_source(settings: LlmSettings) -> str:
-    """Where a batch's price is from, in words."""
+    """Where the price of a batch job is from, in words."""
     if settings.input_price is not None or settings.output_price is not None:
         return "half of the prices given"
     price, direct = price_of(settings, batch=True), price_of(settings)
@@ -69,10 +74,6 @@ def batch_price_source(settings: LlmSettings) -> str:
     if price.of(1, 1) == direct.of(1, 1):
         return "genai-prices, the direct price: it lists no batch price for the model"
     return "genai-prices, batch price"
-
-
-def _listed_as(provider: str) -> str:
-    return {"gemini": "google", "vertexai": "google"}.get(provider, provider)
 
 
 def _is_local(url: str) -> bool:
@@ -86,7 +87,7 @@ def _is_local(url: str) -> bool:
 
 
 class Budget:
-    """Money set aside before each call and settled after it, so that the limit holds whatever is under way."""
+    """Money reserved before each call and settled after it, so that the limit holds whatever is under way."""
 
     def __init__(self, limit: float | None, price: Price | None) -> None:
         if limit is not None and price is None:
@@ -100,18 +101,21 @@ class Budget:
         self._reserved = 0.0
 
     def reserve(self, input_tokens: int, output_tokens: int) -> float:
-        """Set aside what a call of this size costs at most. Raises BudgetReached if that could pass the limit."""
+        """Reserve what a call of this size costs at most, in US dollars.
+
+        Raises BudgetReached where that could exceed the limit.
+        """
         most = self.price.of(input_tokens, output_tokens)
         if self.limit is not None and self.spent + self._reserved + most > self.limit:
             raise BudgetReached(
-                f"the budget of ${self.limit:.4f} could be passed by the next call (spent ${self.spent:.4f}, "
-                f"under way at most ${self._reserved:.4f}, the call at most ${most:.4f}); what was answered is kept: "
-                "run the same command with a larger --budget to go on"
+                f"the budget of ${self.limit:.4f} could be exceeded by the next call (spent ${self.spent:.4f}, "
+                f"under way at most ${self._reserved:.4f}, the call at most ${most:.4f}); the answers so far are "
+                "kept: run the same command with a larger --budget to go on"
             )
         self._reserved += most
         return most
 
     def settle(self, reserved: float, cost: float) -> None:
-        """Replace what was set aside by what the call cost."""
+        """Replace what was reserved by what the call cost."""
         self._reserved -= reserved
         self.spent += cost

@@ -1,6 +1,6 @@
-"""A server on loopback that speaks OpenAI's chat protocol and answers by rule: for benchmarks and tests.
+"""A server on loopback that speaks OpenAI's chat protocol without a model, for benchmarks and tests.
 
-It is no model. It answers every variable alike, with a sentence of the paper as its quote, after a fixed wait.
+It answers every variable alike, with a sentence of the paper as its quote, after a fixed wait.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Stub:
     """The server. ``behave(number, body)`` decides each reply, numbered from 0 in order of arrival.
 
     ``keys`` are the idempotency keys of the requests, in the same order. ``route(method, path, headers, content)``
-    answers whatever is no chat (see ``batch_stub``); such requests are not numbered.
+    answers every request that is not a chat; such requests are not numbered.
     """
 
     latency: float = 0.0

@@ -1,17 +1,35 @@
-"""The prompts, in our own words. Their hash goes into every run; change one word and ``VERSION`` with it."""
+"""What a model is asked: the prompts, the schema of its reply, and a paper's text cut down to its context.
+
+The hash of the prompts goes into every run: whoever changes a word changes ``VERSION`` too.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
+from openbook.papers.paper import Paper
 from openbook.variables import SCORED
 from openbook.variables.definitions import definitions
 
 VERSION: Final = "1"
+
+#: Characters of English scientific text per token, on the safe (short) side, over common vocabularies.
+CHARACTERS_PER_TOKEN: Final = 3.2
+#: Marks text that was left out, for the model and for people who read the call.
+GAP: Final = "\n[… {count} characters left out …]\n"
+
+#: Sections that answer the nine variables most often. Earlier in the list is kept longer.
+_WANTED = re.compile(
+    r"experiment|evaluation|implementation|setup|set-up|setting|detail|reproduc|dataset|\bdata\b|code|availab|hardware|"
+    r"training|hyper|empirical|result|numerical|simulation|algorithm",
+    re.IGNORECASE,
+)
 
 _SYSTEM: Final = """\
 You record what a scientific paper documents. You are given the text of one paper and a list of variables. For each \
@@ -67,9 +85,9 @@ Now answer for: {names}."""
 def schema(names: tuple[str, ...], *, bounded: bool = False) -> dict[str, Any]:
     """The JSON schema of a reply about these variables.
 
-    ``bounded`` limits the number and length of quotes, for servers that hold a model to the schema token by token:
-    a small model otherwise goes on quoting until its reply is cut. The large providers refuse such limits.
-    The same names give the same object: it must not be changed.
+    ``bounded`` limits the number and length of quotes. It is for servers that hold a model to the schema token by
+    token, where a small model otherwise quotes until its reply is cut; the large providers refuse such limits.
+    The same names give the same object, which must not be changed.
     """
     quote = {"type": "string"} | ({"maxLength": 400} if bounded else {})
     reason = {"type": "string"} | ({"maxLength": 200} if bounded else {})
@@ -115,7 +133,7 @@ def question(text: str, text_hash: str, names: tuple[str, ...]) -> list[dict[str
 
 
 def repair(text: str, text_hash: str, absent: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """The messages that give a model one chance to put absent quotes right."""
+    """The messages that give a model one chance to correct absent quotes."""
     fence = _fence(text, text_hash)
     wrong = "\n".join(f"- {name}: {json.dumps(list(quotes), ensure_ascii=False)}" for name, quotes in absent.items())
     names = tuple(absent)
@@ -132,7 +150,7 @@ def repair(text: str, text_hash: str, absent: Mapping[str, Sequence[str]]) -> li
 
 @cache
 def overhead(names: tuple[str, ...]) -> int:
-    """Characters of a question about these variables, the paper's own text not counted."""
+    """How many characters a question about these variables has beside the paper's own text."""
     return sum(len(message["content"]) for message in question("", "0" * 64, names))
 
 
@@ -164,3 +182,65 @@ def _described(names: tuple[str, ...]) -> str:
         lines.append(f"  result: one of {', '.join(results(name))}")
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
+
+
+def tokens_in(text: str) -> int:
+    """About how many tokens a text has: an estimate from its length that errs on the high side."""
+    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+
+
+def fit(paper: Paper, budget: int) -> str:
+    """The paper's text in at most about ``budget`` tokens, in its own order, with marks where something is left out.
+
+    The whole text where it fits. Otherwise the first page (authors, abstract) comes first, then sections whose
+    headings promise experiments, data or code, then the rest of the body, the appendix, the checklist, and last the
+    references; the section that does not fit whole gives its beginning.
+    """
+    room = math.floor(budget * CHARACTERS_PER_TOKEN)
+    if len(paper.text) <= room:
+        return paper.text
+    opening = min(paper.pages[0].end if paper.pages else 4_000, 6_000, room)
+    spans = sorted(_ranked(paper, opening))
+    chosen = [(0, opening)]
+    left = room - opening
+    for _, _, start, end in spans:
+        allowance = min(end - start, left - len(GAP) - 8)
+        if allowance < 200 and allowance < end - start:
+            continue
+        chosen.append((start, start + allowance))
+        left -= allowance + len(GAP) + 8
+    return _joined(paper.text, sorted(chosen))
+
+
+def _ranked(paper: Paper, opening: int) -> list[tuple[int, int, int, int]]:
+    """Sections after the opening as (rank, order, start, end), smaller ranks to be kept first."""
+    ranked = []
+    for order, section in enumerate(paper.sections):
+        start = max(section.start, opening)
+        if start >= section.end:
+            continue
+        if section.part == "references":
+            rank = 4
+        elif section.part == "checklist":
+            rank = 3
+        elif _WANTED.search(section.title):
+            rank = 0
+        else:
+            rank = 1 if section.part == "body" else 2
+        ranked.append((rank, order, start, section.end))
+    if not ranked and opening < len(paper.text):
+        ranked.append((1, 0, opening, len(paper.text)))
+    return ranked
+
+
+def _joined(text: str, spans: list[tuple[int, int]]) -> str:
+    parts: list[str] = []
+    at = 0
+    for start, end in spans:
+        if start > at:
+            parts.append(GAP.format(count=start - at))
+        parts.append(text[max(start, at) : end])
+        at = max(at, end)
+    if at < len(text):
+        parts.append(GAP.format(count=len(text) - at))
+    return "".join(parts)

@@ -1,0 +1,184 @@
+"""Many questions at once: each answered from the cache, or asked within the limits of rate and money."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from openbook.assessors.llm.budget import Budget
+from openbook.assessors.llm.client import (
+    CallFailed,
+    Client,
+    Completion,
+    Messages,
+    Schema,
+    is_retryable,
+    wait_before_retry,
+)
+from openbook.assessors.llm.prompt_template import tokens_in
+from openbook.assessors.llm.reply_cache import MemoryReplyCache
+from openbook.assessors.llm.settings import LlmSettings
+from openbook.ledger.reply_cache import CachedReply, Question
+
+#: How many replies may wait to be kept, as a share of the calls that may be under way.
+SPARE: Final = 0.25
+
+
+@dataclass(slots=True)
+class CallCounts:
+    """What a run asked so far, for its progress and its report. ``cost`` in US dollars."""
+
+    calls: int = 0
+    cached: int = 0
+    failed: int = 0
+    retried: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float = 0.0
+
+
+class QuestionClient(Protocol):
+    """Answers the questions of a run: ``CachedClient``, or ``BatchClient`` for a batch job."""
+
+    async def ask(self, messages: Messages, schema: Schema, *, paper: str | None, nonce: list[Any]) -> CachedReply:
+        """The reply to one question. ``nonce`` tells apart questions of the same words. Raises OpenbookError."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def call_key(settings: LlmSettings, messages: Messages, schema: Schema, nonce: list[Any]) -> str:
+    """64 hex digits that name a question: the same question to the same model has the same key for ever."""
+    address = settings.base_url if settings.provider == "openai" else None
+    model = [settings.provider, settings.name, address, settings.temperature, settings.max_output_tokens]
+    return hashlib.sha256(json.dumps([*model, messages, schema, nonce], sort_keys=True).encode()).hexdigest()
+
+
+def size_of(messages: Messages) -> int:
+    """About how many tokens these messages have."""
+    return sum(tokens_in(message["content"]) for message in messages)
+
+
+def most_unkept(concurrency: int) -> int:
+    """The most replies that a killed process loses: those of the calls under way, and those about to be kept."""
+    return concurrency + math.ceil(SPARE * concurrency)
+
+
+class RateLimiter:
+    """Holds calls back so that a provider's limits per minute are kept. None is no limit."""
+
+    def __init__(self, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
+        from aiolimiter import AsyncLimiter
+
+        self._requests = AsyncLimiter(requests_per_minute, 60) if requests_per_minute else None
+        self._tokens = AsyncLimiter(tokens_per_minute, 60) if tokens_per_minute else None
+
+    async def acquire(self, tokens: int) -> None:
+        """Wait until a call of this many tokens may start."""
+        if self._requests:
+            await self._requests.acquire()
+        if self._tokens:
+            await self._tokens.acquire(min(tokens, self._tokens.max_rate))
+
+
+class CachedClient:
+    """Asks each question once, under the settings' limits. Make one for each run, inside its event loop.
+
+    ``watch`` is told of the counts after each answered, cached or retried call.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        settings: LlmSettings,
+        budget: Budget,
+        cache: MemoryReplyCache,
+        counts: CallCounts,
+        watch: Callable[[CallCounts], None] = lambda counts: None,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._budget = budget
+        self._cache = cache
+        self._counts = counts
+        self._watch = watch
+        self._limiter = RateLimiter(settings.requests_per_minute, settings.tokens_per_minute)
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._unkept = asyncio.Semaphore(most_unkept(settings.concurrency))
+
+    async def ask(self, messages: Messages, schema: Schema, *, paper: str | None, nonce: list[Any]) -> CachedReply:
+        """The reply to one question, from the cache if it was ever answered. Raises CallFailed, BudgetReached."""
+        key = call_key(self._settings, messages, schema, nonce)
+        cached = await self._cache.take(Question(key, self._settings.model, paper))
+        if cached is not None:
+            self._counts.cached += 1
+            self._watch(self._counts)
+            return cached
+        reply = None
+        try:
+            # A slot is free for the next question as soon as the reply has come, but only so many replies may wait to
+            # be kept: a killed process loses those and the calls under way, never more.
+            async with self._unkept:
+                async with self._slots:
+                    start = time.perf_counter()
+                    completion, cost = await self._with_retries(messages, schema, key)
+                    seconds = time.perf_counter() - start
+                reply = CachedReply(
+                    key, completion.text, completion.input_tokens, completion.output_tokens, cost, seconds
+                )
+                await self._cache.put(reply)
+        finally:
+            if reply is None:
+                self._counts.failed += 1
+                self._cache.give_up(key)
+        self._counts.calls += 1
+        self._counts.input_tokens += reply.input_tokens
+        self._counts.output_tokens += reply.output_tokens
+        self._counts.cost += cost
+        self._watch(self._counts)
+        return reply
+
+    async def close(self) -> None:
+        """Close the cache and the client."""
+        await self._cache.close()
+        await self._client.close()
+
+    async def _with_retries(self, messages: Messages, schema: Schema, key: str) -> tuple[Completion, float]:
+        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(is_retryable),
+            stop=stop_after_attempt(self._settings.retries + 1),
+            wait=wait_before_retry,
+            before_sleep=self._count_retry,
+            reraise=True,
+        )
+        return await retrying(self._once, messages, schema, key)
+
+    def _count_retry(self, state: object) -> None:
+        self._counts.retried += 1
+        self._watch(self._counts)
+
+    async def _once(self, messages: Messages, schema: Schema, key: str) -> tuple[Completion, float]:
+        """One attempt, and its cost in US dollars. The most that it can cost is reserved before it starts."""
+        size = size_of(messages)
+        await self._limiter.acquire(size)
+        reserved = self._budget.reserve(size, self._settings.max_output_tokens)
+        cost = 0.0
+        try:
+            completion = await self._client.complete(messages, schema, key)
+            cost = self._budget.price.of(
+                completion.input_tokens or size, completion.output_tokens or tokens_in(completion.text)
+            )
+        except CallFailed as error:
+            cost = reserved if error.charged else 0.0
+            raise
+        finally:
+            self._budget.settle(reserved, cost)
+        return completion, cost
