@@ -14,79 +14,16 @@ from openbook.evidence.letters import Folded
 _NEGATIONS: Final = frozenset(["no", "not", "nor", "never", "none", "neither", "without", "cannot", "hardly", "nt"])
 #: Words that a reader exchanges without changing what is said.
 _FUNCTION_WORDS: Final = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "this",
-        "that",
-        "these",
-        "those",
-        "its",
-        "their",
-        "our",
-        "we",
-        "it",
-        "they",
-        "and",
-        "also",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "for",
-        "with",
-        "by",
-        "from",
-        "as",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "which",
-        "here",
-        "then",
-        "such",
-        "both",
-        "too",
-        "thus",
-    ]
+    (
+        "a an the this that these those its their our we it they and also of in on at to for with by from as is are "
+        "was were be which here then such both too thus"
+    ).split()
 )
 _PREFIXES: Final = frozenset(
-    [
-        "a",
-        "an",
-        "un",
-        "in",
-        "im",
-        "ir",
-        "il",
-        "non",
-        "de",
-        "dis",
-        "anti",
-        "semi",
-        "sub",
-        "super",
-        "over",
-        "under",
-        "pre",
-        "post",
-        "multi",
-        "bi",
-        "uni",
-        "mis",
-        "re",
-        "co",
-        "inter",
-        "intra",
-        "micro",
-        "macro",
-        "hyper",
-        "hypo",
-    ]
+    (
+        "a an un in im ir il non de dis anti semi sub super over under pre post multi bi uni mis re co inter intra "
+        "micro macro hyper hypo"
+    ).split()
 )
 #: Words of its place that a quote may leave out in one stretch, and that may stand for words that carry little.
 _MOST_LEFT_OUT: Final = 6

@@ -54,6 +54,20 @@ class Block:
     entry: bool = False
 
 
+@dataclass(slots=True)
+class Document:
+    """What a reader understood of a file: blocks in reading order, title, authors, and the number of pages (0: none)."""
+
+    blocks: list[Block] = field(default_factory=list)
+    title: str = ""
+    authors: list[str] = field(default_factory=list)
+    pages: int = 0
+
+
+class Unreadable(Exception):
+    """This content cannot be read; the message is the reason, for ``Paper.problem``."""
+
+
 def build(
     blocks: Iterable[Block],
     *,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from openbook.papers.blocks import Block
+from openbook.papers.blocks import Block, Document
 from openbook.papers.characters import clean
 from openbook.papers.paper import SentenceKind
 
@@ -26,62 +26,14 @@ _HIDDEN_STYLE = re.compile(
 _RULE = re.compile(r"([^{}@]{1,200})\{([^{}]{0,2000})\}")
 _SIMPLE_SELECTOR = re.compile(r"(?:[\w-]+)?(?:[.#][\w-]+)+|[\w-]+(?:\s*>\s*[.#]?[\w-]+)?")
 _BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "center",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "html",
-        "legend",
-        "li",
-        "main",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-        "caption",
-    ]
+    (
+        "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer h1 h2 h3 "
+        "h4 h5 h6 header hr html legend li main ol p pre section summary table tbody td tfoot th thead tr ul caption"
+    ).split()
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _TABLE_PARTS = frozenset(["td", "th", "tr", "tbody", "thead", "tfoot"])
 DEEPEST = 400
-
-
-@dataclass(slots=True)
-class HtmlPaper:
-    """The blocks of a page, its title and authors."""
-
-    blocks: list[Block]
-    title: str = ""
-    authors: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -93,7 +45,7 @@ class _Open:
     links: list[tuple[int, int, str]] = field(default_factory=list)
 
 
-def read_html(markup: str) -> HtmlPaper:
+def read_html(markup: str) -> Document:
     """The blocks of an HTML page. Any text is accepted, as browsers accept it."""
     tree = LexborHTMLParser(markup)
     title, authors = _head(tree)
@@ -105,7 +57,7 @@ def read_html(markup: str) -> HtmlPaper:
     for index, block in enumerate(blocks[:5]):
         if block.kind == "heading" and block.text == title:
             blocks[index] = Block(block.text)  # the paper's title is no section
-    return HtmlPaper(blocks, title, authors)
+    return Document(blocks, title, authors)
 
 
 def _head(tree: LexborHTMLParser) -> tuple[str, list[str]]:

@@ -1,296 +1,381 @@
-"""LaTeX source: one file, or the files of an archive, as blocks. Nothing is run; ``\\input`` stays in the archive."""
+"""LaTeX documents: title, authors, sections, floats, footnotes and references as blocks."""
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import Final
 
-from openbook.papers.blocks import Block
+from pylatexenc.latex2text import LatexNodes2Text
+
+from openbook.papers.blocks import Block, Document
 from openbook.papers.characters import clean
-from openbook.papers.macros import Macros, argument, plain
+from openbook.papers.latex_source import Source, argument, read_source
 from openbook.papers.paper import SentenceKind
 
-LONGEST = 8_000_000
-_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*")
-_COMMENT_BLOCKS = re.compile(r"\\begin\{comment\}.*?\\end\{comment\}|\\iffalse\b.*?\\fi\b", re.DOTALL)
-_VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|minted)\*?\}(.*?)\\end\{\1\*?\}", re.DOTALL)
-_INPUT = re.compile(r"\\(?:input|include|subfile)\s*\{([^{}]{1,300})\}|\\input\s+([^\s\\{}]{1,300})")
-_STRUCTURE = re.compile(
+_STRUCTURE: Final = re.compile(
     r"\\(?P<section>part|chapter|section|subsection|subsubsection|paragraph)\*?\s*(?:\[[^\[\]]*\])?\s*(?=\{)"
-    r"|\\(?P<caption>caption|captionof\{\w+\})\*?\s*(?:\[[^\[\]]*\])?\s*(?=\{)"
+    r"|\\(?P<caption>caption|captionof\s*\{\w+\})\*?\s*(?:\[[^\[\]]*\])?\s*(?=\{)"
     r"|\\(?P<footnote>footnote|footnotetext|thanks)\s*(?:\[[^\[\]]*\])?\s*(?=\{)"
     r"|\\(?P<appendix>appendix|appendices)\b|\\begin\{(?P<begin>[\w*]+)\}|\\end\{(?P<end>[\w*]+)\}"
     r"|\\bibitem\s*(?:\[(?:[^\[\]{}]|\{[^{}]*\})*\])?\s*(?P<bibitem>\{[^{}]*\})|\\(?P<item>item)\b"
-    r"|(?P<paragraph>\n[ \t]*\n\s*)"
+    r"|(?P<empty>\n[ \t]*\n\s*)"
 )
-_LEVELS = {"part": 1, "chapter": 1, "section": 1, "subsection": 2, "subsubsection": 3, "paragraph": 4}
-_FLOATS = frozenset(
-    ["figure", "figure*", "table", "table*", "wrapfigure", "wraptable", "algorithm", "algorithm*", "listing"]
+_LEVELS: Final = {"part": 1, "chapter": 1, "section": 1, "subsection": 2, "subsubsection": 3, "paragraph": 4}
+_FLOATS: Final = frozenset(
+    (
+        "figure figure* table table* wrapfigure wraptable algorithm algorithm* listing SCfigure sidewaystable longtable"
+    ).split()
 )
+_TABLES: Final = frozenset(["tabular", "tabular*", "tabularx", "tabulary", "longtable"])
 
 
-@dataclass(slots=True)
-class LatexPaper:
-    """The blocks of a LaTeX document, title and authors."""
-
-    blocks: list[Block] = field(default_factory=list)
-    title: str = ""
-    authors: list[str] = field(default_factory=list)
-
-
-def looks_like_latex(text: str) -> bool:
-    """Whether a text is LaTeX source."""
-    head = text[:200_000]
-    return "\\documentclass" in head or "\\begin{document}" in head or len(re.findall(r"\\section\*?\{", head)) > 1
-
-
-def decode(data: bytes) -> str:
-    """Source text of unknown encoding."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def main_file(files: dict[str, bytes]) -> str | None:
-    """The path of the document itself among the files of an archive; None if no file is a LaTeX document."""
-    best: tuple[tuple[bool, bool, bool, int], str] | None = None
-    for path, data in files.items():
-        if posixpath.splitext(path)[1].lower() not in (".tex", ".ltx", ".latex", ""):
-            continue
-        text = decode(data)
-        if "\\documentclass" not in text and "\\begin{document}" not in text and "\\documentstyle" not in text:
-            continue
-        rank = ("\\begin{document}" in text, "\\title" in text or "\\input" in text, "/" not in path, len(text))
-        if best is None or rank > best[0]:
-            best = rank, path
-    return best[1] if best else None
-
-
-def read_latex(files: dict[str, bytes], main: str) -> LatexPaper:
-    """The blocks of the document ``main`` with the files that it inputs."""
-    source = _resolve(files, main)
-    preamble, body = _split(source)
-    macros = Macros.of(source)
-    paper = LatexPaper()
-    paper.title = plain(macros.expand(_command(source, "title") or _command(source, "icmltitle") or ""))
-    paper.authors = _authors(source, macros)
-    if paper.title:
-        paper.blocks.append(Block(paper.title))
-    if paper.authors:
-        paper.blocks.append(Block(", ".join(paper.authors)))
-    abstract = _command(preamble, "abstract")
+def read_latex(files: dict[str, bytes], main: str) -> Document:
+    """The blocks of the document ``main`` with the files that it puts in."""
+    source = read_source(files, main)
+    document = Document(title=next(filter(None, (words(given[0]) for given in source.given("title", "icmltitle"))), ""))
+    document.authors, block = _front_matter(source)
+    if document.title:
+        document.blocks.append(Block(document.title))
+    document.blocks += block
+    abstract = next(source.given("abstract"), None)
+    body = source.body
     if abstract:
-        body = f"\\begin{{abstract}}{abstract}\\end{{abstract}}\n\n{body}"
-    paper.blocks.extend(_blocks(macros.expand(body)))
-    bibliography = posixpath.splitext(main)[0] + ".bbl"
-    if "\\begin{thebibliography}" not in body and bibliography in files:
-        paper.blocks.extend(_blocks(macros.expand(_strip(decode(files[bibliography])))))
-    return paper
+        body = f"\\begin{{abstract}}{abstract[0]}\\end{{abstract}}\n\n{body}"
+    document.blocks.extend(_Structure(body).blocks())
+    return document
 
 
-def _strip(text: str) -> str:
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _VERBATIM.sub(
-        lambda match: "\n\n" + match.group(2).replace("%", r"\%").replace("\\", r"\textbackslash ") + "\n\n", text
-    )
-    text = _COMMENT.sub(r"\1", text)
-    return _COMMENT_BLOCKS.sub("", text)
+_NOTES: Final = re.compile(r"\\(?:thanks|footnote|footnotetext|tnotetext)\s*(?:\[[^\[\]]*\])?\s*(?=\{)")
+_MARKS: Final = re.compile(
+    r"\\(?:inst|textsuperscript|footnotemark|orcid|orcidID|orcidlink|tnoteref|fnref|corref|authormark|samethanks|email|emails)"
+    r"\s*(?:\[[^\[\]]*\])?(?:\{[^{}]*\})?|\$\s*\^?\s*\{?[^$]{0,30}\}?\s*\$|\^\{[^{}]*\}|(?<=[A-Za-z}])\^\S"
+)
+_PERSON_END: Final = re.compile(
+    r"\\(?:and|And|AND|IEEEauthorblockN|AuthorAnd)(?![A-Za-z])|\\IEEEauthorrefmark\{[^{}]*\}"
+)
+_LINE_END: Final = re.compile(
+    r"\\\\\*?(?:\[[^\[\]]{0,20}\])?|\\(?:newline|addr|IEEEauthorblockA|email|name|linebreak|par)(?![A-Za-z])|\n\s*\n|(?<!\\)&"
+)
+_PARTS: Final = re.compile(
+    r"\\(?:institution|department|departmentdetail|city|state|country|streetaddress|postcode|orgdiv|orgname|orgaddress|street)"
+    r"\s*(?=\{)|\b(?:organization|department|addressline|city|postcode|state|country)\s*=\s*(?=\{)"
+)
+_TABULAR: Final = re.compile(
+    r"\\(?:begin|end)\{(?:tabular[x*]?|minipage|center)\}(?:\[[^\]]*\])?(?:\{(?:[^{}]|\{[^{}]*\})*\})*"
+)
+_BETWEEN_NAMES: Final = re.compile(r",|;|\\qquad|\\quad|\\&|~~|\s&\s|\\hspace\*?\{[^{}]*\}|\\hfill|\band\b")
+_PLACE: Final = re.compile(
+    r"universit|institut|departm|\bdept\b|school|college|laborator|research|\bcent(?:er|re)\b|academy|faculty|\binc\b|\bltd\b|"
+    r"\bcorp|@|\bgoogle\b|deepmind|microsoft|\bmeta\b|amazon|openai|nvidia|\blabs?\b|hospital|\bUSA\b|\bGermany\b|\bChina\b",
+    re.IGNORECASE,
+)
 
 
-def _resolve(files: dict[str, bytes], main: str) -> str:
-    """The main file with its inputs put in: each at most eight deep, the whole at most ``LONGEST`` characters."""
-    folder = posixpath.dirname(main)
-    budget = LONGEST
+def _front_matter(source: Source) -> tuple[list[str], list[Block]]:
+    """The authors' names, and the blocks below the title: names, their institutions and addresses, notes.
 
-    def include(path: str, depth: int, above: frozenset[str]) -> str:
-        nonlocal budget
-        text = _strip(decode(files[path])[:LONGEST])
-        budget -= len(text)
-        if budget < 0 or depth > 8:
-            return ""
-
-        def replace(match: re.Match[str]) -> str:
-            name = (match.group(1) or match.group(2) or "").strip().strip('"')
-            for base in (folder, posixpath.dirname(path), ""):
-                for ending in ("", ".tex"):
-                    target = posixpath.normpath(posixpath.join(base, name + ending))
-                    if target in files and target not in above:
-                        return "\n" + include(target, depth + 1, above | {target}) + "\n"
-            return " "
-
-        return _INPUT.sub(replace, text)
-
-    return include(main, 0, frozenset([main]))
-
-
-def _split(source: str) -> tuple[str, str]:
-    start = source.find("\\begin{document}")
-    if start < 0:
-        return "", source
-    end = source.rfind("\\end{document}")
-    return source[:start], source[start + len("\\begin{document}") : end if end > start else len(source)]
-
-
-def _command(source: str, name: str) -> str | None:
-    """The argument of the first use of a command."""
-    found = re.search(rf"\\{name}\s*(?:\[[^\[\]]*\])?\s*(?=\{{)", source)
-    return argument(source, found.end())[0] if found else None
-
-
-def _authors(source: str, macros: Macros) -> list[str]:
+    They are what readers see between title and abstract, as the other formats give it.
+    """
     names: list[str] = []
-    given = [argument(source, m.end())[0] for m in re.finditer(r"\\icmlauthor\s*(?=\{)", source)]
-    if not given:
-        raw = [argument(source, m.end())[0] for m in re.finditer(r"\\author\s*(?:\[[^\[\]]*\])?\s*(?=\{)", source)]
-        given = [piece for part in raw for piece in re.split(r"\\(?:and|And|AND)\b", part)]
-        given = [
-            re.split(
-                r"\\\\|\n\s*\n",
-                re.sub(
-                    r"\\(?:thanks|footnotemark|inst|textsuperscript)\s*(?:\[[^\]]*\])?\{[^{}]*\}", "", piece
-                ).strip(),
-            )[0]
-            for piece in given
-        ]
-        given = [name for piece in given for name in re.split(r",|;|\\quad|\\qquad|~~|\s&\s", piece)]
-    for piece in given[:300]:
-        name = re.sub(r"[\d*†‡∗$^]+", "", plain(macros.expand(piece))).strip(" ,;")
-        if 3 < len(name) < 60 and 2 <= len(name.split()) <= 6 and "@" not in name and name not in names:
-            names.append(name)
-    return names
+    places: list[str] = []
+    notes: list[str] = []
+    for command, _, given in source.front:
+        if command in ("author", "icmlauthor"):
+            _people(given[0], names, places, notes)
+        elif command in ("affil", "affiliation", "affiliations", "address", "institute"):
+            places.extend(_lines(_PERSON_END.sub(r"\\\\", given[0]), notes))
+        elif command == "icmlaffiliation":
+            places.extend(_lines(given[1], notes))
+        elif command == "email":
+            places.append(words(given[0]))
+    blocks = [Block(", ".join(names))] if names else []
+    blocks += [Block(place) for place in dict.fromkeys(places) if place and place not in names]
+    return names, blocks + [Block(note, "footnote") for note in dict.fromkeys(notes) if note]
 
 
-def _blocks(body: str) -> Iterator[Block]:
-    """The blocks of a document's body: one pass over its structural commands."""
-    position = 0
-    label = ""
-    aside: list[Block] = []
-    pending = ""
-    number = [0, 0, 0, 0]
-    appendix = False
-
-    def finish(text: str, *, entry: bool = False) -> Iterator[Block]:
-        words, links = _words(text)
-        if words:
-            yield Block(words, "text", links=links, entry=entry)
-
-    for found in _STRUCTURE.finditer(body):
-        if found.start() < position:
-            continue
-        pending += body[position : found.start()]
-        position = found.end()
-        name = found.lastgroup
-        if name == "section":
-            yield from finish(pending, entry=label == "reference")
-            yield from aside
-            aside, pending, label = [], "", ""
-            inner, position = argument(body, found.end())
-            title, level = plain(inner), _LEVELS[found.group("section")]
-            if title and level < 4:
-                starred = "*" in found.group()
-                yield Block(
-                    title if starred else f"{_number(number, level, appendix)} {title}", "heading", level, marked=True
-                )
-            elif title:
-                pending = title + ("" if title.endswith((".", ":", "?")) else ".") + " "
-        elif name in ("caption", "footnote"):
-            inner, position = argument(body, found.end())
-            words, links = _words(inner)
-            if words:
-                prefix = {"figure": "Figure: ", "table": "Table: ", "algorithm": "Algorithm: "}.get(
-                    label.rstrip("*"), ""
-                )
-                noted: SentenceKind = "caption" if name == "caption" else "footnote"
-                shift = len(prefix) if noted == "caption" else 0
-                aside.append(
-                    Block(
-                        (prefix if shift else "") + words, noted, links=[(s + shift, e + shift, u) for s, e, u in links]
-                    )
-                )
-        elif name == "appendix":
-            yield from finish(pending)
-            yield from aside
-            aside, pending = [], ""
-            appendix, number = True, [0, 0, 0, 0]
-            yield Block("Appendix", "heading", 1, marked=True)
-        elif name == "begin":
-            environment = found.group("begin")
-            if environment == "abstract":
-                yield from finish(pending)
-                pending = ""
-                yield Block("Abstract", "heading", 1, marked=True)
-            elif environment == "thebibliography":
-                yield from finish(pending)
-                pending = ""
-                yield Block("References", "heading", 1, marked=True)
-                _, position = argument(body, position)
-            elif environment in _FLOATS:
-                label = environment
-            elif environment in ("tabular", "tabular*", "tikzpicture"):
-                pending += " "
-        elif name == "end":
-            environment = found.group("end")
-            if environment in _FLOATS or environment in ("abstract", "thebibliography"):
-                yield from finish(pending, entry=label == "reference")
-                yield from aside
-                aside, pending, label = [], "", ""
-        elif name == "bibitem":
-            yield from finish(pending, entry=label == "reference")
-            pending, label = "", "reference"
-        elif name == "item":
-            yield from finish(pending)
-            pending = ""
-        elif label != "reference":  # an empty line
-            yield from finish(pending)
-            yield from aside
-            aside, pending = [], ""
-        else:
-            pending += " "
-    yield from finish(pending + body[position:], entry=label == "reference")
-    yield from aside
+def _people(text: str, names: list[str], places: list[str], notes: list[str]) -> None:
+    """Take the argument of one ``\\author`` apart."""
+    text = re.sub(r"\\IEEEauthorblockA\s*(?=\{)", r"\\\\ ", text)
+    text = re.sub(r"\\name(?![A-Za-z])", r"\\and ", text)
+    for person in _PERSON_END.split(_TABULAR.sub("", text))[:300]:
+        first, *others = _LINE_END.split(person.strip(), maxsplit=1) or [""]
+        for piece in _BETWEEN_NAMES.split(_MARKS.sub(" ", _without_notes(first, notes))):
+            name = re.sub(r"[\d*†‡∗§¶^]+", "", words(piece)).strip(" ,;")
+            if 3 < len(name) < 60 and 2 <= len(name.split()) <= 6 and not _PLACE.search(name):
+                if name not in names:
+                    names.append(name)
+            elif len(name) > 3:
+                places.append(name)
+        for other in others:
+            places.extend(_lines(other, notes))
 
 
-def _number(number: list[int], level: int, appendix: bool) -> str:
-    number[level - 1] += 1
-    for below in range(level, 4):
-        number[below] = 0
-    parts = [str(part) for part in number[:level]]
-    if appendix:
-        parts[0] = chr(ord("A") + (number[0] - 1) % 26) if number[0] else "A"
-    return ".".join(parts)
-
-
-_LINK = re.compile(r"\\(href|url|nolinkurl|path)\s*(?=\{)")
-
-
-def _words(text: str) -> tuple[str, list[tuple[int, int, str]]]:
-    """Plain words of a stretch of LaTeX, and its links."""
-    links: list[tuple[int, int, str]] = []
-    if "\\href" not in text and "\\url" not in text:
-        return plain(text), links
-    words, position = "", 0
-    for found in _LINK.finditer(text):
-        if found.start() < position:
-            continue
-        before = plain(text[position : found.start()])
-        spaced = (
-            text[max(found.start() - 1, 0) : found.start()].isspace() or text[found.start() - 1 : found.start()] == "~"
+def _lines(text: str, notes: list[str]) -> Iterator[str]:
+    """The lines of an address in plain words."""
+    text = _without_notes(text, notes)
+    while found := _PARTS.search(text):
+        inner, end = argument(text, found.end())
+        text = (
+            f"{text[: found.start()]}{inner}, {text[end:]}"
+            if end > found.end() + 1
+            else text[: found.start()] + text[found.end() :]
         )
-        words = f"{words} {before}".strip() if words and before[:1] not in ".,;:)" else words + before
-        target, position = argument(text, found.end())
-        url = target.replace("\\", "").replace(" ", "").strip()
-        anchor = url
-        if found.group(1) == "href":
-            inner, position = argument(text, position)
-            anchor = plain(inner) or url
-        joint = " " if words and (spaced or words[-1].isalnum()) and not words.endswith("(") else ""
-        words += joint
-        if url.lower().startswith(("http://", "https://", "ftp://")):
-            links.append((len(words), len(words) + len(anchor), url))
-        words += anchor
-    rest = plain(text[position:])
-    words = words + rest if rest[:1] in ".,;:)]}" else f"{words} {rest}"
-    return clean(words.rstrip()) if not links else words.rstrip(), links
+    text = re.sub(r"\\email\s*(?=\{)", r"\\\\ ", text)
+    for line in _LINE_END.split(text):
+        line = words(re.sub(r"^\s*\$?\s*\^?\s*\{?\d{1,2}\}?\s*\$?\s*(?=[A-Z\\])", "", _MARKS.sub(" ", line)))
+        yield re.sub(r"(?:\s*,)+", ",", line).strip(" ,;")
+
+
+def _without_notes(text: str, notes: list[str]) -> str:
+    """The text without its footnotes, which are added to ``notes``."""
+    while found := _NOTES.search(text):
+        inner, end = argument(text, found.end())
+        notes.append(words(inner))
+        text = text[: found.start()] + text[max(end, found.end()) :]
+    return text
+
+
+class _Structure:
+    """One pass over the structural commands of a body."""
+
+    def __init__(self, body: str) -> None:
+        self._body = body
+        self._position = 0
+        self._pending = ""
+        self._aside: list[Block] = []
+        self._float = ""
+        self._entry = False
+        self._number = [0, 0, 0]
+        self._appendix = False
+
+    def blocks(self) -> Iterator[Block]:
+        """The blocks of the body, in order; captions and footnotes after the paragraph that they interrupt."""
+        for found in _STRUCTURE.finditer(self._body):
+            if found.start() < self._position:
+                continue
+            self._pending += self._body[self._position : found.start()]
+            self._position = found.end()
+            kind = found.lastgroup or ""
+            if kind == "section":
+                yield from self._section(found)
+            elif kind in ("caption", "footnote"):
+                self._note(found, kind == "caption")
+            elif kind == "appendix":
+                yield from self._flush()
+                self._appendix, self._number = True, [0, 0, 0]
+                yield Block("Appendix", "heading", 1, marked=True)
+            elif kind == "begin":
+                yield from self._begin(found.group("begin"))
+            elif kind == "end":
+                if found.group("end") in _FLOATS | {"abstract", "thebibliography"}:
+                    yield from self._flush()
+                    self._float, self._entry = "", False
+            elif kind == "bibitem":
+                yield from self._text()
+                self._entry = True
+            elif kind == "item":
+                yield from self._text()
+            elif self._entry:  # an empty line
+                self._pending += " "
+            else:
+                yield from self._flush()
+        self._pending += self._body[self._position :]
+        yield from self._flush()
+
+    def _text(self) -> Iterator[Block]:
+        """The text that was gathered, as a block."""
+        text, links = words_and_links(self._pending)
+        self._pending = ""
+        if text:
+            yield Block(text, links=links, entry=self._entry)
+
+    def _flush(self) -> Iterator[Block]:
+        yield from self._text()
+        yield from self._aside
+        self._aside = []
+
+    def _section(self, found: re.Match[str]) -> Iterator[Block]:
+        yield from self._flush()
+        self._float, self._entry = "", False
+        inner, self._position = argument(self._body, found.end())
+        title, level = words(_without_notes(inner, [])), _LEVELS[found.group("section")]
+        if title and level < 4:
+            starred = "*" in found.group()
+            yield Block(title if starred else f"{self._numbered(level)} {title}", "heading", level, marked=True)
+        elif title:
+            self._pending = inner + ("" if title.endswith((".", ":", "?")) else ".") + " "
+
+    def _note(self, found: re.Match[str], caption: bool) -> None:
+        inner, self._position = argument(self._body, found.end())
+        text, links = words_and_links(inner)
+        if not text:
+            return
+        prefix, kind = "", "footnote"
+        if caption:
+            shown = found.group("caption").partition("{")[2].strip("} ") or self._float.rstrip("*")
+            prefix = {"figure": "Figure: ", "table": "Table: ", "algorithm": "Algorithm: "}.get(shown, "")
+            kind = "caption"
+        shift = len(prefix)
+        moved = [(start + shift, end + shift, url) for start, end, url in links]
+        noted: SentenceKind = "caption" if kind == "caption" else "footnote"
+        self._aside.append(Block(prefix + text, noted, links=moved))
+
+    def _begin(self, environment: str) -> Iterator[Block]:
+        if environment == "abstract":
+            yield from self._text()
+            yield Block("Abstract", "heading", 1, marked=True)
+        elif environment == "thebibliography":
+            yield from self._text()
+            yield Block("References", "heading", 1, marked=True)
+            _, self._position = argument(self._body, self._position)
+        elif environment in _TABLES:
+            self._float = self._float or ("table" if environment == "longtable" else "")
+            self._position = self._table_start()
+            self._pending += " "
+        elif environment in _FLOATS:
+            self._float = environment
+
+    def _table_start(self) -> int:
+        """Where a table's cells begin: after its position, width and columns."""
+        start = self._position
+        option = re.compile(r"\s*\[[^\[\]]{0,20}\]").match(self._body, start)
+        start = option.end() if option else start
+        for _ in range(2):
+            inner, end = argument(self._body, start)
+            if end > start + 1 and (re.fullmatch(r"[\s\S]{0,400}", inner) and "&" not in inner and "\\\\" not in inner):
+                start = end
+        return start
+
+    def _numbered(self, level: int) -> str:
+        self._number[level - 1] += 1
+        self._number[level:] = [0] * (3 - level)
+        parts = [str(part) for part in self._number[:level]]
+        if self._appendix:
+            parts[0] = chr(ord("A") + (self._number[0] - 1) % 26) if self._number[0] else "A"
+        return ".".join(parts)
+
+
+_LINK: Final = re.compile(r"\\(href|url|nolinkurl|path)\s*(?:\[[^\[\]]*\])?\s*(?=\{)")
+_PLACED: Final = re.compile(r"⟪(\d+)⟫")
+
+
+def words_and_links(text: str) -> tuple[str, list[tuple[int, int, str]]]:
+    """The plain words of a stretch of LaTeX, and its links as offsets into them."""
+    if "\\href" not in text and "\\url" not in text and "\\path" not in text and "\\nolinkurl" not in text:
+        return words(text), []
+    text = text.replace("⟪", "").replace("⟫", "")
+    found: list[tuple[str, str]] = []
+    pieces: list[str] = []
+    position = 0
+    for command in _LINK.finditer(text):
+        if command.start() < position:
+            continue
+        target, end = argument(text, command.end())
+        address = (
+            re.sub(r"\\(?:string|protect|allowbreak|linebreak)\s*|\\-|[{}\s]", "", target).replace("\\", "").strip()
+        )
+        anchor = address
+        if command.group(1) == "href":
+            inner, end = argument(text, end)
+            anchor = words(inner) or address
+        pieces += [text[position : command.start()], f"⟪{len(found)}⟫"]
+        found.append((anchor, "https:" + address if address.startswith("//") else address))
+        position = end
+    marked = words("".join(pieces) + text[position:])
+    links: list[tuple[int, int, str]] = []
+    plain, position = "", 0
+    for place in _PLACED.finditer(marked):
+        if int(place.group(1)) >= len(found):
+            continue
+        anchor, address = found[int(place.group(1))]
+        plain += marked[position : place.start()]
+        if address.lower().startswith(("http://", "https://", "ftp://")) and anchor:
+            links.append((len(plain), len(plain) + len(anchor), address))
+        plain += anchor
+        position = place.end()
+    return plain + marked[position:], links
+
+
+_MATH: Final = re.compile(
+    r"\\begin\{(equation|align|gather|multline|eqnarray|displaymath|flalign|alignat)\*?\}.*?\\end\{\1\*?\}|\\\[.*?\\\]|\$\$.*?\$\$",
+    re.DOTALL,
+)
+_REFERENCES: Final = re.compile(
+    r"\\(?:cite[a-zA-Z]*|[Cc]ref|eqref|autoref|pageref|nameref|ref|label|vspace|hspace|includegraphics|index|setlength|vskip|"
+    r"hskip|affil|resizebox|thispagestyle|pagestyle|bookmark|pdfbookmark|addcontentsline|footnotesize|cmidrule|cline)\*?"
+    r"\s*((?:\[[^\[\]]*\]\s*)*)(\{[^{}]*\})?"
+)
+_ENVIRONMENT: Final = re.compile(r"\\(?:begin|end)\s*\{[\w*]+\}(?:\[[^\[\]]{0,80}\])?")
+_SILENT: Final = re.compile(
+    r"\\(?:maketitle|tableofcontents|newpage|clearpage|cleardoublepage|centering|noindent|newblock|small|footnotesize|"
+    r"normalsize|raggedright|par|twocolumn|onecolumn|hfill|vfill|printbibliography|relax|toprule|midrule|bottomrule|hline|"
+    r"smallskip|medskip|bigskip|protect|allowbreak|ignorespaces|unskip)(?![A-Za-z])"
+)
+#: Commands whose argument the converter would lose, or that stand for their last argument alone.
+_FONT: Final = re.compile(
+    r"\\(?:texttt|textsf|textmd|textup|textsl|textnormal|textrm|lowercase|enquote|hl|ul|uline)\s*(?=\{)"
+)
+_CELL: Final = re.compile(
+    r"\\(?:multicolumn|multirow)\*?\s*(?:\[[^\[\]]*\])?\{[^{}]*\}\s*(?:\[[^\[\]]*\])?\{[^{}]*\}\s*(?=\{)"
+)
+_UNIT: Final = re.compile(r"\\(?:SI|qty)\s*(?:\[[^\[\]]*\])?\{([^{}]*)\}\s*\{([^{}]*)\}")
+_SHOWN: Final = re.compile(
+    r"\\hyperref\s*\[[^\[\]]*\]|\\(?:hyperlink|hypertarget|raisebox|makebox|parbox)\s*\{[^{}]*\}(?:\[[^\[\]]*\])*(?=\{)"
+)
+_SYMBOL: Final = re.compile(r"\\(?:ding|symbol|fnsymbol|arabic|alph|Alph|roman)\s*\{[^{}]*\}")
+_BARE_COMMAND: Final = re.compile(r"\\(?:[A-Za-z@]+\*?|.)")
+_ROW_END: Final = re.compile(r"\\\\\*?(?:\[[^\[\]]{0,20}\])?")
+_CONVERTER: LatexNodes2Text | None = None
+
+
+def words(text: str) -> str:
+    """LaTeX markup as words. Text that the parser cannot follow is stripped of its commands instead."""
+    global _CONVERTER
+    text = text.strip()
+    if not text:
+        return ""
+    if "\\" not in text and "$" not in text and "{" not in text:
+        return clean(" ".join(text.replace("~", " ").replace("``", "“").replace("''", "”").split()))
+    text = text.replace("\\-", "").replace("\\/", "")
+    text = _UNIT.sub(r"\1 \2", _SYMBOL.sub("", _SHOWN.sub("", _CELL.sub("", _FONT.sub("", text)))))
+    text = _REFERENCES.sub(_reference, text)
+    text = _SILENT.sub(" ", _ENVIRONMENT.sub(" ", text))
+    text = _ROW_END.sub(" ", text)
+    text = re.sub(r"(?<!\\)&", " ", text)
+    if len(text) > 60_000 or text.count("{") > 4000 or _nesting(text) > 60:
+        return _stripped(text)
+    if _CONVERTER is None:
+        _CONVERTER = LatexNodes2Text(math_mode="text", keep_comments=False, strict_latex_spaces=True)
+    try:
+        converted = _CONVERTER.latex_to_text(text, tolerant_parsing=True)
+    except Exception:  # the parser fails in many ways on real sources
+        return _stripped(text)
+    return clean(" ".join(converted.split()))
+
+
+def _nesting(text: str) -> int:
+    depth = deepest = 0
+    for mark in re.findall(r"\\[{}]|[{}]", text):
+        if mark == "{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark == "}":
+            depth -= 1
+    return deepest
+
+
+def _reference(match: re.Match[str]) -> str:
+    name = match.group()
+    if name.startswith("\\cite"):
+        keys = (match.group(2) or "{}")[1:-1]
+        return f" [{keys}]" if keys else ""
+    if "ref" in name.split("{")[0]:
+        return "\\relax "
+    return " "
+
+
+def _stripped(text: str) -> str:
+    text = _MATH.sub(" ", text)
+    text = _BARE_COMMAND.sub(" ", text)
+    return clean(" ".join(text.replace("{", "").replace("}", "").replace("$", "").replace("~", " ").split()))

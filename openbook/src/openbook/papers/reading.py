@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from openbook.errors import OpenbookError
-from openbook.papers.blocks import Block, build
+from openbook.papers.blocks import Block, Document, Unreadable, build
+from openbook.papers.formats import detect, read_archive, read_markup, refusal
 from openbook.papers.gates import problem_of
 from openbook.papers.paper import Paper
 
@@ -25,7 +25,6 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
-_MARKDOWN = (".md", ".markdown", ".mdown", ".rmd", ".qmd")
 
 
 def read_paper(source: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Paper:
@@ -74,9 +73,8 @@ def read_bytes(data: bytes, *, source: str, suffix: str = "", limits: Limits = D
         return _read_pdf(data, paper, limits)
     elif kind == "archive":
         return _read_archive(data, paper, limits)
-    elif kind == "binary":
-        named = f" (its name ends in {suffix})" if suffix else ""
-        paper.problem = f"not a paper format: binary data{named}; give a PDF, TEI, LaTeX, HTML, Markdown or text file"
+    elif refused := refusal(kind, suffix):
+        paper.problem = refused
     elif len(data) > limits.markup_megabytes << 20:
         paper.problem = f"too large: {len(data) / 1e6:.0f} MB of markup, the limit is {limits.markup_megabytes} MB"
     else:
@@ -86,115 +84,44 @@ def read_bytes(data: bytes, *, source: str, suffix: str = "", limits: Limits = D
 
 def read_text(text: str, source: str = "text", *, limits: Limits = DEFAULT_LIMITS) -> Paper:
     """Read the text of a paper that was already extracted: paragraphs between blank lines, pages between form feeds."""
-    from openbook.papers.plain import paragraphs
+    from openbook.papers.text_formats import read_plain
 
     paper = Paper("", source, "text", hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
     if len(text) > limits.characters:
         paper.problem = f"too large: {len(text):,} characters, the limit is {limits.characters:,}"
         return paper
-    blocks, pages = paragraphs(text)
-    title = blocks[0].text if blocks and len(blocks[0].text) < 250 else ""
-    return _built(paper, blocks, title=title, page_count=pages)
-
-
-def detect(data: bytes, suffix: str = "") -> str:
-    """The format of a file: ``pdf archive tei xml html latex markdown text binary``."""
-    from openbook.papers.archives import is_archive
-    from openbook.papers.latex import looks_like_latex
-
-    if b"%PDF-" in data[:1024]:
-        return "pdf"
-    if is_archive(data):
-        return "archive"
-    head = data[:4096]
-    text = _decode(head)
-    if b"\x00" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "binary"
-    odd = sum((c < " " and c not in "\n\r\t\f\v\b\x1b") or c == "\ufffd" for c in text)
-    if odd > 0.1 * max(len(text), 1):
-        return "binary"
-    start, suffix = text.lstrip("\ufeff \t\r\n").lower(), suffix.lower()
-    if re.match(r"<!doctype html|<html|<head|<body", start) or "<html" in start[:2000]:
-        return "html"
-    if start.startswith("<?xml") or re.match(r"<tei\b|<!doctype tei", start):
-        return "tei"
-    if suffix in (".html", ".htm", ".xhtml"):
-        return "html"
-    if suffix in (".xml", ".tei"):
-        return "tei"
-    if suffix in _MARKDOWN:
-        return "markdown"
-    if suffix in (".tex", ".ltx", ".latex") or looks_like_latex(_decode(data[:200_000])):
-        return "latex"
-    return "text"
-
-
-def _decode(data: bytes) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # cut in the middle of a character, or an older encoding
-        if error.start > len(data) - 4:
-            return data[: error.start].decode("utf-8", "replace")
-        decoded = data.decode("utf-8", "replace")
-        return decoded if decoded.count("\ufffd") < 0.02 * len(decoded) else data.decode("cp1252", "replace")
+    return _from_document(paper, read_plain(text), limits)
 
 
 def _read_markup(data: bytes, paper: Paper, kind: str, limits: Limits) -> Paper:
-    if kind == "tei":
-        from openbook.papers.tei import XmlProblem, read_tei
-
-        try:
-            tei = read_tei(data)
-        except XmlProblem as problem:
-            paper.problem = str(problem)
-            return paper
-        return _built(paper, tei.blocks, title=tei.title, authors=tei.authors, page_count=tei.pages)
-    if kind == "latex":
-        from openbook.papers.latex import read_latex
-
-        latex = read_latex({"main.tex": data}, "main.tex")
-        return _built(paper, latex.blocks, title=latex.title, authors=latex.authors)
-    text = _decode(data)
-    if kind == "html":
-        from openbook.papers.html import read_html
-
-        page = read_html(text)
-        return _built(paper, page.blocks, title=page.title, authors=page.authors)
-    if kind == "markdown":
-        from openbook.papers.markdown import read_markdown
-
-        document = read_markdown(text)
-        return _built(paper, document.blocks, title=document.title)
-    read = read_text(text, paper.source, limits=limits)
-    read.sha256 = paper.sha256
-    return read
+    try:
+        document = read_markup(data, kind)
+    except Unreadable as problem:
+        paper.problem = str(problem)
+        return paper
+    return _from_document(paper, document, limits)
 
 
 def _read_archive(data: bytes, paper: Paper, limits: Limits) -> Paper:
-    from openbook.papers.archives import ArchiveProblem, unpack
-    from openbook.papers.latex import main_file, read_latex
-
     try:
-        files = unpack(data)
-    except ArchiveProblem as problem:
+        path, found = read_archive(data)
+    except Unreadable as problem:
         paper.problem = str(problem)
         return paper
-    main = main_file(files)
-    if main is not None:
-        paper.format = "latex"
-        latex = read_latex(files, main)
-        return _built(paper, latex.blocks, title=latex.title, authors=latex.authors)
-    for path, content in files.items():
-        lone = len(files) == 1 and not path.endswith((".sty", ".bbl")) and detect(content) not in ("archive", "binary")
-        if lone or path.lower().endswith(".pdf"):
-            inner = read_bytes(content, source=paper.source, suffix=Path(path).suffix, limits=limits)
-            inner.sha256 = paper.sha256
-            return inner
-    paper.problem = "not a paper: the archive holds no LaTeX document (a .tex file with \\documentclass) and no PDF"
-    return paper
+    if isinstance(found, bytes):
+        inner = read_bytes(found, source=paper.source, suffix=Path(path).suffix, limits=limits)
+        inner.sha256 = paper.sha256
+        return inner
+    paper.format = "latex"
+    return _from_document(paper, found, limits)
+
+
+def _from_document(paper: Paper, document: Document, limits: Limits) -> Paper:
+    length = sum(len(block.text) for block in document.blocks)
+    if length > limits.characters:
+        paper.problem = f"too large: {length:,} characters, the limit is {limits.characters:,}"
+        return paper
+    return _built(paper, document.blocks, title=document.title, authors=document.authors, page_count=document.pages)
 
 
 def _read_pdf(data: bytes, paper: Paper, limits: Limits) -> Paper:

@@ -15,7 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from openbook.papers.reading import detect
+from openbook.papers.formats import detect
 from openbook.web.server.problems import Problem
 from openbook.web.server.spool import ENDINGS, Incoming
 
