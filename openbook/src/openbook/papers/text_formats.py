@@ -11,8 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from openbook.papers.blocks import Block, Document
-from openbook.papers.characters import clean
-from openbook.papers.hyphens import Vocabulary
+from openbook.papers.characters import Vocabulary, clean
 from openbook.papers.sections import Outline
 from openbook.papers.weblinks import continues_url
 
