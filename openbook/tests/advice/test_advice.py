@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from openbook.advice import advise
+from openbook.advice.advising import by_place
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
-from openbook.record.model import Answer, PaperInfo, Record, Run
+from openbook.record.model import Answer, NearMiss, PaperInfo, Record, Run
 from openbook.record.scores import score_answers
 from openbook.variables import SCORED
 
@@ -98,3 +99,73 @@ def test_a_paper_without_sections_still_gets_advice() -> None:
     advice = advise(record(), Paper("", "t", "text", "0"))
     assert len(advice) == 7
     assert all(item.place is None for item in advice)
+
+
+UNFIT = """Counting Shells
+
+Ada Example
+
+1 Introduction
+
+Shells are counted by hand on many beaches of the world. We train a network to count them instead, on one GPU.
+
+2 Problem Setup
+
+Let the data set be private data of a beach, and let a shell be a point. The machine reads the data and the code of each.
+
+3 Training
+
+We use Adam on the BeachShells data set and on the ShoreNet data set. We compare the training error with the test error in
+the BeachShells data set. Each of the parameters was tuned by hand in Python and PyTorch.
+
+4 Author Contributions
+
+Ada wrote the code, ran the experiment on a standard desktop computer, and chose the data sets.
+
+5 Acknowledgements
+
+We thank the machine room for the GPU on which the experiment ran, and for the data sets that they collected.
+"""
+
+
+def test_nothing_is_put_where_it_does_not_belong() -> None:
+    paper = read_text(UNFIT)
+    advice = advise(record(), paper)
+    assert {item.place.section for item in advice if item.place} <= {"1 Introduction", "3 Training"}
+    assert any(item.place for item in advice)
+
+
+def test_a_theory_paper_is_not_told_where_to_put_its_data(paper: Paper) -> None:
+    theory = record()
+    theory.answers["research_type"] = Answer(result="theoretical")
+    places = {item.variable: item.place for item in advise(theory, paper)}
+    assert [name for name, place in places.items() if place] == ["pseudocode", "open_source_code"]
+
+
+def test_drafts_use_the_names_of_the_paper() -> None:
+    drafts = {item.variable: item.draft for item in advise(record(), read_text(UNFIT))}
+    assert "BeachShells and ShoreNet" in drafts["open_datasets"]
+    assert "Adam with learning rate" in drafts["experiment_setup"]
+    assert "Python [version] and PyTorch [version]" in drafts["software_dependencies"]
+    assert "[GPU model]" in drafts["hardware_specification"]
+
+
+def test_a_near_miss_is_quoted_and_its_kind_said(paper: Paper) -> None:
+    missed = record()
+    start = paper.text.index("The code will be released")
+    miss = NearMiss(
+        quote="The code will be released upon acceptance of this paper.", page=None, start=start, kind="a promise"
+    )
+    missed.answers["open_source_code"] = Answer(result="no", near_miss=miss)
+    item = next(item for item in advise(missed, paper) if item.variable == "open_source_code")
+    assert item.shortfall == {"sentence": miss.quote, "page": None, "lacks": "It does not count: a promise."}
+    assert item.place is not None
+    assert item.place.start == start
+
+
+def test_each_place_is_named_once(paper: Paper) -> None:
+    advice = advise(record(), paper)
+    groups = by_place(advice)
+    places = [(place.section, place.after) for place, _ in groups if place]
+    assert len(places) == len(set(places))
+    assert sorted(item.variable for _, items in groups for item in items) == sorted(item.variable for item in advice)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
 from openbook.errors import OpenbookError
-from openbook.papers.paper import Paper, Section, Sentence
-from openbook.record.model import Record
+from openbook.papers.paper import Paper, Sentence
+from openbook.record.model import Answer, Record
 from openbook.variables import SCORED
 from openbook.variables.definitions import definition
 
@@ -35,7 +37,15 @@ _TITLES: Final = {
         r"introduction",
     ),
 }
-_LAST: Final = r"conclusion|discussion|summary"
+#: Sections in which nothing that a reader needs to repeat the work belongs.
+_UNFIT: Final = re.compile(
+    r"acknowledg|contribution|ethic|impact|societ|(?:related|prior|previous) work|literature|background|preliminar|notation|"
+    r"problem (?:set-?up|setting|statement|formulation|definition)|fund(?:ing|ed)|conflict|disclosure|limitation|"
+    r"references|bibliograph|motivation|^abstract",
+    re.IGNORECASE,
+)
+#: What a theoretical paper may still need; the rest belongs to experiments, which it has none of.
+_OF_THEORY: Final = frozenset({"pseudocode", "open_source_code"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,8 @@ class Advice:
     """What to add for one variable.
 
     ``reason`` is ``missing`` (answered no) or ``unverified`` (the quotes given are not in the paper). ``shortfall`` is
-    a sentence of the paper that comes near, and what it lacks. ``place`` is None where the paper has no body.
+    a sentence of the paper that comes near, and what it lacks: the record's near miss where it has one. ``draft`` uses
+    the paper's own names where it has any. ``place`` is None where no section fits.
     """
 
     variable: str
@@ -74,13 +85,17 @@ def advise(record: Record, paper: Paper) -> list[Advice]:
     """
     if paper.problem is not None:
         raise OpenbookError(f"{paper.source} could not be read ({paper.problem}), so there is nothing to advise on")
+    kind = record.answers.get("research_type")
+    theoretical = kind is not None and kind.result == "theoretical"
+    fillings = _fillings(paper)
     advice = []
     for variable in SCORED:
         answer = record.answers.get(variable)
         if answer is None or answer.result not in ("no", "unverified"):
             continue
         known, draft = definition(variable), drafts()[variable]
-        shortfall = _shortfall(paper, draft, known.where)
+        near = _near(paper, answer, draft, known.where)
+        fits = variable in _OF_THEORY or not theoretical
         advice.append(
             Advice(
                 variable=variable,
@@ -88,12 +103,21 @@ def advise(record: Record, paper: Paper) -> list[Advice]:
                 reason="unverified" if answer.result == "unverified" else "missing",
                 what=known.advice,
                 states=known.good_sentence,
-                draft=draft["draft"],
-                place=_place(paper, known.where, draft["near"], shortfall),
-                shortfall=None if shortfall is None else _said(paper, shortfall, draft["short_says"]),
+                draft=_filled(draft["draft"], fillings),
+                place=_place(paper, known.where, draft["near"], near[0] if near else None) if fits else None,
+                shortfall=near[1] if near else None,
             )
         )
     return advice
+
+
+def by_place(advice: Sequence[Advice]) -> list[tuple[Place | None, list[Advice]]]:
+    """The advice grouped by section and sentence, each place once, those without a place last."""
+    groups: dict[tuple[str, str | None] | None, list[Advice]] = {}
+    for item in advice:
+        groups.setdefault((item.place.section, item.place.after) if item.place else None, []).append(item)
+    placed = [(items[0].place, items) for key, items in groups.items() if key is not None]
+    return [*placed, *((None, items) for key, items in groups.items() if key is None)]
 
 
 @cache
@@ -103,72 +127,136 @@ def drafts() -> dict[str, dict[str, Any]]:
 
 
 def _body(paper: Paper) -> list[Sentence]:
-    return [item for item in paper.sentences if item.kind in ("text", "footnote") and _part(paper, item) == "body"]
+    """The running text and footnotes of the sections in which something can be added."""
+    return [
+        item
+        for item in paper.sentences
+        if item.kind in ("text", "footnote") and _part(paper, item) == "body" and _fits(paper, item)
+    ]
 
 
 def _part(paper: Paper, sentence: Sentence) -> str:
     return paper.sections[sentence.section].part if 0 <= sentence.section < len(paper.sections) else "body"
 
 
-def _shortfall(paper: Paper, draft: dict[str, Any], where: str) -> Sentence | None:
-    """A sentence of the body that comes near to what is wanted: the first where that belongs, else the first."""
+def _fits(paper: Paper, sentence: Sentence) -> bool:
+    inside = 0 <= sentence.section < len(paper.sections)
+    return not inside or not _UNFIT.search(paper.sections[sentence.section].title)
+
+
+Shortfall = dict[str, str | int | None]
+
+
+def _near(paper: Paper, answer: Answer, draft: dict[str, Any], where: str) -> tuple[Sentence | None, Shortfall] | None:
+    """The sentence that comes nearest to what is wanted, where the paper can be mended there, and what it lacks."""
+    miss = answer.near_miss
+    if miss is not None:
+        said: Shortfall = {
+            "sentence": _plain(miss.quote),
+            "page": miss.page,
+            "lacks": f"It does not count: {miss.kind}.",
+        }
+        at = next((s for s in _body(paper) if miss.start is not None and s.start <= miss.start < s.end), None)
+        return at, said
     pattern = re.compile(draft["short"], re.IGNORECASE)
-    near = [item for item in _body(paper) if pattern.search(paper.words(item))]
     index = _section(paper, where)
-    return min(near, key=lambda item: (item.section != index, item.start), default=None)
-
-
-def _said(paper: Paper, sentence: Sentence, lacks: str) -> dict[str, str | int | None]:
-    return {"sentence": _plain(paper.words(sentence)), "page": sentence.page, "lacks": lacks}
+    bodies = ((item, paper.words(item)) for item in _body(paper))
+    found = [item for item, words in bodies if len(words.split()) > 5 and pattern.search(words)]
+    nearest = min(found, key=lambda item: (item.section != index, item.start), default=None)
+    if nearest is None:
+        return None
+    return nearest, {"sentence": _plain(paper.words(nearest)), "page": nearest.page, "lacks": draft["short_says"]}
 
 
 def _place(paper: Paper, where: str, near: list[str], shortfall: Sentence | None) -> Place | None:
-    """After the sentence that falls short, if there is one; else after the nearest one of the likeliest section."""
+    """After the sentence that falls short, if there is one; else after the nearest one of the section that fits."""
     if shortfall is not None:
-        section = paper.sections[shortfall.section] if 0 <= shortfall.section < len(paper.sections) else None
-        return _at(paper, section, shortfall)
+        return _at(paper, shortfall)
+    patterns = [re.compile(pattern, re.IGNORECASE) for pattern in near]
     index = _section(paper, where)
-    body = _body(paper)
-    inside = [item for item in body if item.section == index] if index is not None else []
-    inside = inside or body
-    if not inside:
+    inside = [item for item in _body(paper) if index is None or item.section == index]
+    if not inside or not paper.sections:
         return None
-    anchor = _nearest(paper, inside, near)
+    anchor = max(inside, key=lambda item: _weight(paper, item, patterns))
+    weight = _weight(paper, anchor, patterns)
+    if index is None:  # no title says where it belongs: only a sentence that speaks of the matter itself does
+        return _at(paper, anchor) if weight >= 1 else None
+    return _at(paper, anchor if weight >= 0.3 else inside[-1])
+
+
+def _weight(paper: Paper, sentence: Sentence, patterns: list[re.Pattern[str]]) -> float:
+    """How much a sentence speaks of the matter. Earlier patterns say more than later ones; fragments count little."""
+    text = paper.words(sentence)
+    whole = 40 <= len(text) <= 600 and text.rstrip()[-1:] in ".!?"
+    return (1.0 if whole else 0.2) * sum(1 / (1 + rank / 4) for rank, p in enumerate(patterns) if p.search(text))
+
+
+def _at(paper: Paper, anchor: Sentence) -> Place:
     section = paper.sections[anchor.section] if 0 <= anchor.section < len(paper.sections) else None
-    return _at(paper, section, anchor)
-
-
-def _at(paper: Paper, section: Section | None, anchor: Sentence) -> Place:
     title = _plain(section.title) if section and section.title else "the opening of the paper"
     return Place(title, anchor.page, _plain(paper.words(anchor)), anchor.start, anchor.end)
 
 
 def _section(paper: Paper, where: str) -> int | None:
-    """The section where something belongs: by its title, else the last of the body before its conclusion."""
-    counts: dict[int, int] = {}
-    for item in _body(paper):
-        counts[item.section] = counts.get(item.section, 0) + 1
+    """The section whose title says that something belongs there; None where no title does."""
+    counts = Counter(item.section for item in _body(paper))
     candidates = [index for index in counts if 0 <= index < len(paper.sections) and counts[index] >= 2]
     for pattern in _TITLES[where]:
         fitting = [index for index in candidates if re.search(pattern, paper.sections[index].title, re.IGNORECASE)]
         if fitting:
             return fitting[0]
-    rest = [index for index in candidates if not re.search(_LAST, paper.sections[index].title, re.IGNORECASE)]
-    return rest[-1] if rest else (candidates[-1] if candidates else None)
+    return None
 
 
-def _nearest(paper: Paper, sentences: list[Sentence], near: list[str]) -> Sentence:
-    """The sentence that speaks most of the matter; of equals the first; else the last one of the section."""
-    patterns = [re.compile(pattern, re.IGNORECASE) for pattern in near]
+_DATA_NAME: Final = re.compile(
+    r"\b((?:[A-Z][A-Za-z]*[A-Z0-9][\w-]*|[A-Z][a-z]+)(?:[ -](?:[A-Z0-9][\w-]*))*)\s+(?:data ?sets?|benchmarks?|corpus|corpora)\b"
+)
+_NO_NAME: Final = re.compile(
+    r"^(?:The|This|These|Our|Each|All|Real|Synthetic|Training|Test|Both|Two|Three|Many|Large|Public|For|On|In|We|Some|Other)\b"
+)
+_OPTIMISER: Final = re.compile(r"\b(AdamW|Adamax|Adam|SGD|RMSProp|RMSprop|Adagrad|AdaGrad|AdaDelta|L-BFGS|LBFGS)\b")
+_SOFTWARE: Final = re.compile(
+    r"\b(Python|MATLAB|Matlab|Julia|PyTorch|TensorFlow|Keras|JAX|Theano|Caffe|scikit-learn|NumPy|CVX|Gurobi|MOSEK|CPLEX)\b"
+)
+_CODE_HOST: Final = re.compile(r"//(?:www\.)?(?:github|gitlab|bitbucket|codeberg|zenodo)\.", re.IGNORECASE)
+_OWN: Final = re.compile(r"\b(?:we|our|ours)\b", re.IGNORECASE)
 
-    def weight(sentence: Sentence) -> float:
-        text = paper.words(sentence)
-        whole = 40 <= len(text) <= 600 and text.rstrip()[-1:] in ".!?"
-        # Earlier patterns say more about the matter than later ones.
-        return (1.0 if whole else 0.2) * sum(1 / (1 + rank / 4) for rank, p in enumerate(patterns) if p.search(text))
 
-    best = max(sentences, key=weight)
-    return best if weight(best) >= 0.3 else sentences[-1]
+def _fillings(paper: Paper) -> dict[str, str]:
+    """Placeholder of a draft -> the paper's own name for it: data sets, optimiser, software, its own link, its machine."""
+    body = _body(paper)
+    text = " ".join(paper.words(item) for item in body)
+    found: dict[str, str] = {}
+    names = Counter(name for name in _DATA_NAME.findall(text) if not _NO_NAME.search(name) and len(name) < 40)
+    if names:
+        found["[data set]"] = _listed([name for name, _ in names.most_common(3)])
+    optimisers = Counter(_OPTIMISER.findall(text))
+    if optimisers:
+        found["[optimiser]"] = optimisers.most_common(1)[0][0]
+    software = list(dict.fromkeys(_SOFTWARE.findall(text)))[:4]
+    if software:
+        found["[language] [version] with [library] [version] and [solver] [version]"] = _listed(
+            [f"{name} [version]" for name in software]
+        )
+    for link in paper.links:
+        if link.start is not None and _CODE_HOST.search(link.url):
+            around = next((item for item in body if item.start <= link.start < item.end), None)
+            if around is not None and _OWN.search(paper.words(around)):
+                found["[https://...]"] = link.url
+                break
+    if re.search(r"\bGPUs?\b", text):
+        found["[CPU or GPU model]"] = "[GPU model] GPUs"
+    return found
+
+
+def _filled(draft: str, fillings: dict[str, str]) -> str:
+    for placeholder, name in fillings.items():
+        draft = draft.replace(placeholder, name)
+    return draft
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
 def _plain(text: str) -> str:

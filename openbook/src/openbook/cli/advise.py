@@ -90,6 +90,8 @@ def _show(record: Record, advice: list[Advice]) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
+    from openbook.advice.advising import by_place
+
     console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
     console.print(Text(record.paper.title or record.paper.id, style="bold"))
     stated = record.scores.documentation or 0
@@ -97,21 +99,27 @@ def _show(record: Record, advice: list[Advice]) -> None:
     kind = record.answers.get("research_type")
     if advice and kind is not None and kind.result == "theoretical":
         console.print(Text("The paper is theoretical: add only what applies.", style="italic"))
-    for number, item in enumerate(advice, 1):
+    number = 0
+    for place, items in by_place(advice):
         console.print()
-        note = " (an answer was given, but its quote is not in the paper)" if item.reason == "unverified" else ""
-        console.print(Text(f"{number}. {item.title}{note}", style="bold"))
-        lines = [("", item.what)]
-        if item.shortfall is not None:
-            page = f", page {item.shortfall['page']}" if item.shortfall["page"] is not None else ""
-            lines.append(("So far: ", f"“{_short(str(item.shortfall['sentence']))}”{page}. {item.shortfall['lacks']}"))
-        if item.place is not None:
-            page = f" (page {item.place.page})" if item.place.page is not None else ""
-            after = f", after “{_short(item.place.after)}”" if item.place.after else ""
-            lines.append(("Where: ", f"in “{item.place.section}”{page}{after}"))
-        lines += [("States: ", item.states), ("Draft: ", item.draft)]
-        for label, text in lines:
-            console.print(Padding(Text.assemble((label, "dim"), text), (0, 0, 0, 3)))
+        if place is not None:
+            page = f" (page {place.page})" if place.page is not None else ""
+            after = f", after “{_short(place.after)}”" if place.after else ""
+            console.print(Text(f"In “{place.section}”{page}{after}", style="underline"))
+        elif len(items) < len(advice):
+            console.print(Text("Where it fits best", style="underline"))
+        for item in items:
+            number += 1
+            note = " (an answer was given, but its quote is not in the paper)" if item.reason == "unverified" else ""
+            console.print(Text(f"{number}. {item.title}{note}", style="bold"))
+            lines = [("", item.what)]
+            if item.shortfall is not None:
+                page = f", page {item.shortfall['page']}" if item.shortfall["page"] is not None else ""
+                said = f"“{_short(str(item.shortfall['sentence']))}”{page}. {item.shortfall['lacks']}"
+                lines.append(("So far: ", said))
+            lines += [("A good sentence states: ", item.states), ("Draft: ", item.draft)]
+            for label, text in lines:
+                console.print(Padding(Text.assemble((label, "dim"), text), (0, 0, 0, 3)))
     console.print()
     console.print(Text(record.notice, style="italic"))
 
