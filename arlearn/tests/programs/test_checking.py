@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from arlearn.programs.building import Builder
+from arlearn.programs.builder import Builder
 from arlearn.programs.checking import check, faults
 from arlearn.programs.steps import (
     Add,

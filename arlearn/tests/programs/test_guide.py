@@ -8,9 +8,9 @@ import pytest
 from arlearn.programs.circuits import parse as parse_circuit
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
-from arlearn.programs.tapes import find_bounds, machine_program
 from arlearn.programs.text import parse_program
 from arlearn.programs.turing import parse as parse_machine
+from arlearn.programs.turing_programs import find_bounds, machine_program
 
 GUIDE = Path(__file__).parents[3] / "docs" / "programs.md"
 

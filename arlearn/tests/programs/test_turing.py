@@ -9,8 +9,8 @@ from arlearn.programs import examples
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
 from arlearn.programs.steps import ProgramError
-from arlearn.programs.tapes import TapeInterface, find_bounds, machine_program
 from arlearn.programs.turing import Machine, from_mapping, parse, simulate
+from arlearn.programs.turing_programs import TapeInterface, find_bounds, machine_program
 from arlearn.tasks.program import ProgramTask
 
 

@@ -19,6 +19,8 @@ compile_app = typer.Typer(
 )
 app.add_typer(compile_app, name="compile")
 
+RUN = 4_000_000  # tokens that running all inputs may take
+
 Out = Annotated[Path, typer.Option("--out", "-o", help="Directory for the model.", show_default=False)]
 Check = Annotated[
     bool,
@@ -135,7 +137,7 @@ def turing(
     """A Turing machine's run within bounds on time and tape, one token for each cell of each step."""
     from arlearn.programs import examples
     from arlearn.programs import turing as machines
-    from arlearn.programs.tapes import find_bounds, machine_program
+    from arlearn.programs.turing_programs import find_bounds, machine_program
 
     if machines.is_notation(machine):
         parsed = machines.parse(machine, "machine")
@@ -181,8 +183,10 @@ def _finish(program: Program, out: Path, check: bool, as_json: bool, centred: bo
         "program": program.name,
         "proved": None,
         "prompt_tokens": task.prompt_length,
-        "generated_tokens": task.generated,
-        "context": task.context,
+        "generated_tokens": None if task.looped else task.generated,
+        "passes": "any" if task.looped else 1,
+        "period": task.semantics.period or None,
+        "context": None if task.looped else task.context,
         "vocabulary": task.vocabulary,
         "parameters": predictor.parameter_count(),
         "bytes": sum(p.numel() * p.element_size() for p in predictor.parameters()),
@@ -206,7 +210,7 @@ def _finish(program: Program, out: Path, check: bool, as_json: bool, centred: bo
 def _proof(program: Program, predictor: Any, task: Any) -> dict[str, Any]:
     """The proof as JSON: step by step; by algebra where the program claims arithmetic; by running all inputs if few."""
     from arlearn.evaluation.exact_match import exact_match
-    from arlearn.programs.identities import identity
+    from arlearn.programs.algebra import identity
     from arlearn.programs.proving import prove
 
     proof = prove(program, predictor)
@@ -218,7 +222,9 @@ def _proof(program: Program, predictor: Any, task: Any) -> dict[str, Any]:
         if gap is not None:
             faults.append(f"the identity does not follow: {gap}")
     everything = task.everything()
-    if everything is not None and len(everything) * task.generated <= 4_000_000:
+    if everything is not None and task.looped:
+        faults += _run_loop(predictor, task, everything, found)
+    elif everything is not None and len(everything) * task.generated <= RUN:
         result = exact_match(predictor, task, everything, batch_size=8192)
         found |= {"inputs_run": result.count, "inputs_wrong": result.wrong}
         if result.wrong:
@@ -226,6 +232,27 @@ def _proof(program: Program, predictor: Any, task: Any) -> dict[str, Any]:
                 f"{result.wrong} of all {result.count} inputs give a wrong answer, such as {result.failures[0]}"
             )
     return found | {"proved": proof.proved and not faults, "faults": faults}
+
+
+def _run_loop(predictor: Any, task: Any, everything: Any, found: dict[str, Any]) -> list[str]:
+    """Run all inputs of a program with a loop, as far as they halt in a fair share of ``RUN`` tokens; the faults."""
+    import torch
+
+    from arlearn.decoding.generate import generate
+
+    prompts = task.encode_prompts(everything)
+    made = torch.cat([prompts, generate(predictor, prompts, max(1, RUN // len(everything)), stop=task.stop)], dim=1)
+    last = made.gather(1, (made >= 0).sum(1, keepdim=True) - 1)
+    halted = torch.isin(last[:, 0], torch.tensor(task.stop)).nonzero()[:, 0]
+    found |= {"inputs_run": len(halted), "inputs_not_halted": len(everything) - len(halted), "inputs_wrong": 0}
+    if not len(halted):
+        return []
+    wrong = (task.answer(made[halted]) != task.expected(everything[halted])).any(dim=1).nonzero()[:, 0]
+    found["inputs_wrong"] = len(wrong)
+    if not len(wrong):
+        return []
+    example = task.final_answer(made[halted[wrong[0]]])
+    return [f"{len(wrong)} of {len(halted)} inputs give a wrong answer, such as {example}"]
 
 
 def _peak() -> int:
@@ -246,20 +273,26 @@ def _print(report: dict[str, Any], out: Path, has_default: bool) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     table.add_row("program", report["program"])
-    table.add_row("tokens", f"{report['prompt_tokens']} prompt + {report['generated_tokens']} generated")
+    generated = f"{report['generated_tokens']} generated"
+    if report["period"]:
+        generated = f"{report['period']} in each pass, until it halts"
+    table.add_row("tokens", f"{report['prompt_tokens']} prompt + {generated}")
     table.add_row("vocabulary", f"{report['vocabulary']:,} tokens")
     table.add_row("weights", f"{report['parameters']:,} stored, {report['bytes']:,} bytes")
     if report["proved"] is not None:
         table.add_row(
             "proved",
-            f"[green]yes[/]: {report['steps_checked']} steps ({report['distinct_steps']} distinct),"
+            f"[green]yes[/], for all inputs{' and any number of passes' if report['period'] else ''}:"
+            f" {report['steps_checked']} steps ({report['distinct_steps']} distinct),"
             f" {report['combinations']:,} combinations of tokens",
         )
         table.add_row("least margin", f"{report['minimum_margin']:g} (largest score {report['largest_score']:g})")
         if "identity" in report:
             table.add_row("identity", "the steps give the right number for all inputs, by algebra")
         if "inputs_run" in report:
-            table.add_row("all inputs", f"{report['inputs_run']:,} run, {report['inputs_wrong']} wrong")
+            more = report.get("inputs_not_halted")
+            unfinished = f"; {more:,} do not halt within {RUN:,} tokens together" if more else ""
+            table.add_row("all inputs", f"{report['inputs_run']:,} run, {report['inputs_wrong']} wrong{unfinished}")
         for name, verdict in report["formats"].items():
             table.add_row(name, f"{'[green]safe[/]' if verdict['safe'] else '[red]not safe[/]'}: {verdict['why']}")
     table.add_row("took", f"{report['seconds']:.2f} s, {report['peak_memory_bytes'] / 1e6:,.0f} MB at most")

@@ -172,15 +172,19 @@ def _task(
     if show == "tokens":
         print(*asked, end=" ", flush=True)
     began = time.perf_counter()
-    made = decode(predictor, given, count, callback=tell if show == "tokens" else None, **settings)
+    stop = list(task.stop)
+    made = decode(predictor, given, count, stop=stop, callback=tell if show == "tokens" else None, **settings)
     seconds = time.perf_counter() - began
     if show == "tokens":
         print()
-    whole = count == task.generated
-    answers = [task.final_answer(torch.cat([given[0], row])) if whole else None for row in made]
-    chains = [task.render(row) for row in made]
+    rows = [row[row >= 0] for row in made]
+    ended = [int(row[-1]) in stop if stop else count == task.generated for row in rows]
+    answers = [
+        task.final_answer(torch.cat([given[0], row])) if end else None for row, end in zip(rows, ended, strict=True)
+    ]
+    chains = [task.render(row) for row in rows]
     origins = (
-        [task.trace(torch.cat([given[0], row])) for row in made] if isinstance(task, ProgramTask) and trace else []
+        [task.trace(torch.cat([given[0], row])) for row in rows] if isinstance(task, ProgramTask) and trace else []
     )
     for place, (chain, answer) in enumerate(zip(chains, answers, strict=True)):
         if show == "samples":
@@ -189,14 +193,15 @@ def _task(
             print(*origins[place], sep="\n")
         if answer is not None and show != "nothing":
             print(answer)
-    if not whole:
-        print(f"the chain has {task.generated} tokens; after {count} there is no answer yet", file=sys.stderr)
+    if not all(ended):
+        whole = "its end is not known beforehand" if stop else f"the chain has {task.generated} tokens"
+        print(f"{whole}; after {count} there is no answer yet", file=sys.stderr)
     return {
         "prompt": prompt,
         "answer": answers[0],
         "chain": chains[0],
         **({"trace": [origin.as_json() for origin in origins[0]]} if origins else {}),
         "samples": [{"answer": a, "chain": c} for a, c in zip(answers, chains, strict=True)],
-        "tokens": made.numel(),
-        "tokens_per_second": made.numel() / seconds if seconds > 0 else 0.0,
+        "tokens": sum(map(len, chains)),
+        "tokens_per_second": sum(map(len, chains)) / seconds if seconds > 0 else 0.0,
     }

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from arlearn.decoding.lookup import lookup_decoder
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
 
@@ -43,6 +44,10 @@ def generate(
     if prompt.numel() and not 0 <= int(prompt.min()) <= int(prompt.max()) < predictor.vocabulary:
         raise ArlearnError(f"the prompt has tokens outside 0..{predictor.vocabulary - 1}")
     batch = prompt.shape[0]
+    if temperature == 0 and batch and max_tokens:
+        decoder = lookup_decoder(predictor, prompt.shape[1] + max_tokens)
+        if decoder is not None and (batch == 1 or decoder.batchable()):
+            return decoder.generate(prompt, max_tokens, stop, callback)
     made = torch.full((batch, max_tokens), ABSENT, dtype=torch.long, device=device)
     if batch == 0 or max_tokens == 0:
         return made

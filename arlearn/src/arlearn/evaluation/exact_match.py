@@ -100,7 +100,7 @@ def write_out(
     """Prompt and what the predictor greedily makes of it, each token from its own earlier ones, (count, length)."""
     prompts = task.encode_prompts(inputs)
     with _few_threads(predictor):
-        made = generate(predictor, prompts, task.generated)
+        made = generate(predictor, prompts, task.generated, stop=task.stop)
     return torch.cat([prompts, made.cpu()], dim=1)
 
 

@@ -104,7 +104,7 @@ class LinearPredictor(HeadedPredictor):
         if columns is not None and isinstance(self.map, PackedMap):
             hidden = self.map.pick_last(columns[state.tokens])
         else:
-            hidden = last_output(self.map, self.embedding, state.tokens)
+            hidden = last_output(self.map, self.embedding, state)
         return self.next_logits(hidden), state
 
     def configuration(self) -> dict[str, Any]:
@@ -142,13 +142,20 @@ def fresh_map(kind: str, context: int, width: int, generator: torch.Generator) -
 
 
 def last_output(
-    map: CausalMap, embedding: Float[Tensor, "vocabulary inputs"], tokens: Int[Tensor, "batch seen"]
+    map: CausalMap, embedding: Float[Tensor, "vocabulary inputs"], state: Window
 ) -> Float[Tensor, "batch outputs"]:
-    """The map's output at the last of these positions, reading only the inputs that reach it."""
-    position = tokens.shape[1] - 1
+    """The map's output after the last token, reading only the inputs that reach it.
+
+    A map without a context is told the position in the whole sequence, the others the position in their window.
+    """
+    tokens = state.tokens
+    seen = tokens.shape[1]
+    position = (state.length if map.context is None else seen) - 1
     sources = map.sources(position)
-    chosen = tokens if sources is None else tokens[:, sources]
-    return map.gather(nn.functional.embedding(chosen, embedding), position)
+    if sources is not None:
+        first = position + 1 - seen
+        tokens = tokens[:, [source - first for source in sources]]
+    return map.gather(nn.functional.embedding(tokens, embedding), position)
 
 
 def freeze(predictor: nn.Module, names: Sequence[str]) -> None:

@@ -63,7 +63,7 @@ class MLPPredictor(HeadedPredictor):
     ) -> tuple[Float[Tensor, "batch vocabulary"], State]:
         assert isinstance(state, Window)
         state.append(tokens)
-        hidden = self._after(last_output(self.map, self.embedding, state.tokens))
+        hidden = self._after(last_output(self.map, self.embedding, state))
         return self.next_logits(hidden), state
 
     def configuration(self) -> dict[str, Any]:

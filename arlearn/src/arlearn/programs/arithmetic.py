@@ -17,7 +17,7 @@ The product is therefore right if every step is, and ``identities`` proves that 
 from __future__ import annotations
 
 from arlearn.errors import ArlearnError
-from arlearn.programs.building import Builder, Kind, Reading, Ref
+from arlearn.programs.builder import Builder, Kind, Reading, Ref
 from arlearn.programs.steps import Program, Term
 
 LARGEST_SUM = 29  # 9 + 8 + 2 + 9, and in a row's last column 9 + 8 + 2 + (8 + 2)

@@ -1,4 +1,4 @@
-"""All the faults of a program at once: what refers to nothing, does not fit, has gaps, or is too long."""
+"""All the faults of a program at once: what refers to nothing, does not fit, has gaps, or never ends."""
 
 from __future__ import annotations
 
@@ -7,28 +7,32 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from arlearn.programs.meaning import GAP, Meaning, totals
+from arlearn.programs.loops import lay_out
+from arlearn.programs.semantics import GAP, Semantics, totals
 from arlearn.programs.steps import (
+    BEFORE,
     Add,
     Alphabet,
     Compare,
     Constant,
     Join,
     Lookup,
+    Parts,
     Program,
     ProgramError,
+    Select,
     Step,
     references,
 )
 from arlearn.programs.text import NAME
 
 
-def check(program: Program, context: int | None = None) -> Meaning:
-    """The program's meaning. Raises ProgramError listing every fault; see ``faults``."""
+def check(program: Program, context: int | None = None) -> Semantics:
+    """The semantics of the program, laid out (``loops``). Raises ProgramError listing every fault; see ``faults``."""
     checker = Checker(program, context)
     if checker.faults:
         raise ProgramError(f"program {program.name!r}", checker.faults)
-    return checker.meaning
+    return checker.semantics if program.loop is None else Semantics(lay_out(program))
 
 
 def faults(program: Program, context: int | None = None) -> list[str]:
@@ -40,16 +44,25 @@ def faults(program: Program, context: int | None = None) -> list[str]:
 
 
 class Checker:
-    """Walks through a program once. Attributes: ``faults``, ``meaning``, ``reach`` (name -> indices that can occur).
+    """Walks through a program.
 
-    ``reach`` treats the tokens a step refers to as independent, so it holds at least every token that can occur.
+    Attributes:
+        faults: everything wrong with it.
+        semantics: of the program as it was given.
+        reach: name -> indices that the slot or step can write, in any pass; ``before.NAME`` -> those it can have written
+            in the pass before, or the initial ones.
+        readable: the same without halting words, after which nothing is read.
+
+    The tokens a step refers to are treated as independent, so these sets hold at least every token that can occur. In
+    a loop they are the least fixpoint over passes: what holds for them holds in every pass.
     """
 
     def __init__(self, program: Program, context: int | None = None) -> None:
         self.program = program
-        self.meaning = Meaning(program)
+        self.semantics = Semantics(program)
         self.faults: list[str] = []
         self.reach: dict[str, np.ndarray] = {}
+        self.readable: dict[str, np.ndarray] = {}
         self._fitting: set[tuple[object, ...]] = set()  # shapes of steps that have been found to fit
         self._writing: dict[tuple[object, ...], np.ndarray] = {}  # what steps of a shape write, by what they read
         self._sets: dict[bytes, np.ndarray] = {}  # equal sets of tokens are one array
@@ -58,10 +71,11 @@ class Checker:
         self._names()
         self._slots()
         slots = len(program.slots)
-        for place, step in enumerate(program.steps, slots):
-            self._step(step, place)
+        for row, step in enumerate(program.steps, slots):
+            self._step(step, row)
+        self._loop()
         self._outputs()
-        if context is not None and program.length - 1 > context:
+        if context is not None and program.loop is None and program.length - 1 > context:
             self._fault(
                 f"the context overflows: {slots} prompt and {len(program.steps)} generated tokens"
                 f" need a context of {program.length - 1}, the limit is {context}"
@@ -76,12 +90,15 @@ class Checker:
                 self._fault(f"{what} {name!r} is defined {count} times")
 
     def _names(self) -> None:
-        items = (*self.program.slots, *self.program.steps)
+        items = self.semantics.items
         self._twice("the name", (item.name for item in items))
         named = (*self.program.alphabets, *self.program.tables, *items)
         bad = sorted({item.name for item in named if not NAME.fullmatch(item.name)})
         if bad:
             self._fault(f"names are letters, digits, '_' and '.', starting with a letter; not {', '.join(bad)}")
+        reserved = [item.name for item in items if item.name.startswith(BEFORE)]
+        if reserved:
+            self._fault(f"names that begin with {BEFORE!r} are reserved for the pass before; not {', '.join(reserved)}")
 
     def _alphabets(self) -> None:
         self._twice("alphabet", (alphabet.name for alphabet in self.program.alphabets))
@@ -100,29 +117,29 @@ class Checker:
                 self._fault(
                     f"alphabet {alphabet.name} has {len(alphabet.words)} tokens and {len(alphabet.values)} values"
                 )
-            self._parts(alphabet)
+            self._joined(alphabet)
 
-    def _parts(self, alphabet: Alphabet) -> None:
-        missing = [part for part in alphabet.parts if part not in self.meaning.alphabets]
+    def _joined(self, alphabet: Alphabet) -> None:
+        missing = [part for part in alphabet.parts if part not in self.semantics.alphabets]
         if missing:
             self._fault(f"alphabet {alphabet.name} joins {', '.join(missing)}, which is not an alphabet")
         elif alphabet.parts:
-            size = int(np.prod([len(self.meaning.alphabets[part].words) for part in alphabet.parts]))
+            size = int(np.prod([len(self.semantics.alphabets[part].words) for part in alphabet.parts]))
             if size != len(alphabet.words):
                 self._fault(f"alphabet {alphabet.name} has {len(alphabet.words)} tokens, its parts make {size}")
 
     def _tables(self) -> None:
         self._twice("table", (table.name for table in self.program.tables))
         for table in self.program.tables:
-            wrong = [name for name in (table.source, table.target) if name and name not in self.meaning.alphabets]
+            wrong = [name for name in (table.source, table.target) if name and name not in self.semantics.alphabets]
             if wrong:
                 self._fault(f"table {table.name}: {', '.join(wrong)} is not an alphabet")
                 continue
-            stray = [word for word in table.entries if word not in self.meaning.index[table.source]]
+            stray = [word for word in table.entries if word not in self.semantics.index[table.source]]
             if stray:
                 self._fault(f"table {table.name} has entries for {_some(stray)}, not tokens of {table.source}")
             if table.target is not None:
-                target = self.meaning.index[table.target]
+                target = self.semantics.index[table.target]
                 stray = sorted({str(word) for word in table.entries.values() if word not in target})
                 if stray:
                     self._fault(f"table {table.name} gives {_some(stray)}, not tokens of {table.target}")
@@ -131,7 +148,7 @@ class Checker:
         if not self.program.slots:
             self._fault("the prompt is empty: a predictor needs at least one token to start from")
         for place, slot in enumerate(self.program.slots):
-            index = self.meaning.index.get(slot.alphabet)
+            index = self.semantics.index.get(slot.alphabet)
             if index is None:
                 self._fault(f"slot {slot.name}: {slot.alphabet} is not an alphabet")
                 continue
@@ -141,98 +158,219 @@ class Checker:
             elif slot.only is not None and not slot.only:
                 self._fault(f"slot {slot.name} allows no token")
             else:
-                self.reach.setdefault(slot.name, self._one(np.unique(self.meaning.allowed(place))))
+                self._reaches(slot.name, np.unique(self.semantics.allowed(place)))
 
     def _outputs(self) -> None:
         if not self.program.outputs:
             self._fault("the program has no outputs")
-        undefined = [name for name in self.program.outputs if name not in self.meaning.position]
+        undefined = [name for name in self.program.outputs if name not in self.semantics.position]
         if undefined:
             self._fault(f"the outputs {', '.join(undefined)} are not defined")
 
-    def _step(self, step: Step, place: int) -> None:
-        """Check one step, and note which tokens it can write (all of its alphabet, if it has faults)."""
+    def _reaches(self, name: str, indices: np.ndarray) -> None:
+        one = self._one(indices)
+        self.reach.setdefault(name, one)
+        self.readable.setdefault(name, one)
+
+    def _step(self, step: Step, row: int) -> None:
+        """Check one step before the loop, and note which tokens it can write (all, if it has faults)."""
+        if self._refers(step, row) and all(ref in self.readable for ref in references(step)):
+            written, found = self._written(step)
+            self.faults.extend(found)
+            if not found:
+                self._reaches(step.name, written)
+        if step.alphabet in self.semantics.alphabets:
+            self._reaches(step.name, self._all(step.alphabet))
+
+    def _refers(self, step: Step, row: int) -> bool:
+        """Whether the step's references exist where it may read them, and its rule fits; reports what does not."""
         before = len(self.faults)
-        if step.alphabet not in self.meaning.alphabets:
+        if step.alphabet not in self.semantics.alphabets:
             self._fault(f"step {step.name}: {step.alphabet} is not an alphabet")
-        refs = references(step)
-        for ref in refs:
-            where = self.meaning.position.get(ref)
+        for ref in references(step):
+            where = self.semantics.position.get(ref.removeprefix(BEFORE))
             if where is None:
                 self._fault(f"step {step.name} refers to {ref}, which is not defined")
-            elif where >= place:
+            elif ref.startswith(BEFORE):
+                self._refers_back(step, row, ref.removeprefix(BEFORE), where)
+            elif where >= row:
+                after = "itself" if where == row else f"{ref}, which comes after it"
+                inside = row >= self.semantics.start
                 self._fault(
-                    f"step {step.name} refers to {'itself' if where == place else f'{ref}, which comes after it'}"
+                    f"step {step.name} refers to {after}"
+                    + (f"; {BEFORE}{ref} would be its token in the pass before" if inside else "")
                 )
-        if len(self.faults) == before and all(ref in self.reach for ref in refs):
-            shape = self.meaning.shape(step)
+        known = all(self.semantics.alphabet_of.get(ref) in self.semantics.alphabets for ref in references(step))
+        if len(self.faults) == before and known:
+            shape = self.semantics.shape(step)
             if shape not in self._fitting:
                 self._fits(step)
             if len(self.faults) == before:
                 self._fitting.add(shape)
-                key = (shape, *(id(self.reach[ref]) for ref in refs))
-                if key not in self._writing:
-                    written = self._one(self._written(step))
-                    if len(self.faults) == before:
-                        self._writing[key] = written
-                self.reach.setdefault(step.name, self._writing.get(key, self._all(step.alphabet)))
-        if step.alphabet in self.meaning.alphabets:
-            self.reach.setdefault(step.name, self._all(step.alphabet))
+        return len(self.faults) == before and known
+
+    def _refers_back(self, step: Step, row: int, name: str, where: int) -> None:
+        """A reference to ``before.name``."""
+        start = self.semantics.start
+        loop = self.program.loop
+        if row < start or loop is None:
+            self._fault(f"step {step.name} refers to {BEFORE}{name}, but stands in no loop: there is no pass before")
+        elif where < start:
+            self._fault(f"step {step.name} refers to {BEFORE}{name}, but {name} stands before the loop; read {name}")
+        elif name not in loop.initial:
+            self._fault(
+                f"step {step.name} refers to {BEFORE}{name}, which does not exist in the first pass: name a slot or step"
+                f" before the loop that stands for it there (initial: {name} = ...)"
+            )
+
+    def _loop(self) -> None:
+        """The loop: its references and rules, then what its steps can write, as a fixpoint over passes."""
+        loop = self.program.loop
+        if loop is None:
+            return
+        if not loop.steps:
+            self._fault("the loop has no steps")
+        names = {item.name for item in (*self.program.slots, *self.program.steps)}
+        inside = {step.name: step.alphabet for step in loop.steps}
+        for name, initial in loop.initial.items():
+            if name not in inside:
+                self._fault(f"the loop gives an initial token for {name}, which is not one of its steps")
+            elif initial not in names:
+                self._fault(
+                    f"the loop's initial token for {name} is {initial}, which is no slot or step before the loop"
+                )
+            elif self.semantics.alphabet_of[initial] != inside[name]:
+                kind = self.semantics.alphabet_of[initial]
+                self._fault(
+                    f"the loop's initial token for {name} is {initial}, of {kind}, but {name} is of {inside[name]}"
+                )
+        words = set(self.semantics.words)
+        stray = [word for word in loop.halt if word not in words]
+        if stray:
+            self._fault(f"the loop's halting words {_some(stray)} are in no alphabet")
+        if not loop.halt:
+            self._fault("the program has no end: the loop names no word at which it halts (halt)")
+        before = len(self.faults)
+        fit = [self._refers(step, row) for row, step in enumerate(loop.steps, self.semantics.start)]
+        if all(fit) and len(self.faults) == before and not stray:
+            self._fixpoint()
+
+    def _fixpoint(self) -> None:
+        loop = self.program.loop
+        assert loop is not None
+        nothing = self._one(np.zeros(0, dtype=np.int64))
+        for step in loop.steps:
+            self.reach[step.name] = self.readable[step.name] = nothing
+            initial = self.readable.get(loop.initial.get(step.name, ""), nothing)
+            self.reach[BEFORE + step.name] = self.readable[BEFORE + step.name] = initial
+        changed = True
+        while changed:
+            changed = False
+            for step in loop.steps:
+                written, _ = self._written(step)
+                found = self._one(np.union1d(self.reach[step.name], written))
+                if found is not self.reach[step.name]:
+                    changed = True
+                    self.reach[step.name] = found
+                    first = self.semantics.begins[step.alphabet]
+                    kept = [int(i) for i in found if int(i) + first not in self.semantics.halting]
+                    self.readable[step.name] = self._one(np.array(kept, dtype=np.int64))
+            for step in loop.steps:
+                key = BEFORE + step.name
+                self.reach[key] = self.readable[key] = self._one(
+                    np.union1d(self.readable[key], self.readable[step.name])
+                )
+        for step in loop.steps:
+            self.faults.extend(self._written(step)[1])
+        if not any(len(self.readable[step.name]) < len(self.reach[step.name]) for step in loop.steps):
+            self._fault(
+                f"the program has no end: no step of the loop can write a halting word ({_some(loop.halt) or 'none'})"
+            )
+        for step in self.program.steps:
+            tokens = self.reach[step.name] + self.semantics.begins[step.alphabet]
+            halting = [self.semantics.words[int(token)] for token in tokens if int(token) in self.semantics.halting]
+            if halting:
+                self._fault(f"step {step.name} stands before the loop but can write a halting word: {_some(halting)}")
 
     def _all(self, alphabet: str) -> np.ndarray:
-        return self._one(np.arange(len(self.meaning.alphabets[alphabet].words)))
+        return self._one(np.arange(len(self.semantics.alphabets[alphabet].words)))
 
     def _one(self, indices: np.ndarray) -> np.ndarray:
         return self._sets.setdefault(indices.tobytes(), indices)
 
     def _fits(self, step: Step) -> None:
         """Whether the rule, its alphabet and its tables belong together."""
-        alphabet = self.meaning.alphabets[step.alphabet]
-        kinds = {ref: self.meaning.alphabet_of[ref] for ref in references(step)}
+        alphabet = self.semantics.alphabets[step.alphabet]
+        kinds = {ref: self.semantics.alphabet_of[ref] for ref in references(step)}
         if isinstance(step, Join):
             given = tuple(kinds[ref] for ref in step.refs)
             if given != alphabet.parts:
                 made = f"joins {' and '.join(alphabet.parts)}" if alphabet.parts else "joins nothing"
                 self._fault(f"step {step.name} joins {' and '.join(given)}, but the alphabet {alphabet.name} {made}")
+        elif isinstance(step, Parts):
+            self._fits_parts(step, alphabet)
+        elif isinstance(step, Select):
+            for option in step.options:
+                self._fits_lookup(step, Lookup(step.name, step.alphabet, option.ref, option.table), kinds[option.ref])
+            if not step.options:
+                self._fault(f"step {step.name} selects from nothing")
         elif isinstance(step, Lookup):
-            self._fits_lookup(step, kinds[step.ref])
+            self._fits_lookup(step, step, kinds[step.ref])
         elif isinstance(step, Constant):
-            if step.word not in self.meaning.index[step.alphabet]:
+            if step.word not in self.semantics.index[step.alphabet]:
                 self._fault(f"step {step.name}: {step.word!r} is not a token of {step.alphabet}")
         else:
-            for term in step.terms:
-                self._fits_term(step, term.ref, term.table, kinds[term.ref])
-            if isinstance(step, Compare) and len(alphabet.words) != 2:
-                self._fault(f"step {step.name} compares, but {alphabet.name} has {len(alphabet.words)} tokens, not two")
-            if isinstance(step, Add) and alphabet.values is None:
-                self._fault(f"step {step.name} adds, but the tokens of {alphabet.name} stand for no numbers")
-            elif isinstance(step, Add):
-                twice = [value for value, count in Counter(alphabet.values).items() if count > 1]
-                if twice:
-                    self._fault(
-                        f"step {step.name} adds, but several tokens of {alphabet.name} stand for {_some(twice)}"
-                    )
+            self._fits_sum(step, alphabet, kinds)
 
-    def _fits_lookup(self, step: Lookup, kind: str) -> None:
-        if step.table is None:
+    def _fits_parts(self, step: Parts, alphabet: Alphabet) -> None:
+        if len(step.rules) != len(alphabet.parts):
+            self._fault(
+                f"step {step.name} has {len(step.rules)} rules, but the alphabet {alphabet.name} has"
+                f" {len(alphabet.parts)} parts"
+            )
+            return
+        for number, (part, rule) in enumerate(self.semantics.part_rules(step), 1):
+            if isinstance(rule, Join | Parts):
+                self._fault(f"step {step.name}, part {number}: a part cannot be a join or have parts of its own")
+                continue
+            before = len(self.faults)
+            self._fits(rule)
+            self.faults[before:] = [
+                fault.replace("step ", f"step {step.name}, part {number} ({part})", 1) for fault in self.faults[before:]
+            ]
+
+    def _fits_sum(self, step: Add | Compare, alphabet: Alphabet, kinds: dict[str, str]) -> None:
+        for term in step.terms:
+            self._fits_term(step, term.ref, term.table, kinds[term.ref])
+        if isinstance(step, Compare) and len(alphabet.words) != 2:
+            self._fault(f"step {step.name} compares, but {alphabet.name} has {len(alphabet.words)} tokens, not two")
+        if isinstance(step, Add) and alphabet.values is None:
+            self._fault(f"step {step.name} adds, but the tokens of {alphabet.name} stand for no numbers")
+        elif isinstance(step, Add):
+            twice = [value for value, count in Counter(alphabet.values).items() if count > 1]
+            if twice:
+                self._fault(f"step {step.name} adds, but several tokens of {alphabet.name} stand for {_some(twice)}")
+
+    def _fits_lookup(self, step: Step, option: Lookup, kind: str) -> None:
+        if option.table is None:
             if kind != step.alphabet:
                 self._fault(f"step {step.name} copies a token of {kind}, but its own alphabet is {step.alphabet}")
             return
-        table = self.meaning.tables.get(step.table)
+        table = self.semantics.tables.get(option.table)
         if table is None:
-            self._fault(f"step {step.name}: {step.table} is not a table")
+            self._fault(f"step {step.name}: {option.table} is not a table")
         elif table.source != kind:
-            self._fault(f"step {step.name}: table {table.name} is for {table.source}, {step.ref} is of {kind}")
+            self._fault(f"step {step.name}: table {table.name} is for {table.source}, {option.ref} is of {kind}")
         elif table.target != step.alphabet:
             gives = table.target or "numbers"
             self._fault(f"step {step.name}: table {table.name} gives {gives}, the step writes {step.alphabet}")
 
     def _fits_term(self, step: Step, ref: str, name: str | None, kind: str) -> None:
         if name is None:
-            if self.meaning.alphabets[kind].values is None:
+            if self.semantics.alphabets[kind].values is None:
                 self._fault(f"step {step.name}: the tokens of {kind} ({ref}) stand for no numbers; name a table")
             return
-        table = self.meaning.tables.get(name)
+        table = self.semantics.tables.get(name)
         if table is None:
             self._fault(f"step {step.name}: {name} is not a table")
         elif table.source != kind:
@@ -240,25 +378,44 @@ class Checker:
         elif table.target is not None:
             self._fault(f"step {step.name}: table {name} gives tokens of {table.target}, a sum needs numbers")
 
-    def _written(self, step: Step) -> np.ndarray:
-        """The tokens that the step can write, as far as the tokens it refers to tell one by one."""
-        rule = self.meaning.rule(step)
-        sets = [self.reach[ref] for ref in rule.refs]
+    def _written(self, step: Step) -> tuple[np.ndarray, list[str]]:
+        """The tokens that the step can write, as far as the tokens it refers to tell one by one; what is wrong there."""
+        refs = references(step)
+        key = (self.semantics.shape(step), *(id(self.readable[ref]) for ref in refs))
+        if key not in self._writing:
+            written, found = self._enumerated(step)
+            if found:
+                return written, found
+            self._writing[key] = self._one(written)
+        return self._writing[key], []
+
+    def _enumerated(self, step: Step) -> tuple[np.ndarray, list[str]]:
+        try:
+            rule = self.semantics.rule(step)
+        except ValueError as error:
+            return self._all(step.alphabet), [f"step {step.name}: {error}"]
+        sets = [self.readable[ref] for ref in rule.refs]
+        if not all(len(each) for each in sets):
+            return np.zeros(0, dtype=np.int64), []  # not reached
         for ref, defined, seen in zip(rule.refs, rule.defined, sets, strict=True):
-            words = self.meaning.alphabets[self.meaning.alphabet_of[ref]].words
+            words = self.semantics.alphabets[self.semantics.alphabet_of[ref]].words
             gaps = [words[i] for i in seen if not defined[i]]
             if gaps:
-                self._fault(f"step {step.name}: its table has a gap: no entry for {_some(gaps)}, which {ref} can be")
-                return self._all(step.alphabet)
+                return self._all(step.alphabet), [
+                    f"step {step.name}: its table has a gap: no entry for {_some(gaps)}, which {ref} can be"
+                ]
         reached = totals(rule, sets)
         tokens = rule.token(reached)
         outside = reached[tokens == GAP]
-        if len(outside):
-            self._fault(
-                f"step {step.name}: the number is out of range: {_some(outside.tolist())} can occur,"
-                f" {step.alphabet} has no token for it"
+        if not len(outside):
+            return np.unique(tokens), []
+        if rule.parts is not None:
+            why = "for some tokens it reads, none of its options has an entry, or a part has no token for its number"
+        else:
+            why = (
+                f"the number is out of range: {_some(outside.tolist())} can occur, {step.alphabet} has no token for it"
             )
-        return np.unique(tokens[tokens != GAP])
+        return np.unique(tokens[tokens != GAP]), [f"step {step.name}: {why}"]
 
 
 def _some(items: Iterable[object], most: int = 5) -> str:

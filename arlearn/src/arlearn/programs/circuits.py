@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arlearn.programs.building import Builder, Ref
+from arlearn.programs.builder import Builder, Ref
 from arlearn.programs.steps import Program, ProgramError, Term, sum_text
 from arlearn.programs.text import NAME, parse_sum
 

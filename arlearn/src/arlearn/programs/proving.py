@@ -6,6 +6,12 @@ computed from the *stored* weights, rounded to the format, and the right token m
 holds for every step, then by induction along the sequence it holds for every prompt the program allows. All positions
 that the map really reads are included, whether the step refers to them or not, so a stray weight cannot hide.
 
+A loop is proved by induction over its passes. Its map repeats with the period, so the scores of a phase depend only on
+which tokens stand where it reads. ``Checker`` gives, for every phase, a set of tokens that holds in all passes: the least
+fixpoint, which contains the initial values and everything that a pass can write from such tokens. If the right token
+leads for every combination from these sets, a pass that begins with tokens from them writes the right ones, which are in
+them again. So it holds in the first pass, and in each from the one before: for every input and any number of passes.
+
 Combinations that agree in the numbers they contribute are the same for the rest of the step; merging them as positions
 are added makes the enumeration small without leaving anything out. Equal steps are proved once.
 """
@@ -21,8 +27,10 @@ import numpy as np
 import torch
 
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.maps import PeriodicMap
 from arlearn.programs.checking import Checker
-from arlearn.programs.meaning import Meaning, Rule
+from arlearn.programs.loops import lay_out
+from arlearn.programs.semantics import Rule, Semantics
 from arlearn.programs.steps import Program, ProgramError, Step
 
 # Number formats: the PyTorch type, and the largest n such that all whole numbers up to n are exact.
@@ -56,13 +64,23 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Proof:
-    """The verdicts on a compiled program, and its size."""
+    """The verdicts on a compiled program, and its size.
+
+    Attributes (those that say more than their names):
+        generated_tokens: None with a loop: as many as the input takes.
+        context: None with a loop: there is no bound.
+        passes: "any" with a loop, else 1: for how many passes over the steps the proof holds.
+        period: tokens of one pass of the loop; None without one.
+        combinations: of tokens that can stand where the steps read, over all steps.
+    """
 
     proved: bool
     prompt_tokens: int
-    generated_tokens: int
+    generated_tokens: int | None
+    passes: int | str
+    period: int | None
     vocabulary: int
-    context: int
+    context: int | None
     blocks: int
     parameters: int
     bytes: int
@@ -106,10 +124,13 @@ def prove(program: Program, predictor: LinearPredictor) -> Proof:
     """
     began = time.monotonic()
     checker = Checker(program)
-    if not checker.faults and predictor.vocabulary != len(checker.meaning.words):
-        checker.faults.append(f"the predictor has {predictor.vocabulary} tokens, not {len(checker.meaning.words)}")
-    if not checker.faults and predictor.context is not None and predictor.context < program.length - 1:
-        checker.faults.append(f"the predictor's context of {predictor.context} is below {program.length - 1}")
+    if not checker.faults and program.loop is not None:
+        checker = Checker(lay_out(program))
+    semantics = checker.semantics
+    if not checker.faults and predictor.vocabulary != len(semantics.words):
+        checker.faults.append(f"the predictor has {predictor.vocabulary} tokens, not {len(semantics.words)}")
+    if not checker.faults:
+        checker.faults.extend(_other_shape(semantics, predictor))
     if checker.faults:
         raise ProgramError(f"program {program.name!r}", checker.faults)
     verdicts, combinations, distinct, largest = {}, 0, 0, 0.0
@@ -122,13 +143,15 @@ def prove(program: Program, predictor: LinearPredictor) -> Proof:
     return Proof(
         proved=single.safe,
         prompt_tokens=len(program.slots),
-        generated_tokens=len(program.steps),
+        generated_tokens=None if semantics.period else len(program.steps),
+        passes="any" if semantics.period else 1,
+        period=semantics.period or None,
         vocabulary=predictor.vocabulary,
-        context=program.length - 1,
+        context=None if semantics.period else program.length - 1,
         blocks=predictor.map.weight.shape[0],
         parameters=predictor.parameter_count(),
         bytes=sum(p.numel() * p.element_size() for p in predictor.parameters()),
-        steps_checked=len(program.steps),
+        steps_checked=len(semantics.generated_steps),
         distinct_steps=distinct,
         combinations=combinations,
         minimum_margin=single.minimum_margin,
@@ -137,6 +160,20 @@ def prove(program: Program, predictor: LinearPredictor) -> Proof:
         formats=verdicts,
         seconds=round(time.monotonic() - began, 3),
     )
+
+
+def _other_shape(semantics: Semantics, predictor: LinearPredictor) -> list[str]:
+    """What about the predictor's map cannot be this program's."""
+    causal = predictor.map
+    if not semantics.period:
+        if predictor.context is not None and predictor.context < semantics.start - 1:
+            return [f"the predictor's context of {predictor.context} is below {semantics.start - 1}"]
+        return []
+    shape = (semantics.start - 1, semantics.period)
+    if not isinstance(causal, PeriodicMap) or (causal.start, causal.period) != shape:
+        return [f"the predictor's map does not repeat as the program does: from output {shape[0]} every {shape[1]}"]
+    early = [(row, distance) for row, distance, _ in causal.reads if distance > row]
+    return [f"the predictor's map reads before the first token: (row, distance) {early[:5]}"] if early else []
 
 
 @dataclass
@@ -152,7 +189,7 @@ class _Prover:
     """Goes through the steps in one number format."""
 
     def __init__(self, checker: Checker, predictor: LinearPredictor, name: str) -> None:
-        self.meaning: Meaning = checker.meaning
+        self.semantics: Semantics = checker.semantics
         self.predictor = predictor
         self.name = name
         self.kind, self.whole = FORMATS[name]
@@ -163,24 +200,26 @@ class _Prover:
         self.stored_exactly = all(
             torch.equal(self._rounded(p), p.detach().double().cpu()) for p in predictor.parameters()
         )
-        items = (*self.meaning.program.slots, *self.meaning.program.steps)
-        self.held = [checker.reach[item.name] for item in items]  # equal sets are one array
+        self._sets: dict[bytes, np.ndarray] = {}  # equal sets are one array
+        first = self.semantics.first_tokens
+        self.held = [  # for every row, the tokens that can stand there when something reads them
+            self._one(checker.readable[item.name] + first[row]) for row, item in enumerate(self.semantics.items)
+        ]
         self.done: dict[tuple[Any, ...], _Outcome] = {}
         self.combinations = 0
         self.largest = 0.0
 
     def verdict(self) -> Verdict:
-        slots = len(self.meaning.program.slots)
         faults: list[str] = []
         margin, exact = float("inf"), self.stored_exactly
-        first = self.meaning.first_tokens
-        for place, (step, rule) in enumerate(zip(self.meaning.program.steps, self.meaning.rules, strict=True), slots):
-            positions, blocks = self._read(place, rule)
-            order = [positions.index(self.meaning.position[ref]) for ref in rule.refs]
-            seen = [(int(first[p]), id(self.held[p]), block) for p, block in zip(positions, blocks, strict=True)]
-            key = (rule.shape, *order, *seen)
+        generated = zip(self.semantics.generated_steps, self.semantics.rules, strict=True)
+        for row, (step, rule) in enumerate(generated, len(self.semantics.program.slots)):
+            backs, blocks = self._read(row, rule)
+            held = [self._standing(row, back) for back in backs]
+            order = [backs.index(self.semantics.back(row, ref)) for ref in rule.refs]
+            key = (rule.shape, *order, *((id(each), block) for each, block in zip(held, blocks, strict=True)))
             if key not in self.done:
-                self.done[key] = self._outcome(step, rule, self._sources(place, rule, positions))
+                self.done[key] = self._outcome(step, rule, self._sources(row, rule, backs, held))
             outcome = self.done[key]
             self.combinations += outcome.combinations
             self.largest = max(self.largest, outcome.largest)
@@ -190,7 +229,7 @@ class _Prover:
         return self._conclude(faults, margin, exact)
 
     def _conclude(self, faults: list[str], margin: float, exact: bool) -> Verdict:
-        count = len(self.meaning.program.steps)
+        count = len(self.semantics.generated_steps)
         if faults:
             more = f" (and at {len(faults) - 1} other steps)" if len(faults) > 1 else ""
             why = f"{faults[0]}{more}; whole numbers are exact only up to {self.whole} in {self.name}"
@@ -206,32 +245,50 @@ class _Prover:
     def _round(self, numbers: np.ndarray) -> np.ndarray:
         return np.asarray(torch.from_numpy(numbers).to(self.kind).double().numpy())
 
-    def _read(self, place: int, rule: Rule) -> tuple[list[int], list[bytes]]:
-        """Every position that output ``place - 1`` reads or the rule refers to, in the order the map adds them, and
-        the weights of the blocks that read them (nothing where there is no block)."""
-        read = self.predictor.map.sources(place - 1)
-        positions = sorted({*(range(place) if read is None else read), *(self.meaning.position[r] for r in rule.refs)})
-        blocks = [self.predictor.map.block(place - 1, position) for position in positions]
-        return positions, [b"" if block is None else block.detach().cpu().numpy().tobytes() for block in blocks]
+    def _one(self, tokens: np.ndarray) -> np.ndarray:
+        return self._sets.setdefault(tokens.tobytes(), tokens)
 
-    def _sources(self, place: int, rule: Rule, positions: list[int]) -> list[_Source]:
-        """What each token at these positions adds to the features of output ``place - 1``, and to the rule's total."""
-        places = (self.meaning.position[ref] for ref in rule.refs)
-        numbers_at = dict(zip(places, rule.readings, strict=True))
+    def _standing(self, row: int, back: int) -> np.ndarray:
+        """The tokens that can stand so many places before the one of this row, in any pass."""
+        position, found = row - back, []
+        while position < self.semantics.start:
+            found.append(self.held[position])
+            if row < self.semantics.start:
+                return found[0]
+            position += self.semantics.period
+        found.append(self.held[self.semantics.row_of(position)])
+        return found[0] if len(found) == 1 else self._one(np.unique(np.concatenate(found)))
+
+    def _read(self, row: int, rule: Rule) -> tuple[list[int], list[bytes]]:
+        """How far back the row's output reads or the rule refers, the farthest first as the map adds them; and the
+        weights of the blocks that read there (nothing where there is no block)."""
+        output = row - 1
+        read = self.predictor.map.sources(output)
+        mapped = range(1, row + 1) if read is None else [row - position for position in read]
+        backs = sorted({*mapped, *(self.semantics.back(row, ref) for ref in rule.refs)}, reverse=True)
+        blocks = [self.predictor.map.block(output, row - back) for back in backs]
+        return backs, [b"" if block is None else block.detach().cpu().numpy().tobytes() for block in blocks]
+
+    def _sources(self, row: int, rule: Rule, backs: list[int], held: list[np.ndarray]) -> list[_Source]:
+        """What each token at these places adds to the features of the row's output, and to the rule's total."""
+        refs = {self.semantics.back(row, ref): (ref, each) for ref, each in zip(rule.refs, rule.readings, strict=True)}
         sources = []
-        for position in positions:
-            local = self.held[position]
-            tokens = torch.from_numpy(local + self.meaning.first_tokens[position])
-            block = self.predictor.map.block(place - 1, position)
-            features = np.zeros((len(local), self.head.shape[1]))
+        for back, tokens in zip(backs, held, strict=True):
+            block = self.predictor.map.block(row - 1, row - back)
+            features = np.zeros((len(tokens), self.head.shape[1]))
             if block is not None:
-                features = self._round((self.embedding[tokens] @ self._rounded(block).T).numpy())
-            numbers = numbers_at.get(position)
-            sources.append(_Source(features, np.zeros(len(local), np.int64) if numbers is None else numbers[local]))
+                features = self._round((self.embedding[torch.from_numpy(tokens)] @ self._rounded(block).T).numpy())
+            numbers = np.zeros(len(tokens), np.int64)
+            if back in refs:
+                ref, readings = refs[back]
+                numbers = readings[tokens - self.semantics.begins[self.semantics.alphabet_of[ref]]]
+            sources.append(_Source(features, numbers))
         return sources
 
     def _outcome(self, step: Step, rule: Rule, sources: list[_Source]) -> _Outcome:
         """Enumerate one step: features and total of every combination, then scores, then the margin."""
+        if not all(len(source.numbers) for source in sources):
+            return _Outcome(float("inf"), True, 0, 0.0)  # no input reaches this step
         if not all(np.isfinite(source.features).all() for source in sources):
             return _Outcome(0.0, False, 0, float("inf"), f"a feature overflows in {self.name}")
         features = np.zeros((1, self.head.shape[1]))
@@ -246,7 +303,7 @@ class _Prover:
                 return self._by_bounds(step, rule, sources, combinations)
             features = self._round((features[:, None, :] + each).reshape(-1, each.shape[1]))
             features, total = _merged(features, (total[:, None] + numbers).reshape(-1))
-        right = self.meaning.begins[step.alphabet] + rule.token(total)
+        right = self.semantics.begins[step.alphabet] + rule.token(total)
         margin, largest, most, fault = float("inf"), 0.0, float(bound.max()), None
         rows = max(1, CHUNK // self.head.shape[0])
         for begin in range(0, len(total), rows):
@@ -263,7 +320,7 @@ class _Prover:
             largest = max(largest, float(np.abs(best).max()))
             margin = min(margin, float(gaps[worst]))
             if gaps[worst] <= 0 and fault is None:
-                words = self.meaning.words
+                words = self.semantics.words
                 fault = (
                     f"{words[int(right[part][worst])]!r} is right and scores {best[worst]:g},"
                     f" {words[int(rival[worst])]!r} scores {best[worst] - gaps[worst]:g}"
@@ -291,7 +348,7 @@ class _Prover:
         """A comparison of very many tokens: where the difference of the two scores is an exact multiple of the total,
         its sign follows from whole totals and need not be enumerated."""
         not_proved = _Outcome(0.0, False, combinations, 0.0, f"more than {MOST} distinct combinations, not enumerated")
-        if rule.named is not None or self.bias is not None:
+        if not rule.compares or self.bias is not None:
             return not_proved
         numbers = [source.numbers for source in sources]
         scores = [source.features @ self.head_array.T for source in sources]
@@ -301,7 +358,7 @@ class _Prover:
         )
         if largest > self.whole or not all(np.array_equal(each, np.rint(each)) for each in everything):
             return not_proved
-        false = self.meaning.begins[step.alphabet]
+        false = self.semantics.begins[step.alphabet]
         lines = [_line(n, each[:, false + 1] - each[:, false]) for n, each in zip(numbers, scores, strict=True)]
         varying = {slope for (slope, _), n in zip(lines, numbers, strict=True) if n.min() != n.max()}
         if len(varying) != 1 or None in varying or any(slope is None for slope, _ in lines):

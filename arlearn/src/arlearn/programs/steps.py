@@ -1,5 +1,9 @@
 """The language: prompt slots, then steps, each of which writes one token that is linear in the tokens it refers to.
 
+A program may end in a loop: steps that are run again and again until one of them writes a halting word. One round is a
+*pass*. A step of the loop may read earlier steps of its own pass, any step of the pass before (``before.NAME``), and
+everything that stands before the loop.
+
 Malach (ICML 2024), section 2, shows that a linear auto-regressive predictor computes any linear threshold circuit, one
 gate a token, and hence whatever a Turing machine computes in bounded time. The steps here are what such a predictor
 can do in one token; all of them come down to "the scores of the next token are a sum of one term for each token
@@ -9,6 +13,8 @@ referred to, and the right token has the highest":
 - ``lookup table(x)``, ``copy x``, ``constant w``: score(w) = [table(x) = w].
 - ``add f(x) + g(y) + 3``: the token of that number. score(s) = 2 s total - s², whose maximum is at s = total.
 - ``compare 2*x - y >= 1``: one of two tokens. score(true) = 2 (total - threshold) + 1, score(false) = 0.
+- ``select f(x) else g(y) else z``: the first of these that has an entry. score(w) = 4 [f(x) = w] + 2 [g(y) = w] + [z = w].
+- ``parts RULE | RULE``: a token that joins others, each part by a rule of its own. Their scores are added.
 
 A step is written ``NAME : ALPHABET = RULE``, for instance ``s1 : sum = add ones(p1) + tens(p0) + carry(s0)``.
 """
@@ -16,7 +22,7 @@ A step is written ``NAME : ALPHABET = RULE``, for instance ``s1 : sum = add ones
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from arlearn.errors import ArlearnError
@@ -151,16 +157,73 @@ class Compare:
         return f"compare {sum_text(self.terms, 0)} >= {self.threshold}"
 
 
-Step = Join | Lookup | Constant | Add | Compare
+@dataclass(frozen=True)
+class Option:
+    """``table(ref)``, or the token of ``ref`` itself where ``table`` is None."""
+
+    ref: str
+    table: str | None = None
+
+    def __str__(self) -> str:
+        return self.ref if self.table is None else f"{self.table}({self.ref})"
+
+
+@dataclass(frozen=True)
+class Select:
+    """The first of the options that has an entry: tables other than the last may have gaps."""
+
+    name: str
+    alphabet: str
+    options: tuple[Option, ...]
+
+    def rule(self) -> str:
+        return f"select {' else '.join(map(str, self.options))}"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The token of ``alphabet`` each of whose parts is written by a rule of its own.
+
+    ``rules`` are steps without a name, in the order of the alphabet's parts; their alphabets are those parts, whatever
+    they say themselves. None of them is a Join or Parts.
+    """
+
+    name: str
+    alphabet: str
+    rules: tuple[Step, ...]
+
+    def rule(self) -> str:
+        return f"parts {' | '.join(rule.rule() for rule in self.rules)}"
+
+
+Step = Join | Lookup | Constant | Add | Compare | Select | Parts
+
+BEFORE = "before."  # ``before.x`` is the token that step x wrote in the pass before
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Steps that are run pass after pass until a halting word is written.
+
+    Attributes:
+        steps: of one pass, in the order of their tokens.
+        initial: step -> the slot or step before the loop that stands for ``before.step`` in the first pass.
+        halt: words that end the run, when a step of the loop writes one.
+    """
+
+    steps: tuple[Step, ...]
+    initial: Mapping[str, str]
+    halt: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Program:
-    """Prompt slots and steps, in the order of their tokens.
+    """Prompt slots, steps, and perhaps a loop, in the order of their tokens.
 
     Attributes:
-        outputs: names of the slots or steps whose tokens are the answer, most significant first.
-        interface: JSON-ready description of how people write inputs and read answers (``interfaces``).
+        outputs: names of the slots or steps whose tokens are the answer, most significant first. Of a loop's steps the
+            last tokens count.
+        interface: JSON-ready description of how people write inputs and read answers (``prompts``).
     """
 
     name: str
@@ -170,11 +233,17 @@ class Program:
     steps: tuple[Step, ...]
     outputs: tuple[str, ...]
     interface: Mapping[str, Any] = field(default_factory=lambda: {"kind": "tokens"})
+    loop: Loop | None = None
 
     @property
     def length(self) -> int:
-        """Tokens in all: prompt and generated."""
+        """Tokens before the loop; of a program without one, tokens in all."""
         return len(self.slots) + len(self.steps)
+
+    @property
+    def body(self) -> tuple[Step, ...]:
+        """The steps of the loop; none without one."""
+        return () if self.loop is None else self.loop.steps
 
 
 def references(step: Step) -> tuple[str, ...]:
@@ -185,9 +254,28 @@ def references(step: Step) -> tuple[str, ...]:
         names = (step.ref,)
     elif isinstance(step, Constant):
         names = ()
+    elif isinstance(step, Select):
+        names = tuple(option.ref for option in step.options)
+    elif isinstance(step, Parts):
+        names = tuple(name for rule in step.rules for name in references(rule))
     else:
         names = tuple(term.ref for term in step.terms)
     return tuple(dict.fromkeys(names))
+
+
+def renamed(step: Step, names: Mapping[str, str]) -> Step:
+    """The step with other references: ``names`` says old -> new, what it leaves out stays."""
+    if isinstance(step, Join):
+        return replace(step, refs=tuple(names.get(ref, ref) for ref in step.refs))
+    if isinstance(step, Lookup):
+        return replace(step, ref=names.get(step.ref, step.ref))
+    if isinstance(step, Constant):
+        return step
+    if isinstance(step, Select):
+        return replace(step, options=tuple(replace(o, ref=names.get(o.ref, o.ref)) for o in step.options))
+    if isinstance(step, Parts):
+        return replace(step, rules=tuple(renamed(rule, names) for rule in step.rules))
+    return replace(step, terms=tuple(replace(term, ref=names.get(term.ref, term.ref)) for term in step.terms))
 
 
 def written(step: Step) -> str:

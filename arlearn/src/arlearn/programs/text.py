@@ -18,8 +18,12 @@ from arlearn.programs.steps import (
     Constant,
     Join,
     Lookup,
+    Loop,
+    Option,
+    Parts,
     Program,
     ProgramError,
+    Select,
     Slot,
     Step,
     Table,
@@ -32,7 +36,8 @@ NAME = re.compile(_NAME)
 _STEP = re.compile(rf"\s*({_NAME})\s*:\s*({_NAME})\s*=\s*([a-z]+)\s*(.*?)\s*")
 _CALL = re.compile(rf"({_NAME})\s*\(\s*({_NAME})\s*\)")
 _TERM = re.compile(rf"\s*([+-])?\s*(?:(\d+)\s*\*\s*)?(?:({_NAME})\s*\(\s*({_NAME})\s*\)|({_NAME})|(\d+))\s*")
-RULES = ("join", "lookup", "copy", "constant", "add", "compare")
+_RULE = re.compile(r"\s*([a-z]+)\s*(.*?)\s*")
+RULES = ("join", "lookup", "copy", "constant", "add", "compare", "select", "parts")
 
 
 def parse_step(line: str) -> Step:
@@ -40,7 +45,10 @@ def parse_step(line: str) -> Step:
     match = _STEP.fullmatch(line)
     if match is None:
         raise ValueError(f"{line.strip()!r} is not a step; write NAME : ALPHABET = RULE, as in 's : sum = add x + y'")
-    name, alphabet, rule, rest = match.groups()
+    return _parse_rule(*match.groups())
+
+
+def _parse_rule(name: str, alphabet: str, rule: str, rest: str) -> Step:
     if rule == "join":
         refs = tuple(rest.split())
         if len(refs) < 2 or not all(NAME.fullmatch(ref) for ref in refs):
@@ -67,7 +75,30 @@ def parse_step(line: str) -> Step:
             raise ValueError(f"{name}: compare needs a sum, '>=' and a whole number, got {rest!r}")
         terms, constant = parse_sum(name, left)
         return Compare(name, alphabet, terms, int(right) - constant)
+    if rule == "select":
+        return Select(name, alphabet, tuple(_parse_option(name, each) for each in re.split(r"\belse\b", rest)))
+    if rule == "parts":
+        return Parts(name, alphabet, tuple(_parse_part(name, each) for each in rest.split("|")))
     raise ValueError(f"{name}: there is no rule {rule!r}; the rules are {', '.join(RULES)}")
+
+
+def _parse_option(name: str, text: str) -> Option:
+    call, ref = _CALL.fullmatch(text.strip()), NAME.fullmatch(text.strip())
+    if call is not None:
+        return Option(call[2], call[1])
+    if ref is not None:
+        return Option(ref[0])
+    raise ValueError(f"{name}: select needs NAME or TABLE(NAME), with 'else' between them, got {text.strip()!r}")
+
+
+def _parse_part(name: str, text: str) -> Step:
+    match = _RULE.fullmatch(text)
+    if match is None or match[1] in ("join", "parts"):
+        raise ValueError(f"{name}: parts needs rules with '|' between them, not joins or parts; got {text.strip()!r}")
+    try:
+        return _parse_rule("", "", match[1], match[2])
+    except ValueError as error:
+        raise ValueError(f"{name}{error}") from error
 
 
 def parse_sum(name: str, text: str) -> tuple[tuple[Term, ...], int]:
@@ -101,6 +132,18 @@ def parse_program(text: str, name: str = "program") -> Program:
 def to_json(program: Program) -> dict[str, Any]:
     """A JSON-ready description that ``from_json`` reads back."""
     words = {alphabet.name: alphabet.words for alphabet in program.alphabets}
+    loop = program.loop
+    written_loop = (
+        {}
+        if loop is None
+        else {
+            "loop": {
+                "steps": [written(step) for step in loop.steps],
+                "initial": dict(loop.initial),
+                "halt": list(loop.halt),
+            }
+        }
+    )
     return {
         "name": program.name,
         "alphabets": [_alphabet_json(alphabet) for alphabet in program.alphabets],
@@ -112,6 +155,7 @@ def to_json(program: Program) -> dict[str, Any]:
         "steps": [written(step) for step in program.steps],
         "outputs": list(program.outputs),
         "interface": dict(program.interface),
+        **written_loop,
     }
 
 
@@ -119,23 +163,16 @@ def from_json(description: Mapping[str, Any]) -> Program:
     """The program so described. Raises ProgramError listing all that cannot be read; what it means is not checked."""
     reader = _Reader()
     name = str(description.get("name", "program"))
-    for key in sorted(set(description) - {"name", "alphabets", "tables", "slots", "steps", "outputs", "interface"}):
+    for key in sorted(
+        set(description) - {"name", "alphabets", "tables", "slots", "steps", "outputs", "interface", "loop"}
+    ):
         reader.faults.append(f"unknown entry {key!r}")
     alphabets = reader.each(description, "alphabets", _read_alphabet)
     words = {alphabet.name: alphabet.words for alphabet in alphabets}
     tables = reader.each(description, "tables", lambda entry: _read_table(entry, words))
     slots = reader.each(description, "slots", _read_slot)
-    lines = description.get("steps", [])
-    numbered = list(enumerate(lines.splitlines() if isinstance(lines, str) else lines, 1))
-    steps: list[Step] = []
-    for number, line in numbered:
-        text = str(line).partition("#")[0] if isinstance(lines, str) else str(line)
-        if not text.strip():
-            continue
-        try:
-            steps.append(parse_step(text))
-        except ValueError as error:
-            reader.faults.append(f"step line {number}: {error}")
+    steps = reader.steps(description.get("steps", []), "step")
+    loop = reader.loop(description.get("loop"))
     outputs = description.get("outputs", [])
     interface = description.get("interface", {"kind": "tokens"})
     if not isinstance(outputs, list) or not isinstance(interface, Mapping):
@@ -143,7 +180,7 @@ def from_json(description: Mapping[str, Any]) -> Program:
     if reader.faults:
         raise ProgramError(f"the text of program {name!r}", reader.faults)
     return Program(
-        name, tuple(alphabets), tuple(tables), tuple(slots), tuple(steps), tuple(map(str, outputs)), dict(interface)
+        name, tuple(alphabets), tuple(tables), tuple(slots), steps, tuple(map(str, outputs)), dict(interface), loop
     )
 
 
@@ -166,6 +203,38 @@ class _Reader:
                 missing = f"it has no {error}" if isinstance(error, KeyError) else str(error)
                 self.faults.append(f"{key} entry {number}: {missing}")
         return found
+
+    def steps(self, lines: Any, where: str) -> tuple[Step, ...]:
+        """Steps from lines of text, or from a list of lines; ``where`` begins the reports."""
+        if not isinstance(lines, str | list):
+            self.faults.append(f"the {where}s must be text or a list of lines")
+            return ()
+        found = []
+        for number, line in enumerate(lines.splitlines() if isinstance(lines, str) else lines, 1):
+            text = str(line).partition("#")[0] if isinstance(lines, str) else str(line)
+            if text.strip():
+                try:
+                    found.append(parse_step(text))
+                except ValueError as error:
+                    self.faults.append(f"{where} line {number}: {error}")
+        return tuple(found)
+
+    def loop(self, entry: Any) -> Loop | None:
+        """The loop so described; None for None."""
+        if entry is None:
+            return None
+        if not isinstance(entry, Mapping):
+            self.faults.append("loop must be a table with steps, initial and halt")
+            return None
+        self.faults.extend(
+            f"unknown entry {key!r} of the loop" for key in sorted(set(entry) - {"steps", "initial", "halt"})
+        )
+        initial, halt = entry.get("initial", {}), entry.get("halt", [])
+        if not isinstance(initial, Mapping) or not isinstance(halt, list):
+            self.faults.append("the loop's initial must be a table of names and its halt a list of words")
+            initial, halt = {}, []
+        names = {str(name): str(first) for name, first in initial.items()}
+        return Loop(self.steps(entry.get("steps", []), "loop step"), names, tuple(map(str, halt)))
 
 
 def _alphabet_json(alphabet: Alphabet) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arlearn.programs.meaning import Meaning
+from arlearn.programs.semantics import Semantics
 from arlearn.programs.steps import references
 
 
@@ -45,14 +45,22 @@ class Origin:
         return f"{self.position:>5}  {self.word:<10} {self.name} = {self.rule}" + (f"   [{read}]" if read else "")
 
 
-def trace(meaning: Meaning, words: Sequence[str]) -> list[Origin]:
-    """The origin of each of these words, a prompt and as much of the chain of thought as there is."""
-    program = meaning.program
-    origins = [
-        Origin(i, word, slot.name, None) for i, (word, slot) in enumerate(zip(words, program.slots, strict=False))
-    ]
-    for step in program.steps[: max(0, len(words) - len(program.slots))]:
-        position = len(origins)
-        sources = tuple((meaning.position[ref], ref, words[meaning.position[ref]]) for ref in references(step))
-        origins.append(Origin(position, words[position], step.name, step.rule(), sources))
+def trace(semantics: Semantics, words: Sequence[str]) -> list[Origin]:
+    """The origin of each of these words, a prompt and as much of the chain of thought as there is.
+
+    A loop's tokens are named after their step; a source in the pass before is called ``before.NAME``.
+    """
+    slots = len(semantics.program.slots)
+    origins = []
+    for position, word in enumerate(words):
+        row = semantics.row_of(position)
+        if row >= len(semantics.items):
+            break
+        if row < slots:
+            origins.append(Origin(position, word, semantics.items[row].name, None))
+            continue
+        step = semantics.generated_steps[row - slots]
+        places = [(position - semantics.back(row, ref), ref) for ref in references(step)]
+        sources = tuple((place, ref, words[place]) for place, ref in places)
+        origins.append(Origin(position, word, step.name, step.rule(), sources))
     return origins

@@ -92,12 +92,14 @@ class SequenceTask(Task):
         prompt_length: tokens that are given.
         length: tokens in all; ``length - prompt_length`` are generated.
         answer_positions: where in the sequence the answer's tokens stand, most significant first.
+        stop: tokens that end a sequence early; none where all sequences have the full length.
     """
 
     words: list[str]
     prompt_length: int
     length: int
     answer_positions: list[int]
+    stop: Sequence[int] = ()
 
     @property
     def generated(self) -> int:

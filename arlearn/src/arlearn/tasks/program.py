@@ -17,15 +17,22 @@ from torch import Tensor
 
 from arlearn.errors import ArlearnError
 from arlearn.programs.checking import check
-from arlearn.programs.interfaces import interface_of
+from arlearn.programs.prompts import interface_of
 from arlearn.programs.steps import Program
 from arlearn.programs.text import from_json, to_json
 from arlearn.programs.tracing import Origin, trace
 from arlearn.tasks.base import SequenceTask, Split, generator
 
+MOST = 1_000_000  # tokens of a run that has not halted after which generation stops
+ABSENT = -1  # after the end of a sequence
+
 
 class ProgramTask(SequenceTask):
     """Prompts that a program allows, and the chain it writes for each.
+
+    With a loop the chains differ in length: a sequence ends with a halting word and is filled up with -1, ``length`` is
+    the longest that will be written, and there are no training batches. ``program`` is the one that was given,
+    ``semantics.program`` the same laid out for the compiler.
 
     Inputs are what the program's interface says: two numbers, bits, a tape. There is no training split: nothing was
     learned, so every input is held out. Raises ProgramError listing the program's faults.
@@ -35,15 +42,17 @@ class ProgramTask(SequenceTask):
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.meaning = check(program)
-        self.interface = interface_of(self.meaning)
-        self.words = self.meaning.words
+        self.semantics = check(program)
+        self.interface = interface_of(self.semantics)
+        self.words = self.semantics.words
         self.vocabulary = len(self.words)
         self.prompt_length = len(program.slots)
-        self.length = program.length
+        self.looped = program.loop is not None
+        self.stop = sorted(self.semantics.halting)
+        self.length = self.prompt_length + MOST if self.looped else program.length
         self.context = max(self.length - 1, 1)
-        self.answer_positions = [self.meaning.position[name] for name in program.outputs]
-        self._first = torch.from_numpy(self.meaning.first_tokens)
+        self.answer_positions = [self.semantics.position[name] for name in program.outputs]
+        self._first = torch.from_numpy(self.semantics.first_tokens)
 
     @property
     def default_prompt(self) -> str | None:
@@ -64,11 +73,11 @@ class ProgramTask(SequenceTask):
         return None if listed is None else torch.from_numpy(listed.astype(np.int64))
 
     def encode(self, inputs: Int[Tensor, "count arity"]) -> Int[Tensor, "count length"]:
-        indices = self.meaning.run(self.interface.prompt(inputs.numpy()))
-        return torch.from_numpy(self.meaning.tokens(indices))
+        indices = self.semantics.run(self.interface.prompt(inputs.numpy()), self.generated if self.looped else None)
+        return torch.from_numpy(self.semantics.tokens(indices))
 
     def encode_prompts(self, inputs: Int[Tensor, "count arity"]) -> Int[Tensor, "count prompt"]:
-        return torch.from_numpy(self.meaning.tokens(self.interface.prompt(inputs.numpy())))
+        return torch.from_numpy(self.semantics.tokens(self.interface.prompt(inputs.numpy())))
 
     def expected(self, inputs: Int[Tensor, "count arity"]) -> Int[Tensor, "count places"]:
         """The right answer's tokens, computed without the program wherever its interface knows how."""
@@ -77,17 +86,37 @@ class ProgramTask(SequenceTask):
             return super().expected(inputs)
         return torch.from_numpy(np.ascontiguousarray(answer)) + self._first[self.answer_positions]
 
+    def answer(self, tokens: Int[Tensor, "count length"]) -> Int[Tensor, "count places"]:
+        """The answer's tokens; of a loop's steps the last ones in each sequence, -1 where there is none."""
+        if not self.looped:
+            return super().answer(tokens)
+        start, period = self.semantics.start, self.semantics.period
+        ends = (tokens != ABSENT).sum(dim=1)
+        places = []
+        for row in self.answer_positions:
+            last = (
+                row + (ends - 1 - row).div(period, rounding_mode="floor") * period if row >= start else ends * 0 + row
+            )
+            found = tokens.gather(1, last.clamp(min=0)[:, None])[:, 0]
+            places.append(torch.where(last >= row, found, ABSENT))
+        return torch.stack(places, dim=1)
+
     def parse_prompt(self, text: str) -> Int[Tensor, "1 arity"]:
         return torch.tensor([self.interface.parse(text)])
 
     def final_answer(self, tokens: Int[Tensor, " length"]) -> str:
-        return self.interface.answer(self.render(tokens))
+        return self.interface.answer(self.render(tokens[tokens != ABSENT]))
 
     def trace(self, tokens: Int[Tensor, " length"] | Sequence[int]) -> list[Origin]:
         """For each token of a sequence, which step wrote it and from which earlier tokens."""
-        return trace(self.meaning, self.render(tokens))
+        return trace(self.semantics, self.render([int(token) for token in tokens if token != ABSENT]))
 
     def training_inputs(self, index: int, size: int, seed: int) -> Int[Tensor, "size arity"]:
+        if self.looped:
+            raise ArlearnError(
+                f"program {self.program.name!r} has a loop, so its sequences have no fixed length to train on;"
+                " compile it without one (--unrolled)"
+            )
         return self.draw(size, (seed, index), "all")
 
     def configuration(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from arlearn.predictors.maps import build_map
 from arlearn.predictors.maps.base import CausalMap
 from arlearn.predictors.maps.blocks import BlocksMap
 from arlearn.predictors.maps.packed import PackedMap
+from arlearn.predictors.maps.periodic import PeriodicMap
 from arlearn.predictors.maps.shift import ShiftMap
 
 
@@ -19,6 +20,11 @@ def make(kind: str, context: int, inputs: int, outputs: int, seed: int = 0) -> C
         map: CausalMap = PackedMap(context, inputs, outputs)
     elif kind == "shift":
         map = ShiftMap(inputs, outputs, max(1, context * 2 // 3))
+    elif kind == "periodic":
+        start, period = context // 3, max(1, context // 4)
+        pairs = [(row, d) for row in range(start + period) for d in range(context)]
+        chosen = torch.randperm(len(pairs), generator=generator)[: len(pairs) // 3 + 1].tolist()
+        map = PeriodicMap(inputs, outputs, start, period, [(*pairs[i], n // 2) for n, i in enumerate(chosen)])
     else:
         pairs = [(t, s) for t in range(context) for s in range(t + 1)]
         chosen = torch.randperm(len(pairs), generator=generator)[: len(pairs) // 2 + 1]
@@ -40,7 +46,7 @@ def dense(map: CausalMap, length: int) -> torch.Tensor:
     return matrix.view(length * map.outputs, length * map.inputs)
 
 
-KINDS = ("packed", "blocks", "shift")
+KINDS = ("packed", "blocks", "shift", "periodic")
 shapes = st.tuples(st.integers(1, 20), st.integers(1, 4), st.integers(1, 4), st.integers(1, 3))
 
 
@@ -173,6 +179,23 @@ def test_shift_takes_any_length():
     map = make("shift", 6, 2, 2)
     x = torch.randn(1, 300, 2, dtype=torch.double)
     torch.testing.assert_close(map(x)[:, 200:], map(x[:, 150:])[:, 50:])
+
+
+def test_periodic_repeats_for_ever_and_stores_equal_blocks_once():
+    map = PeriodicMap(2, 3, 2, 3, [(1, 1, 0), (2, 0, 1), (3, 4, 0), (4, 2, 1), (4, 0, 2)]).double()
+    assert map.weight.shape == (3, 3, 2)
+    assert (map.context, map.window) == (None, 5)
+    with torch.no_grad():
+        map.weight.normal_()
+    x = torch.randn(1, 200, 2, dtype=torch.double)
+    out = map(x)
+    torch.testing.assert_close(out[:, 66:], map(x[:, 60:])[:, 6:])  # 60 is a multiple of the period
+    torch.testing.assert_close(out[0, 103], map.weight[1] @ x[0, 101] + map.weight[2] @ x[0, 103])
+    assert map.block(103, 101) is not None
+    assert map.block(103, 102) is None
+    assert PeriodicMap.dense(2, 2, period=3, span=4, start=1).weight.shape[0] == 16
+    with pytest.raises(ArlearnError, match=r"outside: \[\(5, 0, 0\)\], repeated: \[\(1, 1\)\]"):
+        PeriodicMap(2, 2, 2, 3, [(1, 1, 0), (1, 1, 2), (5, 0, 0)])
 
 
 def test_bad_shapes_are_named():

@@ -8,11 +8,12 @@ from arlearn.errors import ArlearnError
 from arlearn.predictors.maps.base import CausalMap
 from arlearn.predictors.maps.blocks import BlocksMap
 from arlearn.predictors.maps.packed import PackedMap
+from arlearn.predictors.maps.periodic import PeriodicMap
 from arlearn.predictors.maps.shift import ShiftMap
 
-__all__ = ["MAPS", "BlocksMap", "CausalMap", "PackedMap", "ShiftMap", "build_map"]
+__all__ = ["MAPS", "BlocksMap", "CausalMap", "PackedMap", "PeriodicMap", "ShiftMap", "build_map"]
 
-MAPS: dict[str, type[CausalMap]] = {kind.kind: kind for kind in (PackedMap, BlocksMap, ShiftMap)}
+MAPS: dict[str, type[CausalMap]] = {kind.kind: kind for kind in (PackedMap, BlocksMap, ShiftMap, PeriodicMap)}
 
 
 def build_map(kind: str, configuration: dict[str, Any]) -> CausalMap:

@@ -42,6 +42,10 @@ class BlocksMap(CausalMap):
             row.sort()
         self.weight = nn.Parameter(torch.zeros(len(self.pairs), outputs, inputs))
 
+    def row_reads(self, position: int) -> list[tuple[int, int]]:
+        """(source, number of the block) of everything the output at this position reads, ascending."""
+        return self._rows.get(position, [])
+
     def sources(self, position: int) -> list[int]:
         return [frm for frm, _ in self._rows.get(position, [])]
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from arlearn.programs.meaning import Meaning
+from arlearn.programs.semantics import Semantics
 from arlearn.programs.steps import Add, Join, Lookup, Program, Step
 
 Polynomial = Mapping[tuple[str, ...], int]  # monomial (unknowns, ascending) -> coefficient
@@ -34,7 +34,7 @@ def identity(program: Program) -> str | None:
     if claim.get("kind") != "numbers":
         return "the program makes no claim about numbers"
     digits, outputs = int(claim["digits"]), program.outputs
-    values = _Values(Meaning(program))
+    values = _Values(Semantics(program))
     try:
         answer = _total((10**k, values.of(name)) for k, name in enumerate(reversed(outputs)))
         first = _total((10**i, values.of(f"a{i}")) for i in range(digits))
@@ -59,9 +59,9 @@ def identity(program: Program) -> str | None:
 class _Values:
     """The polynomial of every token's value."""
 
-    def __init__(self, meaning: Meaning) -> None:
-        self.meaning = meaning
-        self.steps: dict[str, Step] = {step.name: step for step in meaning.program.steps}
+    def __init__(self, semantics: Semantics) -> None:
+        self.semantics = semantics
+        self.steps: dict[str, Step] = {step.name: step for step in semantics.program.steps}
         self._known: dict[str, Polynomial] = {}
         self._splits: dict[tuple[str, bytes], str | None] = {}
 
@@ -78,7 +78,7 @@ class _Values:
                 self._known[name] = result
             elif isinstance(step, Lookup):
                 self._known[name] = self.of(step.ref) if step.table is None else self.reading(step.ref, step.table)
-            elif step is None and name in self.meaning.position:
+            elif step is None and name in self.semantics.position:
                 self._known[name] = {(name,): 1}
             else:
                 raise ValueError(name)
@@ -88,24 +88,24 @@ class _Values:
         """``table(ref)``: itself an unknown, unless another table makes it the low part of ref's value."""
         if table is None:
             return self.of(ref)
-        alphabet = self.meaning.alphabet_of[ref]
+        alphabet = self.semantics.alphabet_of[ref]
         high = self._high(alphabet, self._numbers(alphabet, table))
         if high is None:
             return {(f"{table}({ref})",): 1}
         return _total([(1, self.of(ref)), (-10, {(f"{high}({ref})",): 1})])
 
     def is_digit(self, name: str) -> bool:
-        return set(self.meaning.alphabets[self.meaning.alphabet_of[name]].values or (-1,)) <= set(range(10))
+        return set(self.semantics.alphabets[self.semantics.alphabet_of[name]].values or (-1,)) <= set(range(10))
 
     def _numbers(self, alphabet: str, table: str) -> np.ndarray:
         """The number a table gives for each token, or the value of the token it gives."""
-        numbers, defined = self.meaning.reading(alphabet, table)
-        target = self.meaning.tables[table].target
+        numbers, defined = self.semantics.reading(alphabet, table)
+        target = self.semantics.tables[table].target
         if not defined.all():
             raise ValueError(f"{table} has gaps")
         if target is None:
             return numbers
-        values = np.array(self.meaning.alphabets[target].values or (), dtype=np.int64)
+        values = np.array(self.semantics.alphabets[target].values or (), dtype=np.int64)
         return np.asarray(values[numbers])
 
     def _high(self, alphabet: str, low: np.ndarray) -> str | None:
@@ -113,7 +113,7 @@ class _Values:
         key = (alphabet, low.tobytes())
         if key not in self._splits:
             value = self._alphabet_values(alphabet)
-            tables = [t for t in self.meaning.program.tables if t.source == alphabet and t.target is None]
+            tables = [t for t in self.semantics.program.tables if t.source == alphabet and t.target is None]
             self._splits[key] = None
             for table in tables if value is not None else ():
                 if np.array_equal(low + 10 * self._numbers(alphabet, table.name), np.asarray(value)):
@@ -122,7 +122,7 @@ class _Values:
 
     def _alphabet_values(self, name: str) -> np.ndarray | None:
         """The value of each token: its own, or the product of its parts'."""
-        alphabet = self.meaning.alphabets[name]
+        alphabet = self.semantics.alphabets[name]
         if not alphabet.parts:
             return None if alphabet.values is None else np.array(alphabet.values, dtype=np.int64)
         result = np.ones(1, dtype=np.int64)

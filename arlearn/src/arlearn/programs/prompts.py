@@ -16,7 +16,7 @@ import numpy as np
 
 from arlearn.errors import ArlearnError
 from arlearn.programs import circuits
-from arlearn.programs.meaning import Meaning
+from arlearn.programs.semantics import Semantics
 
 LISTED = 1 << 17  # inputs that are listed one by one
 HARD_DIGITS = (0, 1, 7, 8, 9)
@@ -63,11 +63,10 @@ class TokensInterface(Interface):
 
     kind = "tokens"
 
-    def __init__(self, meaning: Meaning, configuration: Mapping[str, Any]) -> None:
-        self.meaning = meaning
-        self.sets = [meaning.allowed(i) for i in range(len(meaning.program.slots))]
+    def __init__(self, semantics: Semantics, configuration: Mapping[str, Any]) -> None:
+        self.semantics = semantics
+        self.sets = [semantics.allowed(i) for i in range(len(semantics.program.slots))]
         self.arity = len(self.sets)
-        self.outputs = [meaning.position[name] for name in meaning.program.outputs]
         if all(len(each) == 1 for each in self.sets):
             self.default = ""
 
@@ -77,16 +76,16 @@ class TokensInterface(Interface):
     def parse(self, text: str) -> list[int]:
         words = text.split() or [self._words(i)[0] for i in range(self.arity) if self.default is not None]
         if len(words) != self.arity:
-            names = " ".join(slot.name for slot in self.meaning.program.slots)
+            names = " ".join(slot.name for slot in self.semantics.program.slots)
             raise ArlearnError(f"the prompt needs {self.arity} tokens ({names}), got {len(words)}")
         wrong = [
             f"{word!r} for {slot.name} (allowed: {' '.join(self._words(i)[:12])})"
-            for i, (word, slot) in enumerate(zip(words, self.meaning.program.slots, strict=True))
+            for i, (word, slot) in enumerate(zip(words, self.semantics.program.slots, strict=True))
             if word not in self._words(i)
         ]
         if wrong:
             raise ArlearnError(f"the prompt has tokens that cannot stand there: {'; '.join(wrong)}")
-        index = [self.meaning.index[slot.alphabet] for slot in self.meaning.program.slots]
+        index = [self.semantics.index[slot.alphabet] for slot in self.semantics.program.slots]
         return [index[i][word] for i, word in enumerate(words)]
 
     def draw(self, count: int, random: np.random.Generator, hard: bool) -> np.ndarray:
@@ -101,10 +100,10 @@ class TokensInterface(Interface):
         return np.stack([grid.ravel() for grid in np.meshgrid(*self.sets, indexing="ij")], axis=1)
 
     def answer(self, words: Sequence[str]) -> str:
-        return " ".join(words[position] for position in self.outputs)
+        return " ".join(output_words(self.semantics, words))
 
     def _words(self, slot: int) -> list[str]:
-        alphabet = self.meaning.alphabets[self.meaning.program.slots[slot].alphabet]
+        alphabet = self.semantics.alphabets[self.semantics.program.slots[slot].alphabet]
         return [alphabet.words[i] for i in self.sets[slot]]
 
 
@@ -114,9 +113,9 @@ class NumbersInterface(Interface):
     kind = "numbers"
     arity = 2
 
-    def __init__(self, meaning: Meaning, configuration: Mapping[str, Any]) -> None:
+    def __init__(self, semantics: Semantics, configuration: Mapping[str, Any]) -> None:
         self.digits, self.sign = int(configuration["digits"]), str(configuration["operation"])
-        self.outputs = [meaning.position[name] for name in meaning.program.outputs]
+        self.semantics = semantics
         if self.digits > 18:
             self.arity = 2 * self.digits  # beyond 64 bits: inputs are digits, the first number's first
 
@@ -159,7 +158,7 @@ class NumbersInterface(Interface):
         return np.stack([grid.ravel() for grid in np.meshgrid(one, one, indexing="ij")], axis=1)
 
     def expected(self, inputs: np.ndarray) -> np.ndarray:
-        wide = len(self.outputs)
+        wide = len(self.semantics.program.outputs)
         if self.arity == 2 and self.digits <= 9:
             result = inputs[:, 0] * inputs[:, 1] if self.sign == "x" else inputs.sum(axis=1)
             return np.asarray(result[:, None] // 10 ** np.arange(wide - 1, -1, -1, dtype=np.int64) % 10)
@@ -170,7 +169,7 @@ class NumbersInterface(Interface):
         return np.array(rows, dtype=np.int64).reshape(-1, wide)
 
     def answer(self, words: Sequence[str]) -> str:
-        digits = "".join(words[position] for position in self.outputs)
+        digits = "".join(output_words(self.semantics, words))
         return digits.lstrip("0") or "0"
 
     def _halves(self, row: list[int]) -> tuple[list[int], list[int]]:
@@ -182,11 +181,11 @@ class BitsInterface(Interface):
 
     kind = "bits"
 
-    def __init__(self, meaning: Meaning, configuration: Mapping[str, Any]) -> None:
+    def __init__(self, semantics: Semantics, configuration: Mapping[str, Any]) -> None:
         lines = "\n".join(configuration["circuit"])
         self.circuit = circuits.parse(lines, str(configuration.get("name", "circuit")))
         self.arity = len(self.circuit.inputs)
-        self.outputs = [meaning.position[name] for name in meaning.program.outputs]
+        self.semantics = semantics
 
     def prompt(self, inputs: np.ndarray) -> np.ndarray:
         return inputs
@@ -211,26 +210,32 @@ class BitsInterface(Interface):
         return self.circuit.evaluate(inputs)
 
     def answer(self, words: Sequence[str]) -> str:
-        return "".join(words[position] for position in self.outputs)
+        return "".join(output_words(self.semantics, words))
+
+
+def output_words(semantics: Semantics, words: Sequence[str]) -> list[str]:
+    """The words of the program's outputs, the last of each; "?" for one that was not written yet."""
+    places = (semantics.last(name, len(words)) for name in semantics.program.outputs)
+    return ["?" if place is None else words[place] for place in places]
 
 
 KINDS = {
-    "tokens": "arlearn.programs.interfaces:TokensInterface",
-    "numbers": "arlearn.programs.interfaces:NumbersInterface",
-    "bits": "arlearn.programs.interfaces:BitsInterface",
-    "tape": "arlearn.programs.tapes:TapeInterface",
+    "tokens": "arlearn.programs.prompts:TokensInterface",
+    "numbers": "arlearn.programs.prompts:NumbersInterface",
+    "bits": "arlearn.programs.prompts:BitsInterface",
+    "tape": "arlearn.programs.turing_programs:TapeInterface",
 }
 
 
-def interface_of(meaning: Meaning) -> Interface:
+def interface_of(semantics: Semantics) -> Interface:
     """The interface that the program names. Raises ArlearnError if there is none or its description makes no sense."""
-    configuration = dict(meaning.program.interface)
-    kind, name = str(configuration.get("kind")), meaning.program.name
+    configuration = dict(semantics.program.interface)
+    kind, name = str(configuration.get("kind")), semantics.program.name
     if kind not in KINDS:
         raise ArlearnError(f"program {name!r}: there is no interface {kind!r}; there are {', '.join(KINDS)}")
     module, found = KINDS[kind].split(":")
     try:
-        interface: Interface = getattr(importlib.import_module(module), found)(meaning, configuration)
+        interface: Interface = getattr(importlib.import_module(module), found)(semantics, configuration)
     except (KeyError, TypeError, ValueError) as error:
         raise ArlearnError(f"program {name!r}: its {kind} interface makes no sense: {error!r}") from error
     return interface

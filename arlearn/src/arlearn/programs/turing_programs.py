@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from arlearn.errors import ArlearnError
-from arlearn.programs.building import Builder, Ref
-from arlearn.programs.interfaces import LISTED, Interface
-from arlearn.programs.meaning import Meaning
+from arlearn.programs.builder import Builder, Ref
+from arlearn.programs.prompts import LISTED, Interface
+from arlearn.programs.semantics import Semantics
 from arlearn.programs.steps import Program
 from arlearn.programs.turing import OFF, Machine, Run, from_mapping, simulate
 
@@ -149,7 +149,7 @@ class TapeInterface(Interface):
 
     kind = "tape"
 
-    def __init__(self, meaning: Meaning, configuration: Mapping[str, Any]) -> None:
+    def __init__(self, semantics: Semantics, configuration: Mapping[str, Any]) -> None:
         self.machine = from_mapping(configuration["machine"])
         tape = configuration["tape"]
         self.bounds = Bounds(
@@ -161,7 +161,7 @@ class TapeInterface(Interface):
         )
         self.arity = self.bounds.cells
         self.default = self.bounds.tape
-        index = meaning.index["cell"]
+        index = semantics.index["cell"]
         plain = [index.get(symbol, -1) for symbol in self.machine.symbols]
         headed = [index.get(f"{self.machine.start}:{symbol}", -1) for symbol in self.machine.symbols]
         self._plain, self._headed, self._index = np.array(plain), np.array(headed), index
