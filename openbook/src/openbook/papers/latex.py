@@ -10,7 +10,8 @@ from pylatexenc.latex2text import LatexNodes2Text
 
 from openbook.papers.blocks import Block, Document
 from openbook.papers.characters import clean
-from openbook.papers.latex_source import Source, argument, read_source
+from openbook.papers.latex_scanner import argument
+from openbook.papers.latex_source import Source, read_source
 from openbook.papers.paper import SentenceKind
 
 _STRUCTURE: Final = re.compile(
@@ -48,7 +49,7 @@ def read_latex(files: dict[str, bytes], main: str) -> Document:
 
 _NOTES: Final = re.compile(r"\\(?:thanks|footnote|footnotetext|tnotetext)\s*(?:\[[^\[\]]*\])?\s*(?=\{)")
 _MARKS: Final = re.compile(
-    r"\\(?:inst|textsuperscript|footnotemark|orcid|orcidID|orcidlink|tnoteref|fnref|corref|authormark|samethanks|email|emails)"
+    r"\\(?:inst|textsuperscript|footnotemark|orcidID|orcid|orcidlink|tnoteref|fnref|corref|authormark|samethanks)(?![A-Za-z])"
     r"\s*(?:\[[^\[\]]*\])?(?:\{[^{}]*\})?|\$\s*\^?\s*\{?[^$]{0,30}\}?\s*\$|\^\{[^{}]*\}|(?<=[A-Za-z}])\^\S"
 )
 _PERSON_END: Final = re.compile(
@@ -61,6 +62,7 @@ _PARTS: Final = re.compile(
     r"\\(?:institution|department|departmentdetail|city|state|country|streetaddress|postcode|orgdiv|orgname|orgaddress|street)"
     r"\s*(?=\{)|\b(?:organization|department|addressline|city|postcode|state|country)\s*=\s*(?=\{)"
 )
+_COLUMN: Final = re.compile(r"(?<!\\)&")
 _TABULAR: Final = re.compile(
     r"\\(?:begin|end)\{(?:tabular[x*]?|minipage|center)\}(?:\[[^\]]*\])?(?:\{(?:[^{}]|\{[^{}]*\})*\})*"
 )
@@ -98,6 +100,8 @@ def _people(text: str, names: list[str], places: list[str], notes: list[str]) ->
     """Take the argument of one ``\\author`` apart."""
     text = re.sub(r"\\IEEEauthorblockA\s*(?=\{)", r"\\\\ ", text)
     text = re.sub(r"\\name(?![A-Za-z])", r"\\and ", text)
+    if "\\begin{tabular" in text:  # people side by side
+        text = _COLUMN.sub(r"\\and ", text)
     for person in _PERSON_END.split(_TABULAR.sub("", text))[:300]:
         first, *others = _LINE_END.split(person.strip(), maxsplit=1) or [""]
         for piece in _BETWEEN_NAMES.split(_MARKS.sub(" ", _without_notes(first, notes))):
