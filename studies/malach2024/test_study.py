@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from openbook.assess.recording import assess_paper
+from openbook.assess.pipeline import assess_paper
 from openbook.assessors.linear.assessor import SHIPPED, LinearAssessor
 from openbook.papers.reading import read_paper
 from openbook.record.model import Record

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from openbook.assess.batch import Settings, assess_batch
-from openbook.assess.listing import COLUMNS, Locator, read_list
-from openbook.assess.naming import name_all
+from openbook.assess.batch import BatchSettings, assess_batch
+from openbook.assess.papers_list import COLUMNS, Locator, name_sources, read_list
 from openbook.errors import OpenbookError
 from openbook.record.files import read_record
 
@@ -66,8 +65,8 @@ def test_metadata_downloads_and_resuming(server, tmp_path: Path, keyword, monkey
 
     def run() -> object:
         sources, known = read_list(listed)
-        names = name_all(sources, tmp_path / "out", known)
-        return assess_batch(names, keyword, tmp_path / "out", Settings(), locate=Locator(pause=0.0))
+        names = name_sources(sources, tmp_path / "out", known)
+        return assess_batch(names, keyword, tmp_path / "out", BatchSettings(), locate=Locator(pause=0.0))
 
     outcome = run()
     assert outcome.assessed == 2  # type: ignore[attr-defined]
@@ -109,6 +108,6 @@ def test_lists_that_cannot_be_right(tmp_path: Path) -> None:
 def test_no_download_when_switched_off(tmp_path: Path, keyword) -> None:  # type: ignore[no-untyped-def]
     listed = write_list(tmp_path / "list.csv", [entry("a.pdf", "http://127.0.0.1:9/a.pdf")])
     sources, known = read_list(listed)
-    names = name_all(sources, tmp_path / "out", known)
-    outcome = assess_batch(names, keyword, tmp_path / "out", Settings(), locate=Locator(download=False))
+    names = name_sources(sources, tmp_path / "out", known)
+    outcome = assess_batch(names, keyword, tmp_path / "out", BatchSettings(), locate=Locator(download=False))
     assert "switched off" in outcome.failures[0].reason

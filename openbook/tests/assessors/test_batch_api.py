@@ -14,11 +14,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from openbook.assess import batch
-from openbook.assess.batch import Outcome, Settings, assess_batch
-from openbook.assess.listing import Locator
-from openbook.assess.naming import name_all
-from openbook.assess.rounds import assess_in_rounds
+from openbook.assess import pipeline
+from openbook.assess.batch import BatchOutcome, BatchSettings, assess_batch, assess_in_rounds
+from openbook.assess.papers_list import Locator, name_sources
 from openbook.assessors.llm import batch_job
 from openbook.assessors.llm.assessor import LlmAssessor
 from openbook.assessors.llm.batch_api import BatchApi, request_line
@@ -58,7 +56,7 @@ class Bench:
 
     def batched(
         self, out: str, *, wait: bool = True, limits: dict[str, int] | None = None, **changed: Any
-    ) -> tuple[Outcome, BatchCounts]:
+    ) -> tuple[BatchOutcome, BatchCounts]:
         settings = self.settings(**changed)
         with Ledger.open(self.url) as ledger:
             api = BatchApi(settings, sleep=lambda seconds: None)
@@ -67,19 +65,19 @@ class Bench:
                 assessor, ledger.batch_jobs(), api, poll=0.001, tell=self.told.append, sleep=lambda seconds: None
             )
             outcome = assess_in_rounds(
-                self._named(out), assessor, runner, self.folder / out, Settings(jobs=1),
-                locate=Locator(), wait=wait, keep=lambda record: ledger.put(record) and None,
+                self._named(out), assessor, runner, self.folder / out, BatchSettings(jobs=1),
+                locate=Locator(), wait=wait, keep=ledger.keep,
             )  # fmt: skip
             api.close()
         return outcome, runner.counts
 
-    def direct(self, out: str, ledger: str = "direct.db", **changed: Any) -> Outcome:
+    def direct(self, out: str, ledger: str = "direct.db", **changed: Any) -> BatchOutcome:
         with Ledger.open(f"sqlite:///{self.folder / ledger}") as kept:
             assessor = LlmAssessor(self.settings(**changed), cache=lambda: LedgerReplyCache(kept.reply_cache()))
-            return assess_batch(self._named(out), assessor, self.folder / out, Settings(jobs=1), locate=Locator())
+            return assess_batch(self._named(out), assessor, self.folder / out, BatchSettings(jobs=1), locate=Locator())
 
     def _named(self, out: str) -> list[Any]:
-        return name_all([str(path) for path in self.files], self.folder / out)
+        return name_sources([str(path) for path in self.files], self.folder / out)
 
     def records(self, out: str) -> list[Record]:
         return [Record.model_validate_json(path.read_text()) for path in sorted((self.folder / out).glob("*.json"))]
@@ -106,10 +104,7 @@ class Reading:
 
     def __init__(self, *_: object, **__: object) -> None: ...
 
-    def __enter__(self) -> Reading:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
+    def close(self) -> None: ...
 
     def read(self, path: Path) -> Paper:
         return read_paper(path)
@@ -117,7 +112,7 @@ class Reading:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_stub: Callable[[Stub], Any]) -> Any:
-    monkeypatch.setattr(batch, "ReaderPool", Reading)
+    monkeypatch.setattr(pipeline, "ReaderPool", Reading)
     with Stub() as stub:
         yield Bench(tmp_path, stub, batch_stub(stub))
 

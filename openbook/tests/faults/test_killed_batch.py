@@ -18,9 +18,9 @@ PAPERS = 12
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from openbook.assess.batch import Settings, assess_batch
-from openbook.assess.listing import Locator
-from openbook.assess.naming import name_all
+from openbook.assess.batch import BatchSettings, assess_batch
+from openbook.assess.papers_list import Locator
+from openbook.assess.papers_list import name_sources
 from openbook.record.model import Answer
 from openbook.variables import SCORED
 
@@ -32,8 +32,8 @@ class Slow:
         return given | {"research_type": Answer(result="unknown"), "affiliation": Answer(result="unknown")}
 
 folder, out = Path(sys.argv[1]), Path(sys.argv[2])
-names = name_all([str(path) for path in sorted(folder.iterdir())], out)
-outcome = assess_batch(names, Slow(), out, Settings(), locate=Locator())
+names = name_sources([str(path) for path in sorted(folder.iterdir())], out)
+outcome = assess_batch(names, Slow(), out, BatchSettings(), locate=Locator())
 print(outcome.assessed, outcome.kept)
 """
 

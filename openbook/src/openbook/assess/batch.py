@@ -1,6 +1,7 @@
-"""A batch: papers are read in worker processes, assessed, and each record is written before the next is begun.
+"""A batch of papers: read by several processes, assessed, each record written as soon as it is done.
 
-Whatever ends the run, finished records stay; the same command again does only what is missing.
+Whatever ends the run, finished records stay, and the same command again does only what is missing. ``BatchWriter`` is the
+part that a batch on this machine, on Ray and in rounds of batch jobs share: what is kept from before, written and counted.
 """
 
 from __future__ import annotations
@@ -9,20 +10,25 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from openbook.assess.inside import make, options_for, taken
-from openbook.assess.naming import Digests, Named, existing
-from openbook.assess.recording import info_of, make_record, run_of, same_run, unread_record, usage_of
-from openbook.assessors.base import Assessor, ManyAssessor, PortableAssessor, StillWaiting, StopAssessing
+from openbook.assess.papers_list import PaperSource
+from openbook.assess.pipeline import Pipeline, run_of, same_run
+from openbook.assessors.base import Assessor, StillWaiting, StopAssessing
 from openbook.errors import OpenbookError
+from openbook.files import file_sha256
 from openbook.papers.paper import Paper
-from openbook.papers.sandbox import MEGABYTES, SECONDS, ReaderPool
-from openbook.record.files import read_folder, write_record
-from openbook.record.model import Answer, Record
-from openbook.record.parquet import TABLE_NAME, to_table, write_table
+from openbook.papers.sandbox import MEGABYTES, SECONDS
+from openbook.record.files import read_folder, read_record, write_record
+from openbook.record.model import Record
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from openbook.assessors.llm.batch_job import BatchAssessor, BatchRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +40,18 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fresh:
-    """A record that was made where its paper was read."""
+class Kept:
+    """A record from an earlier run that still holds."""
 
     record: Record
 
 
-#: What came of looking at one paper: it was read, it was read and assessed, it has a record already, or it failed.
-_Found = Paper | _Fresh | Record | OpenbookError
-
-
 @dataclass(slots=True)
-class Outcome:
-    """What a batch came to.
+class BatchOutcome:
+    """The result of a batch.
 
     ``papers`` = assessed + kept (from an earlier run) + failed + waiting (for answers that are under way), unless it
-    was ``stopped``.
+    was ``stopped``. ``cost`` in US dollars.
     """
 
     papers: int = 0
@@ -62,11 +64,11 @@ class Outcome:
     cost: float = 0.0
     seconds: float = 0.0
     stopped: str | None = None
-    waiting: list[Named] = field(default_factory=list)
+    waiting: list[PaperSource] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class BatchSettings:
     """How a batch runs. ``seconds`` and ``megabytes`` limit the reading of one paper."""
 
     jobs: int = 2
@@ -76,203 +78,266 @@ class Settings:
 
 
 #: Finds the file of a source, downloading it where need be. Raises OpenbookError.
-Locate = Callable[[Named], Path]
+Locate = Callable[[PaperSource], Path]
 #: Told after every paper: the outcome so far, and the source that is done.
-Watch = Callable[[Outcome, str], None]
+Watch = Callable[[BatchOutcome, str], None]
+#: Takes each record before it is written (into a ledger, say) and returns what is to be written.
+Keep = Callable[[Record], Record]
+
+
+def unwatched(outcome: BatchOutcome, source: str) -> None:
+    """A ``Watch`` that tells nobody."""
+
+
+def as_it_is(record: Record) -> Record:
+    """A ``Keep`` that keeps nothing besides the written record."""
+    return record
 
 
 def assess_batch(
-    papers: Sequence[Named],
+    papers: Sequence[PaperSource],
     assessor: Assessor,
     folder: Path,
-    settings: Settings,
+    settings: BatchSettings,
     *,
     locate: Locate,
-    watch: Watch = lambda outcome, source: None,
-    keep: Callable[[Record], None] = lambda record: None,
-) -> Outcome:
+    watch: Watch = unwatched,
+    keep: Keep = as_it_is,
+) -> BatchOutcome:
     """Assess papers into ``folder``, one JSON record each, and all records there into ``records.parquet``.
 
-    ``keep`` is given every new record besides (a ledger, say). A paper that fails is listed and the others go on.
-    Raises OpenbookError when the folder cannot be written.
+    A paper that fails is listed and the others go on. Raises OpenbookError when the folder cannot be written.
     """
-    start = time.perf_counter()
-    outcome = Outcome(papers=len(papers))
-    prepare(folder)
-    try:
-        _run(papers, assessor, folder, settings, outcome, locate, watch, keep)
-    finally:
-        # Also when the run is interrupted: the table then holds what was finished.
-        outcome.seconds = time.perf_counter() - start
-        if outcome.assessed or not (folder / TABLE_NAME).exists():
-            write_folder_table(folder)
-    outcome.seconds = time.perf_counter() - start
-    return outcome
+    jobs = min(settings.jobs, max(1, len(papers)))
+    with (
+        Pipeline(assessor, jobs=jobs, seconds=settings.seconds, megabytes=settings.megabytes) as pipeline,
+        BatchWriter(papers, assessor, folder, settings, watch=watch, keep=keep) as writer,
+        contextlib.closing(_read_ahead(papers, writer, pipeline, jobs, locate)) as found,
+    ):
+        for source, result in pipeline.answer(writer.to_answer(found)):
+            writer.add(source, result)
+            if writer.outcome.stopped:
+                break
+    return writer.outcome
 
 
-def write_folder_table(folder: Path) -> None:
-    """Write all records of a folder to its ``records.parquet``."""
-    records = list(read_folder(folder))
-    if records:
-        write_table(to_table(records), folder / TABLE_NAME)
+class BatchWriter:
+    """The records of one batch: kept from before or written as they come, and counted. A context manager.
+
+    At its end, also when the run is interrupted, the folder's table holds what was finished.
+    """
+
+    def __init__(
+        self,
+        papers: Sequence[PaperSource],
+        assessor: Assessor,
+        folder: Path,
+        settings: BatchSettings,
+        *,
+        watch: Watch = unwatched,
+        keep: Keep = as_it_is,
+    ) -> None:
+        self.outcome = BatchOutcome(papers=len(papers))
+        self._order = {paper.source: number for number, paper in enumerate(papers)}
+        self._place = {folder / f"{paper.name}.json": number for number, paper in enumerate(papers)}
+        self._assessor = assessor.name
+        self._run = run_of(assessor)
+        self._folder = folder
+        self._force = settings.force
+        self._watch = watch
+        self._keep = keep
+        self._start = time.perf_counter()
+        self._changed = False
+        _prepare(folder)
+
+    def earlier(self, source: PaperSource, path: Path) -> Kept | None:
+        """The record of an earlier run, where the same assessor would answer the same about the same file."""
+        if self._force:
+            return None
+        try:
+            record = read_record(self._path(source))
+            if record.paper.problem is None and same_run(record.run, self._run):
+                return Kept(record) if record.paper.sha256 == file_sha256(path) else None
+        except (OpenbookError, OSError):
+            pass
+        return None
+
+    def add(self, source: PaperSource, result: Record | Kept | Exception) -> None:
+        """Take in what became of one paper. An exception is a failure, a reason to wait, or a reason to stop."""
+        outcome = self.outcome
+        if isinstance(result, StillWaiting):
+            outcome.waiting.append(source)
+            return
+        if isinstance(result, Kept):
+            outcome.kept += 1
+            self._write(source, _with_known(result.record, source), unless=result.record)
+        elif isinstance(result, Record):
+            self._write(source, result)
+            outcome.input_tokens += result.run.input_tokens
+            outcome.output_tokens += result.run.output_tokens
+            outcome.cost += result.run.cost
+            if result.paper.problem is None:
+                outcome.assessed += 1
+            else:
+                outcome.failures.append(Failure(source.source, result.paper.problem))
+        else:
+            if isinstance(result, StopAssessing):
+                outcome.stopped = str(result)
+            reason = str(result)
+            if not isinstance(
+                result, OpenbookError
+            ):  # one paper that breaks an assessor must not take the others along
+                reason = f"the assessor {self._assessor} failed: {type(result).__name__}: {result}"
+            outcome.failures.append(Failure(source.source, reason))
+        self._watch(outcome, source.source)
+
+    def to_answer(
+        self, found: Iterable[tuple[PaperSource, Paper | Record | Kept | Exception]]
+    ) -> Iterator[tuple[PaperSource, Paper]]:
+        """The papers that are still to be answered; everything else is added."""
+        for source, result in found:
+            if isinstance(result, Paper):
+                yield source, result
+            else:
+                self.add(source, result)
+
+    def _write(self, source: PaperSource, record: Record, *, unless: Record | None = None) -> None:
+        """Write a record as ``keep`` returns it; nothing where that is what stands there already."""
+        path = self._path(source)
+        kept = self._keep(record)
+        if kept != unless:
+            write_record(kept, path)
+            self._changed = True
+        self.outcome.records.append(path)
+
+    def _path(self, source: PaperSource) -> Path:
+        return self._folder / f"{source.name}.json"
+
+    def __enter__(self) -> BatchWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        outcome = self.outcome
+        outcome.failures.sort(key=lambda failure: self._order[failure.source])
+        outcome.records.sort(key=self._place.__getitem__)
+        _write_table(self._folder, changed=self._changed)
+        outcome.seconds = time.perf_counter() - self._start
 
 
-def prepare(folder: Path) -> None:
+def _write_table(folder: Path, *, changed: bool) -> None:
+    """Write all records of a folder to its table, where one of them changed or there is no table."""
+    from openbook.record.parquet import TABLE_NAME, to_table, write_table
+
+    if changed or not (folder / TABLE_NAME).exists():
+        records = list(read_folder(folder))
+        if records:
+            write_table(to_table(records), folder / TABLE_NAME)
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder, and clear what a run left that was killed while it wrote."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OpenbookError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from error
-    for left in folder.glob(".*.part"):  # by a run that was killed while writing
+    for left in folder.glob(".*.part"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > 3600:
                 left.unlink()
 
 
-def _run(
-    papers: Sequence[Named],
-    assessor: Assessor,
-    folder: Path,
-    settings: Settings,
-    outcome: Outcome,
-    locate: Locate,
-    watch: Watch,
-    keep: Callable[[Record], None],
-) -> None:
-    run = run_of(assessor)
-    waiting: deque[tuple[Named, Paper]] = deque()
-
-    def finish(named: Named, record: Record) -> None:
-        path = folder / f"{named.name}.json"
-        write_record(record, path)
-        keep(record)
-        outcome.records.append(path)
-        outcome.assessed += record.paper.problem is None
-        outcome.input_tokens += record.run.input_tokens
-        outcome.output_tokens += record.run.output_tokens
-        outcome.cost += record.run.cost
-        watch(outcome, named.source)
-
-    def fail(named: Named, reason: str) -> None:
-        outcome.failures.append(Failure(named.source, reason))
-        watch(outcome, named.source)
-
-    def readable(read: Iterable[tuple[Named, _Found]]) -> Iterator[Paper]:
-        for named, found in read:
-            if isinstance(found, Record):
-                outcome.kept += 1
-                outcome.records.append(folder / f"{named.name}.json")
-                watch(outcome, named.source)
-            elif isinstance(found, OpenbookError):
-                fail(named, str(found))
-            elif isinstance(found, _Fresh):
-                finish(named, found.record)
-                if found.record.paper.problem is not None:
-                    outcome.failures.append(Failure(named.source, found.record.paper.problem))
-            elif found.problem is not None:
-                finish(named, unread_record(found, info_of(found, named.name, named.known), run))
-                outcome.failures.append(Failure(named.source, found.problem))
-            else:
-                waiting.append((named, found))
-                yield found
-
-    with contextlib.closing(_read_ahead(papers, folder, settings, assessor, locate)) as read:
-        last = time.perf_counter()
-        for answers in _answers(assessor, readable(read)):
-            named, paper = waiting.popleft()
-            seconds, last = time.perf_counter() - last, time.perf_counter()
-            if isinstance(answers, StillWaiting):
-                outcome.waiting.append(named)
-                continue
-            if isinstance(answers, StopAssessing):
-                fail(named, str(answers))
-                outcome.stopped = str(answers)
-                return
-            try:
-                if isinstance(answers, Exception):
-                    raise answers
-                info = info_of(paper, named.name, named.known)
-                record = make_record(paper, info, answers, run, usage_of(assessor), seconds)
-            except OpenbookError as error:
-                fail(named, str(error))
-            except Exception as error:  # one paper that breaks an assessor must not take the others with it
-                fail(named, f"the assessor {assessor.name} failed: {type(error).__name__}: {error}")
-            else:
-                finish(named, record)
-
-
-def _answers(assessor: Assessor, papers: Iterator[Paper]) -> Iterator[dict[str, Answer] | Exception]:
-    """The answers of each paper in order, or what went wrong."""
-    if isinstance(assessor, ManyAssessor):
-        yield from assessor.assess_many(papers)
-        return
-    for paper in papers:
-        try:
-            yield assessor.assess(paper)
-        except Exception as error:
-            yield error
-
-
 def _read_ahead(
-    papers: Sequence[Named], folder: Path, settings: Settings, assessor: Assessor, locate: Locate
-) -> Generator[tuple[Named, _Found]]:
-    """Each paper as it was read, in order, a few read ahead; an earlier record where it still holds; or the error."""
-    run, digests = run_of(assessor), Digests()
-    portable = assessor if isinstance(assessor, PortableAssessor) else None
-    task = make if portable else None
+    papers: Sequence[PaperSource], writer: BatchWriter, pipeline: Pipeline, jobs: int, locate: Locate
+) -> Generator[tuple[PaperSource, Paper | Record | Kept | OpenbookError]]:
+    """What became of each paper: its record where it was answered in the process that read it, else the paper.
 
-    def one(named: Named) -> _Found:
+    A few papers are read ahead. Records come as they are done. Papers to be answered here come in order, so that the same
+    batch asks the same questions in the same order.
+    """
+
+    def one(source: PaperSource) -> Paper | Record | Kept | OpenbookError:
         try:
-            path = locate(named)
-            if not settings.force:
-                record = existing(folder / f"{named.name}.json")
-                if record and record.paper.problem is None and same_run(record.run, run):
-                    sha256 = digests.of(str(path))
-                    if sha256 is not None and record.paper.sha256 == sha256:
-                        return _with_known(record, named, folder)
-            if portable is None:
-                paper = readers.read(path)
-            else:
-                made = readers.run(path, options_for(portable, named.source, named.name, named.known))
-                if not isinstance(made, Paper):
-                    return _Fresh(taken(made))
-                paper = made
+            path = locate(source)
+            return writer.earlier(source, path) or pipeline.read(path, source)
         except OpenbookError as error:
             return error
-        paper.source = named.source
-        return paper
 
-    ahead: deque[tuple[Named, Future[_Found]]] = deque()
+    ahead: deque[tuple[PaperSource, Future[Paper | Record | Kept | OpenbookError]]] = deque()
     rest = iter(papers)
-    with (
-        ReaderPool(settings.jobs, seconds=settings.seconds, megabytes=settings.megabytes, task=task) as readers,
-        ThreadPoolExecutor(settings.jobs) as threads,
-    ):
+    with ThreadPoolExecutor(jobs) as threads:
         try:
             while True:
-                while len(ahead) < 4 * settings.jobs and (named := next(rest, None)) is not None:
-                    ahead.append((named, threads.submit(one, named)))
+                while len(ahead) < 4 * jobs and (source := next(rest, None)) is not None:
+                    ahead.append((source, threads.submit(one, source)))
                 if not ahead:
                     return
-                named, future = ahead.popleft()
-                yield named, future.result()
+                if pipeline.portable:
+                    wait([future for _, future in ahead], return_when=FIRST_COMPLETED)
+                    while not ahead[0][1].done():
+                        ahead.rotate(-1)
+                source, future = ahead.popleft()
+                yield source, future.result()
         finally:
             for _, future in ahead:
                 future.cancel()
 
 
-def _with_known(record: Record, named: Named, folder: Path) -> Record:
+def _with_known(record: Record, source: PaperSource) -> Record:
     """An earlier record, with what a list says by now of its paper."""
-    if named.known is None:
+    if source.known is None:
         return record
-    wanted = record.paper.model_copy(
-        update={
-            name: value
-            for name, value in named.known.model_dump(include={"title", "authors", "venue", "year", "url"}).items()
-            if value
-        }
-    )
-    if wanted == record.paper:
-        return record
-    changed = record.model_copy(update={"paper": wanted})
-    write_record(changed, folder / f"{named.name}.json")
-    return changed
+    known = source.known.model_dump(include={"title", "authors", "venue", "year", "url"})
+    wanted = record.paper.model_copy(update={name: value for name, value in known.items() if value})
+    return record if wanted == record.paper else record.model_copy(update={"paper": wanted})
+
+
+def assess_in_rounds(
+    papers: Sequence[PaperSource],
+    assessor: BatchAssessor,
+    runner: BatchRunner,
+    folder: Path,
+    settings: BatchSettings,
+    *,
+    locate: Locate,
+    wait: bool = True,
+    watch: Watch = unwatched,
+    keep: Keep = as_it_is,
+) -> BatchOutcome:
+    """Like ``assess_batch``, through a provider's batch jobs, in rounds: collect the questions, submit them, wait, repeat.
+
+    A round looks at every paper that has no record yet. Questions that the ledger answers become records; the others go
+    into a batch job. A repair of absent quotes follows from an answer, so it is a question of the next round. Without
+    ``wait`` it ends when every open question is in a batch job. When the provider fails or the budget would be exceeded,
+    papers stay ``waiting`` and ``stopped`` says why.
+    """
+    from openbook.assessors.llm.client import CallFailed
+
+    start = time.perf_counter()
+    outcome = BatchOutcome(papers=len(papers), waiting=list(papers))
+    try:
+        runner.sweep()
+        while outcome.waiting and outcome.stopped is None:
+            with assessor.new_round() as questions:
+                one = assess_batch(outcome.waiting, assessor, folder, settings, locate=locate, watch=watch, keep=keep)
+                _add_round(outcome, one)
+                if not outcome.waiting:
+                    break
+                runner.submit(questions)
+                if not wait:
+                    break
+                runner.wait(questions)
+    except (CallFailed, StopAssessing) as error:
+        outcome.stopped = str(error)
+    outcome.seconds = time.perf_counter() - start
+    return outcome
+
+
+def _add_round(outcome: BatchOutcome, one: BatchOutcome) -> None:
+    outcome.waiting = one.waiting
+    outcome.stopped = one.stopped
+    outcome.failures += one.failures
+    outcome.records += one.records
+    for name in ("assessed", "kept", "input_tokens", "output_tokens", "cost"):
+        setattr(outcome, name, getattr(outcome, name) + getattr(one, name))

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from openbook.assess.batch import Failure, Locate, Outcome, Settings, Watch, prepare, write_folder_table
-from openbook.assess.naming import Digests, Named, existing
-from openbook.assess.recording import assess_paper, info_of, run_of, same_run
+from openbook.assess.batch import BatchOutcome, BatchSettings, BatchWriter, Keep, Locate, Watch, as_it_is, unwatched
+from openbook.assess.papers_list import PaperSource
+from openbook.assess.pipeline import Pipeline
 from openbook.assessors.base import Assessor, StopAssessing
 from openbook.errors import OpenbookError
-from openbook.papers.sandbox import ReaderPool
-from openbook.record.files import write_record
 from openbook.record.model import Record
 
 #: Papers that one task reads and assesses; a worker's start-up is paid once per task at most.
@@ -24,6 +21,8 @@ CHUNK = 8
 
 #: Makes the assessor, in whichever process is to use it.
 MakeAssessor = Callable[[], Assessor]
+#: A source and the path of its file, as every worker sees it.
+Located = tuple[PaperSource, str]
 
 
 @runtime_checkable
@@ -39,67 +38,40 @@ class Portioned(Protocol):
 
 
 def assess_on_ray(
-    papers: Sequence[Named],
+    papers: Sequence[PaperSource],
     make_assessor: MakeAssessor,
     folder: Path,
-    settings: Settings,
+    settings: BatchSettings,
     *,
     locate: Locate,
-    watch: Watch = lambda outcome, source: None,
-    keep: Callable[[Record], None] = lambda record: None,
-) -> Outcome:
+    watch: Watch = unwatched,
+    keep: Keep = as_it_is,
+) -> BatchOutcome:
     """Assess papers as ``assess_batch`` does, on the cluster at ``RAY_ADDRESS``, else on one started here.
 
     Workers must see the papers under the same paths. Records equal those of one machine, but for the run's seconds
     and date. Raises OpenbookError when Ray is missing or cannot be reached.
     """
-    ray = _ray(settings.jobs)
-    start = time.perf_counter()
-    outcome = Outcome(papers=len(papers))
-    prepare(folder)
-    run, digests = run_of(make_assessor()), Digests()
-    todo: list[tuple[Named, str]] = []
-    for named in papers:
-        try:
-            path = locate(named)
-        except OpenbookError as error:
-            outcome.failures.append(Failure(named.source, str(error)))
-            watch(outcome, named.source)
-            continue
-        record = None if settings.force else existing(folder / f"{named.name}.json")
-        if record and record.paper.problem is None and same_run(record.run, run):
-            sha256 = digests.of(str(path))
-            if sha256 is not None and sha256 == record.paper.sha256:
-                outcome.kept += 1
-                outcome.records.append(folder / f"{named.name}.json")
-                watch(outcome, named.source)
+    ray = _connected(settings.jobs)
+    with BatchWriter(papers, make_assessor(), folder, settings, watch=watch, keep=keep) as writer:
+        todo: list[Located] = []
+        for source in papers:
+            try:
+                path = locate(source)
+            except OpenbookError as error:
+                writer.add(source, error)
                 continue
-        todo.append((named, str(path.resolve())))
-    try:
-        for named, found in _stream(ray, todo, make_assessor, settings):
-            if isinstance(found, Failure):
-                outcome.failures.append(found)
-                watch(outcome, named.source)
-                continue
-            if isinstance(found, str):
-                outcome.stopped = found
-                break
-            record_path = folder / f"{named.name}.json"
-            write_record(found, record_path)
-            keep(found)
-            outcome.records.append(record_path)
-            if found.paper.problem is not None:
-                outcome.failures.append(Failure(named.source, found.paper.problem))
+            kept = writer.earlier(source, path)
+            if kept is None:
+                todo.append((source, str(path.resolve())))
             else:
-                outcome.assessed += 1
-            outcome.input_tokens += found.run.input_tokens
-            outcome.output_tokens += found.run.output_tokens
-            outcome.cost += found.run.cost
-            watch(outcome, named.source)
-    finally:
-        write_folder_table(folder)
-    outcome.seconds = time.perf_counter() - start
-    return outcome
+                writer.add(source, kept)
+        for source, result in _results(ray, todo, make_assessor, settings):
+            if isinstance(result, StopAssessing):
+                writer.outcome.stopped = str(result)
+                break
+            writer.add(source, result)
+    return writer.outcome
 
 
 def require_ray() -> None:
@@ -108,7 +80,7 @@ def require_ray() -> None:
         raise OpenbookError("--engine ray needs the extra: pip install 'openbook[ray]'")
 
 
-def _ray(jobs: int) -> Any:
+def _connected(jobs: int) -> Any:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     require_ray()
     import ray
@@ -129,23 +101,23 @@ def _ray(jobs: int) -> Any:
     return ray
 
 
-def _stream(
-    ray: Any, todo: Sequence[tuple[Named, str]], make_assessor: MakeAssessor, settings: Settings
-) -> Iterator[tuple[Named, Record | Failure | str]]:
-    """What became of each paper, as tasks finish; a string is the reason to stop.
+def _results(
+    ray: Any, todo: Sequence[Located], make_assessor: MakeAssessor, settings: BatchSettings
+) -> Iterator[tuple[PaperSource, Record | OpenbookError]]:
+    """What became of each paper, as tasks finish; ``StopAssessing`` is the reason to stop.
 
     A budget is shared out: each task gets a part of what is left and gives back what it did not spend. Papers for which
     a part was too small wait until nothing else is under way and all that is left is theirs.
     """
-    task = ray.remote(_chunk)
+    task = ray.remote(_assess_chunk)
     parts = 2 * settings.jobs
     chunks = deque(todo[first : first + CHUNK] for first in range(0, len(todo), CHUNK))
-    short: deque[Sequence[tuple[Named, str]]] = deque()
-    purse = _Purse(make_assessor)
-    under_way: dict[Any, tuple[Sequence[tuple[Named, str]], float]] = {}
+    short: deque[Sequence[Located]] = deque()
+    budget = _SharedBudget(make_assessor)
+    under_way: dict[Any, tuple[Sequence[Located], float]] = {}
 
-    def send(chunk: Sequence[tuple[Named, str]], share: int) -> None:
-        make, part = purse.part(share, parts)
+    def send(chunk: Sequence[Located], share: int) -> None:
+        make, part = budget.part(share, parts)
         under_way[task.remote(chunk, make, settings)] = chunk, part
 
     try:
@@ -160,20 +132,20 @@ def _stream(
             try:
                 results, spent = ray.get(done[0])
             except ray.exceptions.RayError as error:
-                reason = f"the Ray worker failed: {str(error).strip().splitlines()[-1]}"
-                results, spent = [Failure(named.source, reason) for named, _ in chunk], part
-            purse.take_back(part - spent)
-            answered = next((at for at, found in enumerate(results) if isinstance(found, str)), len(results))
+                failed = OpenbookError(f"the Ray worker failed: {str(error).strip().splitlines()[-1]}")
+                results, spent = [failed] * len(chunk), part
+            budget.take_back(part - spent)
+            answered = next((at for at, one in enumerate(results) if isinstance(one, StopAssessing)), len(results))
             if answered < len(results) and not last:
                 short.append(chunk[answered:])
                 results = results[:answered]
-            yield from zip((named for named, _ in chunk), results, strict=False)
+            yield from zip((source for source, _ in chunk), results, strict=False)
     finally:
         for reference in under_way:
             ray.cancel(reference, force=True)
 
 
-class _Purse:
+class _SharedBudget:
     """What is left of the budget, if there is one."""
 
     def __init__(self, make_assessor: MakeAssessor) -> None:
@@ -193,22 +165,21 @@ class _Purse:
             self._left += dollars
 
 
-def _chunk(
-    papers: Sequence[tuple[Named, str]], make_assessor: MakeAssessor, settings: Settings
-) -> tuple[list[Record | Failure | str], float]:
+def _assess_chunk(
+    papers: Sequence[Located], make_assessor: MakeAssessor, settings: BatchSettings
+) -> tuple[list[Record | OpenbookError], float]:
     """On a worker: read and assess some papers. Also what that may have cost, in US dollars."""
     assessor = make_assessor()
-    results: list[Record | Failure | str] = []
-    with ReaderPool(1, seconds=settings.seconds, megabytes=settings.megabytes) as readers:
-        for named, path in papers:
+    results: list[Record | OpenbookError] = []
+    with Pipeline(assessor, seconds=settings.seconds, megabytes=settings.megabytes) as pipeline:
+        for source, path in papers:
             try:
-                paper = readers.read(Path(path))
-                paper.source = named.source
-                results.append(assess_paper(paper, assessor, info_of(paper, named.name, named.known)))
+                results.append(pipeline.record(Path(path), source))
             except StopAssessing as error:
-                results += [str(error)] * (len(papers) - len(results))
+                results += [error] * (len(papers) - len(results))
                 break
+            except OpenbookError as error:
+                results.append(error)
             except Exception as error:  # one paper that breaks an assessor must not take the others with it
-                reason = str(error) if isinstance(error, OpenbookError) else f"{type(error).__name__}: {error}"
-                results.append(Failure(named.source, reason))
+                results.append(OpenbookError(f"{type(error).__name__}: {error}"))
     return results, float(getattr(assessor, "spent", 0.0))

@@ -91,7 +91,7 @@ def _measure_part(paths: list[Path], assessor: bool) -> dict[str, _Part]:
     done["sentences"] = _timed(papers, lambda paper: sum(1 for _ in split_sentences(paper.text)))
     done["evidence"] = _timed(papers, lambda paper: [Finder(paper).evidence(quote) for quote in _quotes(paper)])
     if assessor:
-        from openbook.assess.recording import assess_paper
+        from openbook.assess.pipeline import assess_paper
         from openbook.assessors.linear.assessor import LinearAssessor
 
         linear = LinearAssessor()

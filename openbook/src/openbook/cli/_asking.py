@@ -12,11 +12,10 @@ from openbook.errors import OpenbookError
 
 if TYPE_CHECKING:
     from openbook.assess.batch import Locate
-    from openbook.assess.naming import Named
+    from openbook.assess.papers_list import PaperSource
     from openbook.assessors.base import Assessor
     from openbook.assessors.llm.assessor import LlmAssessor
     from openbook.assessors.llm.settings import LlmSettings
-    from openbook.ledger import Ledger
     from openbook.papers.paper import Paper
 
 
@@ -67,7 +66,7 @@ class MakeAssessor:
 
 
 def dry_run(
-    assessor: LlmAssessor, papers: Sequence[Named], locate: Locate, *, as_json: bool, batch: bool = False
+    assessor: LlmAssessor, papers: Sequence[PaperSource], locate: Locate, *, as_json: bool, batch: bool = False
 ) -> None:
     """Print what a run would ask and cost at most. Nothing is asked."""
     from openbook.assessors.llm.budget import batch_price_source
@@ -107,20 +106,6 @@ def dry_run(
     print(f"output tokens  at most {estimate.output_tokens}")
     print(f"cost           {cost}")
     print("Nothing was asked. Answers kept in a ledger cost nothing again; repairs of absent quotes come on top.")
-
-
-def settle(ledger: Ledger, records: Sequence[Any]) -> None:
-    """After a batch: the ledger holds every record of the folder, and the folder shows people's corrections."""
-    from openbook.record.files import read_record, write_record
-
-    for path in records:
-        record = read_record(path)
-        if any(answer.correction for answer in record.answers.values()):
-            continue
-        ledger.put(record)
-        mended = ledger.with_corrections(record)
-        if mended != record:
-            write_record(mended, path)
 
 
 def tell_account(assessor: LlmAssessor) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +13,10 @@ from openbook.assessors.llm.batch_job import BatchAssessor, BatchRunner
 from openbook.errors import OpenbookError
 
 if TYPE_CHECKING:
-    from openbook.assess.batch import Locate, Outcome, Settings, Watch
-    from openbook.assess.naming import Named
+    from openbook.assess.batch import BatchOutcome, BatchSettings, Keep, Locate, Watch
+    from openbook.assess.papers_list import PaperSource
     from openbook.assessors.llm.settings import LlmSettings
     from openbook.ledger import Ledger
-    from openbook.record.model import Record
 
 
 class Batching:
@@ -41,16 +40,16 @@ class Batching:
 
     def run(
         self,
-        papers: Sequence[Named],
+        papers: Sequence[PaperSource],
         out: Path,
-        settings: Settings,
+        settings: BatchSettings,
         *,
         locate: Locate,
         watch: Watch,
-        keep: Callable[[Record], None],
-    ) -> Outcome:
+        keep: Keep,
+    ) -> BatchOutcome:
         """The papers' records, as far as their answers have come."""
-        from openbook.assess.rounds import assess_in_rounds
+        from openbook.assess.batch import assess_in_rounds
 
         try:
             outcome = assess_in_rounds(

@@ -75,7 +75,7 @@ def _record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
         return record, found
     if given is not None:
         raise typer.BadParameter("--paper belongs to a record; a paper needs no other")
-    from openbook.assess.recording import assess_paper
+    from openbook.assess.pipeline import assess_paper
     from openbook.assessors.linear.assessor import LinearAssessor
     from openbook.papers.reading import local_path
     from openbook.papers.sandbox import read_safely

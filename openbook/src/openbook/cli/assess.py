@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -14,15 +13,11 @@ import typer
 from openbook.cli import app
 
 if TYPE_CHECKING:
-    from openbook.assess.batch import Outcome
+    from openbook.assess.batch import BatchOutcome
     from openbook.assessors.llm.assessor import LlmAssessor
     from openbook.assessors.llm.settings import LlmSettings
     from openbook.ledger import Ledger
-    from openbook.record.model import PaperInfo, Record
-
-#: Endings of the files that are taken from a folder.
-ENDINGS = (".pdf", ".xml", ".tei", ".tex", ".html", ".htm", ".md", ".txt", ".gz", ".zip")
-
+    from openbook.record.model import PaperInfo
 
 _LLM: dict[str, Any] = {"rich_help_panel": "Asking a model (--assessor llm)"}
 
@@ -135,10 +130,9 @@ def assess(
         raise typer.BadParameter("--batch keeps what is under way in a ledger: name one with --ledger")
     if poll is not None and poll <= 0:
         raise typer.BadParameter("must be more than 0", param_hint="--poll")
-    from openbook.assess.batch import Settings, assess_batch
-    from openbook.assess.listing import Locator, read_list
-    from openbook.assess.naming import Digests, name_all
-    from openbook.cli._asking import MakeAssessor, dry_run, settle, tell_account
+    from openbook.assess.batch import BatchSettings, as_it_is, assess_batch
+    from openbook.assess.papers_list import Locator, name_sources, papers_in, read_list
+    from openbook.cli._asking import MakeAssessor, dry_run, tell_account
 
     llm: LlmSettings | None = None
     if assessor == "llm":
@@ -157,17 +151,19 @@ def assess(
         from openbook.assess.ray import assess_on_ray, require_ray
 
         require_ray()
-    sources = [source for given in papers or [] for source in _expanded(given)]
+    sources = [
+        source for given in papers or [] for source in (papers_in(Path(given)) if Path(given).is_dir() else [given])
+    ]
     known: dict[str, PaperInfo] = {}
     if list_ is not None:
         listed, known = read_list(list_, papers_folder)
         sources += listed
     if not sources:
         raise typer.BadParameter(f"no papers in {', '.join(papers or [str(list_)])}")
-    named = name_all(sources, out, known, Digests())
+    named = name_sources(sources, out, known)
     locate = Locator(download=download, pause=pause)
     make = MakeAssessor(assessor, llm, ledger)
-    limits = Settings(jobs=jobs, force=force, seconds=seconds, megabytes=megabytes)
+    limits = BatchSettings(jobs=jobs, force=force, seconds=seconds, megabytes=megabytes)
     account: dict[str, object] | None = None
     with ExitStack() as stack:
         kept_in = None
@@ -179,7 +175,7 @@ def assess(
             asked = MakeAssessor(assessor, llm, None)(batch=batch)
             dry_run(cast("LlmAssessor", asked), named, locate, as_json=as_json, batch=batch)
             return
-        keep = _keeper(kept_in)
+        keep = kept_in.keep if kept_in else as_it_is
         progress = stack.enter_context(_Progress(len(named)))
         if batch:
             from openbook.cli._batching import Batching
@@ -197,8 +193,6 @@ def assess(
             outcome = assess_batch(named, asked, out, limits, locate=locate, watch=progress.update, keep=keep)
             if llm is not None:
                 tell_account(cast("LlmAssessor", asked))
-        if kept_in is not None:
-            settle(kept_in, outcome.records)
     if as_json:
         more = {} if account is None else {"waiting": len(outcome.waiting), "batch": account}
         print(json.dumps(_report(outcome) | more, ensure_ascii=False))
@@ -212,22 +206,7 @@ def assess(
         raise typer.Exit(3)
 
 
-def _expanded(given: str) -> list[str]:
-    folder = Path(given)
-    if not folder.is_dir():
-        return [given]
-    return [str(path) for path in sorted(folder.iterdir()) if path.suffix.lower() in ENDINGS and path.is_file()]
-
-
-def _keeper(ledger: Ledger | None) -> Callable[[Record], None]:
-    def keep(record: Record) -> None:
-        if ledger is not None:
-            ledger.put(record)
-
-    return keep
-
-
-def _report(outcome: Outcome) -> dict[str, object]:
+def _report(outcome: BatchOutcome) -> dict[str, object]:
     return {
         "papers": outcome.papers,
         "failed": len(outcome.failures),
@@ -243,7 +222,7 @@ def _report(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _show(outcome: Outcome, out: Path) -> None:
+def _show(outcome: BatchOutcome, out: Path) -> None:
     kept = f", {outcome.kept} kept from before" if outcome.kept else ""
     failed = f", {len(outcome.failures)} not assessed" if outcome.failures else ""
     failed += f", {len(outcome.waiting)} waiting" if outcome.waiting else ""
@@ -277,7 +256,7 @@ class _Progress:
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
-    def update(self, outcome: Outcome, source: str) -> None:
+    def update(self, outcome: BatchOutcome, source: str) -> None:
         """One more paper is done."""
         cost = f" · ${outcome.cost:.2f}" if outcome.cost else ""
         self._bar.update(self._task, advance=1, description=f"{Path(source).name[:40]}{cost}")

@@ -132,13 +132,13 @@ def _array(values: list[str]) -> Any:
 
 def _paths(given: list[Path]) -> list[Path]:
     """Files, and the papers in folders."""
-    from openbook.cli.assess import ENDINGS
+    from openbook.assess.papers_list import papers_in
     from openbook.errors import OpenbookError
 
     found: list[Path] = []
     for path in given:
         if path.is_dir():
-            found += [each for each in sorted(path.iterdir()) if each.suffix.lower() in ENDINGS and each.is_file()]
+            found += map(Path, papers_in(path))
         elif path.is_file():
             found.append(path)
         else:

@@ -88,6 +88,13 @@ class Ledger:
         """Keep a record; whether it was new. Raises LedgerError."""
         return self.put_many([record]) == 1
 
+    def keep(self, record: Record) -> Record:
+        """Put a record, and give it back with people's corrections, which win. One that shows corrections is left alone."""
+        if any(answer.correction for answer in record.answers.values()):
+            return record
+        self.put(record)
+        return self.with_corrections(record)
+
     def put_many(self, records: Iterable[Record]) -> int:
         """Keep records, in transactions of a few hundred; how many were new.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from openbook.assess.recording import text_hash
+from openbook.assess.pipeline import text_hash
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.record.model import Answer, Evidence, Record
