@@ -19,7 +19,17 @@ from openbook.record.files import (
     schema_text,
     write_record,
 )
-from openbook.record.model import Answer, Correction, Evidence, NearMiss, PaperInfo, Record, Run
+from openbook.record.model import (
+    Answer,
+    CodeFinding,
+    CodeReport,
+    Correction,
+    Evidence,
+    NearMiss,
+    PaperInfo,
+    Record,
+    Run,
+)
 from openbook.record.parquet import from_row, read_table, schema, to_table, write_table
 from openbook.record.scores import score_answers
 from openbook.variables import SCORED
@@ -35,6 +45,12 @@ EVIDENCE = st.builds(
     part=st.none() | st.sampled_from(["body", "appendix", "checklist", "references"]),
     score=st.none() | st.floats(0, 100),
     boxes=st.lists(st.tuples(st.integers(1, 2000), *[st.floats(-1e4, 1e4)] * 4), max_size=2),
+)
+CODE = st.builds(
+    CodeReport,
+    source=WORDS,
+    covers=st.dictionaries(WORDS, st.booleans(), max_size=2),
+    findings=st.lists(st.builds(CodeFinding, kind=WORDS, message=WORDS), max_size=2),
 )
 NEAR_MISS = st.builds(NearMiss, quote=WORDS, page=st.none() | st.integers(1, 2000), kind=WORDS)
 CORRECTION = st.builds(Correction, result=WORDS, replaced=WORDS, who=WORDS, when=WORDS, why=WORDS)
@@ -60,7 +76,10 @@ ANSWERS = st.fixed_dictionaries(
     }
 )
 RECORDS = st.builds(
-    lambda paper, answers, run: Record(paper=paper, answers=answers, scores=score_answers(answers), run=run),
+    lambda code, paper, answers, run: Record(
+        paper=paper, answers=answers, scores=score_answers(answers), run=run, code=code
+    ),
+    st.none() | CODE,
     st.builds(
         PaperInfo,
         id=WORDS.filter(bool),

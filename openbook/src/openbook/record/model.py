@@ -117,6 +117,31 @@ class Run(Model):
     created: str | None = Field(default=None, description="UTC, ISO 8601.")
 
 
+class CodeFinding(Model):
+    """One thing that a look at a code repository found."""
+
+    kind: str = Field(description="What was found, such as missing_licence; openbook code --kinds lists them.")
+    severity: Literal["high", "medium", "low"]
+    file: str | None = Field(default=None, description="Path within the repository.")
+    line: int | None = Field(default=None, description="Line from 1.")
+    message: str
+
+
+class CodeReport(Model):
+    """What a code repository holds of what reviewers ask for. Nothing in it was run."""
+
+    source: str = Field(description="The folder's name or the address that was looked at.")
+    commit: str | None = None
+    last_change: str | None = Field(default=None, description="Date of the newest commit, ISO 8601.")
+    tags: list[str] = []
+    files: int = 0
+    size: int = Field(default=0, description="Bytes of all files, without the version history.")
+    licence: str | None = None
+    covers: dict[str, bool] = Field(default={}, description="What the README covers: install, data, training ...")
+    findings: list[CodeFinding] = []
+    problem: str | None = Field(default=None, description="Why it could not be looked at.")
+
+
 class Record(Model):
     """What one paper documents: answers to nine variables, their evidence, the scores, and the run that made them."""
 
@@ -124,4 +149,7 @@ class Record(Model):
     answers: dict[str, Answer]
     scores: Scores
     run: Run
+    code: CodeReport | None = Field(
+        default=None, description="A look at the code that the paper links to as its own; null where none was taken."
+    )
     notice: str = NOTICE

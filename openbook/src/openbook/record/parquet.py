@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from openbook.errors import OpenbookError
 from openbook.files import write_atomically
 from openbook.record.files import read_folder, read_record, record_paths
-from openbook.record.model import Answer, Correction, Evidence, NearMiss, PaperInfo, Record, Run, Scores
+from openbook.record.model import Answer, CodeReport, Correction, Evidence, NearMiss, PaperInfo, Record, Run, Scores
 from openbook.record.scores import score_answers
 from openbook.variables import SCORED, VARIABLES
 
@@ -62,7 +62,7 @@ def schema() -> pa.Schema:
         *(("pages", pa.int32()), ("sha256", text), ("source", text), ("problem", text)),
         *(("assessor", text), ("prompt_hash", text), ("parameters", text), ("text_hash", text)),
         *(("seconds", pa.float64()), ("version", text), ("created", text), ("authors_list", pa.list_(text))),
-        ("notice", text),
+        *(("notice", text), ("code", text)),
     ]
     return pa.schema(published + ours)
 
@@ -86,6 +86,7 @@ def to_row(record: Record) -> dict[str, Any]:
         "reproducibility_high": high,
         "unverified": scores.unverified,
         "notice": record.notice,
+        "code": _json(record.code.model_dump(mode="json")) if record.code else None,
     }
     for variable, answer in record.answers.items():
         row[variable] = CODES[variable][answer.result]
@@ -134,7 +135,8 @@ def from_row(row: Mapping[str, Any]) -> Record:
         created=row.get("created"),
     )
     notice = {"notice": row["notice"]} if row.get("notice") else {}
-    return Record(paper=paper, answers=answers, scores=_scores(row, answers), run=run, **notice)
+    code = CodeReport(**json.loads(row["code"])) if row.get("code") else None
+    return Record(paper=paper, answers=answers, scores=_scores(row, answers), run=run, code=code, **notice)
 
 
 def _has(row: Mapping[str, Any], variable: str) -> bool:
