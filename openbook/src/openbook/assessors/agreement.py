@@ -1,7 +1,7 @@
-"""Several answers to one question: the majority answers, and how far they agree says how sure it is.
+"""Several answers to one question: the majority decides, and the agreement gives the confidence.
 
-The confidence is measured, not assumed: of repeated identical runs over papers that people labelled, how often was a
-result right that k of n runs gave? ``measure`` makes that table, ``agreement.json`` keeps it.
+The confidence is measured. Identical runs were repeated over papers that people labelled; for each k of n, the table
+``agreement.json`` says how often a result was right that k of n runs gave. ``measure`` makes that table.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from openbook.variables import VARIABLES
 
 
 def combine(votes: Sequence[Mapping[str, Answer]], names: Iterable[str] = VARIABLES) -> dict[str, Answer]:
-    """One answer for each variable out of several assessors' or several runs' answers.
+    """One answer for each variable from the answers of several assessors or several runs.
 
-    The result most voters gave wins; on a tie the more cautious does (``no`` before ``yes``, ``unknown`` before
-    anything). Evidence is that of the winners. With one voter its answers stand, confidence included.
+    The most frequent result wins. On a tie the more cautious one wins: ``no`` before ``yes``, ``unknown`` before both.
+    The evidence is that of the winners. A single voter's answers stay as they are, with their confidence.
     """
     if len(votes) == 1:
         return dict(votes[0])
@@ -51,9 +51,9 @@ def _combined(answers: Sequence[Answer]) -> Answer:
 
 
 def confidence(agreeing: int, votes: int) -> float | None:
-    """How often a result that this many of so many votes gave was right, where that was measured (up to 5 votes).
+    """How often a result was right that ``agreeing`` of ``votes`` votes gave, as measured for up to 5 votes.
 
-    More votes are read off the measured table at the same share, between its neighbours. None for a single vote.
+    For more votes the value at the same share is interpolated in the table of 5 votes. None for a single vote.
     """
     if votes < 2:
         return None
@@ -76,8 +76,8 @@ def _table() -> dict[int, dict[int, float]]:
 def measure(runs: Sequence[Mapping[tuple[Any, str], int]], labels: Mapping[tuple[Any, str], int]) -> dict[str, Any]:
     """The table of ``agreement.json`` from repeated runs and people's labels, both by (paper, variable).
 
-    For n votes every choice of n runs is looked at. ``k`` counts the runs that gave the majority's result; a tie at
-    even n is split evenly, as either result is as good a majority.
+    For n votes, every choice of n runs counts. ``k`` is the number of runs that gave the majority's result. In a tie
+    each of the tied results counts as a majority.
     """
     table: dict[str, dict[str, dict[str, float]]] = {}
     asked = [key for key in labels if all(key in run for run in runs)]

@@ -1,4 +1,4 @@
-"""What an assessor promises: a paper goes in, an answer to each variable comes out."""
+"""What every assessor does: it takes a paper and answers each variable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from openbook.record.model import Answer, Evidence
 
 @dataclass(slots=True)
 class Usage:
-    """What a call to a paid or local model used. Zero for assessors that call none."""
+    """What asking a model used; ``cost`` in US dollars. Zero for assessors that ask none."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -24,13 +24,13 @@ class Usage:
 class Assessor(Protocol):
     """Answers the nine variables.
 
-    ``name`` (``linear``, ``llm``), ``model`` (which weights, or which model of which provider), ``version``,
-    ``parameters`` (whatever else changes answers; JSON values) and ``prompt_hash`` (None where there is no prompt) go
-    into the record's run and its cache key: two assessors that could answer differently must differ in one of them.
+    Five properties go into the record's run and its cache key: ``name`` (``linear``, ``llm``), ``model`` (which
+    weights, or which model of which provider), ``version``, ``parameters`` (JSON values: everything else that changes
+    answers) and ``prompt_hash`` (None where there is no prompt). Two assessors that could answer differently must
+    differ in one of them.
 
-    An assessor proposes; it does not have to prove. Whatever quotes it gives, the engine locates each again in the
-    paper and turns a ``yes`` without a located quote into ``unverified``: evidence is enforced in one place, for all
-    assessors alike (``openbook.evidence.checking``).
+    An assessor does not have to prove its answers. ``openbook.evidence.checking`` locates every quote in the paper and
+    turns a ``yes`` without a located quote into ``unverified``, in one place and for all assessors.
     """
 
     @property
@@ -51,9 +51,10 @@ class Assessor(Protocol):
     def assess(self, paper: Paper) -> dict[str, Answer]:
         """The answers for one paper that was read (``paper.problem`` is None), keyed by variable.
 
-        A ``yes`` to one of the seven carries at least one ``Evidence`` whose ``quote`` is meant to be in the paper. An
-        assessor that knows where its quote stands makes it with ``sentence_evidence``; one that does not gives
-        ``Evidence(quote=..., match="absent")``, and the engine looks. Raises OpenbookError when it cannot answer.
+        A ``yes`` to one of the seven carries at least one ``Evidence`` with a ``quote`` from the paper. An assessor
+        that knows the quote's place makes it with ``sentence_evidence``. One that does not gives
+        ``Evidence(quote=..., match="absent")``, and the check searches for it. Raises OpenbookError when it cannot
+        answer.
         """
         ...
 
@@ -63,7 +64,7 @@ class ManyAssessor(Assessor, Protocol):
     """An assessor that is faster on many papers at once."""
 
     def assess_many(self, papers: Iterable[Paper]) -> Iterator[dict[str, Answer] | OpenbookError]:
-        """The answers of each paper, in order; an error where one could not be had. The papers are taken lazily."""
+        """The answers of each paper, in order, or the error that a paper ended in. Papers are read as they are needed."""
         ...
 
 
@@ -78,24 +79,24 @@ class MeteredAssessor(Assessor, Protocol):
 
 @runtime_checkable
 class PortableAssessor(Assessor, Protocol):
-    """An assessor that other processes can make again, so that a batch assesses where it reads."""
+    """An assessor that other processes can make again, so that a paper is assessed in the process that reads it."""
 
     @property
     def recipe(self) -> tuple[str, dict[str, Any]]:
-        """``package.module:callable`` and the arguments (JSON) that give an equal assessor."""
+        """``package.module:callable`` and the arguments (JSON) that make an equal assessor."""
         ...
 
 
 class StopAssessing(OpenbookError):
-    """Raised (or yielded) by an assessor that can answer no more papers, such as when its budget is spent."""
+    """The assessor can answer no more papers, for example because its budget is spent."""
 
 
 class StillWaiting(OpenbookError):
-    """Yielded by an assessor whose answers to a paper are under way: no failure, but to be asked for again later."""
+    """The answers to a paper are still under way. This is not a failure: ask for them again later."""
 
 
 def sentence_evidence(paper: Paper, sentence: Sentence) -> Evidence:
-    """A sentence of the paper as evidence: it is its own proof."""
+    """A sentence of the paper as evidence, with its place."""
     return Evidence(
         quote=paper.words(sentence),
         page=sentence.page,

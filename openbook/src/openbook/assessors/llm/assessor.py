@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -107,15 +109,13 @@ class LlmAssessor:
 
     def assess_many(self, papers: Iterable[Paper]) -> Iterator[dict[str, Answer] | OpenbookError]:
         """The answers of each paper, in order, with many papers under way at once; an error where a paper failed."""
-        from anyio.from_thread import start_blocking_portal
-
         window = 2 * self.settings.concurrency
         waiting: deque[Future[tuple[dict[str, Answer], Usage]]] = deque()
-        with start_blocking_portal() as portal:  # an event loop in a thread, so that the caller need not be async
-            client = portal.call(self._open)
+        with _event_loop() as loop:
+            client = asyncio.run_coroutine_threadsafe(self._open(), loop).result()
             try:
                 for paper in papers:
-                    waiting.append(portal.start_task_soon(self._assess, client, paper))
+                    waiting.append(asyncio.run_coroutine_threadsafe(self._assess(client, paper), loop))
                     while waiting and (len(waiting) >= window or waiting[0].done()):
                         yield self._result(waiting.popleft())
                 while waiting:
@@ -123,7 +123,7 @@ class LlmAssessor:
             finally:
                 for future in waiting:
                     future.cancel()
-                portal.call(client.close)
+                asyncio.run_coroutine_threadsafe(client.close(), loop).result()
 
     def take_usage(self) -> Usage:
         """What the answers given last used and cost, whenever their calls were made."""
@@ -258,3 +258,17 @@ async def _all(jobs: list[Coroutine[Any, Any, Mapping[str, ModelAnswer]]]) -> li
             raise result
         results.append(result)
     return results
+
+
+@contextmanager
+def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop in a thread, so that the caller need not be async. Work that is left at the end is cancelled."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        loop = runner.get_loop()
+        thread = threading.Thread(target=loop.run_forever, name="asking", daemon=True)
+        thread.start()
+        try:
+            yield loop
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()

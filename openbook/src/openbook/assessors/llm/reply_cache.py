@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final, Generic, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 from openbook.assessors.llm.client import CallFailed
 from openbook.ledger.reply_cache import CachedReply, Question, ReplyCache
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 #: Seconds for which questions are collected before one transaction claims them all.
 COLLECT: Final = 0.003
@@ -45,111 +44,119 @@ class MemoryReplyCache:
 class LedgerReplyCache(MemoryReplyCache):
     """Keeps replies in a ledger, in few transactions.
 
-    The database is used from one thread of its own, so that waiting for it delays no reply. A question that another
-    process is asking is looked at again until it is answered or its claim lapses.
+    Questions that arrive at the same moment are claimed in one transaction, and replies are kept in one. The database
+    is used from one thread of its own, so that waiting for it delays no reply. A question that another process is
+    asking is looked at again until it is answered or its claim lapses.
     """
 
     def __init__(self, store: ReplyCache) -> None:
         self._store = store
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._claims = _Collector(self._thread, self._claim, seconds=COLLECT)
-        self._finished = _Collector(self._thread, self._finish)  # at once: a reply holds up the next question
-        self._released = _Collector(self._thread, self._release)
+        self._wanted: list[tuple[Question, asyncio.Future[CachedReply | None]]] = []
+        self._finished: list[tuple[CachedReply, asyncio.Future[None]]] = []
+        self._released: list[str] = []
         self._asking: set[str] = set()
+        self._writing: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
 
     async def take(self, question: Question) -> CachedReply | None:
-        if self._renewing is None:
-            self._renewing = asyncio.create_task(self._renew())
         while True:
-            state = await self._claims.submit(question)
-            if isinstance(state, CachedReply):
-                return state
-            if state == "batched":
-                raise CallFailed("this question waits in a batch; --batch collects it", retryable=False)
-            if state == "ours" and question.key not in self._asking:
-                self._asking.add(question.key)
-                return None
-            await asyncio.sleep(LOOK_AGAIN)
+            future: asyncio.Future[CachedReply | None] = asyncio.get_running_loop().create_future()
+            self._wanted.append((question, future))
+            self._start_writing()
+            try:
+                return await future
+            except _AskedElsewhere:
+                await asyncio.sleep(LOOK_AGAIN)
 
     async def put(self, reply: CachedReply) -> None:
-        await self._finished.submit(reply)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._finished.append((reply, future))
+        self._start_writing()
+        await future
         self._asking.discard(reply.key)
 
     def give_up(self, key: str) -> None:
         self._asking.discard(key)
-        self._released.submit(key)
+        self._released.append(key)
+        self._start_writing()
 
     async def close(self) -> None:
-        for collector in (self._finished, self._released, self._claims):
-            await collector.close()
+        while self._writing and not self._writing.done():
+            await self._writing
         if self._renewing:
             self._renewing.cancel()
         self._thread.shutdown(wait=True)
 
-    def _claim(self, questions: Sequence[Question]) -> list[CachedReply | Literal["batched", "ours", "elsewhere"]]:
-        claims = self._store.claim(questions)
+    def _start_writing(self) -> None:
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._renew())
+
+    async def _write(self) -> None:
+        while self._wanted or self._finished or self._released:
+            if not self._finished:  # a finished reply is written at once: it holds up the next question
+                await asyncio.sleep(COLLECT)
+            finished, self._finished = self._finished, []
+            wanted, self._wanted = self._wanted, []
+            released, self._released = self._released, []
+            if finished:
+                await self._finish(finished)
+            if released:
+                with suppress(Exception):  # a claim that cannot be released lapses with this process
+                    await self._in_thread(self._store.release, released)
+            if wanted:
+                await self._claim(wanted)
+
+    async def _finish(self, finished: Sequence[tuple[CachedReply, asyncio.Future[None]]]) -> None:
+        try:
+            await self._in_thread(self._store.finish, [reply for reply, _ in finished])
+        except Exception as error:
+            for _, future in finished:
+                _fail(future, error)
+            return
+        for _, future in finished:
+            if not future.done():
+                future.set_result(None)
+
+    async def _claim(self, wanted: Sequence[tuple[Question, asyncio.Future[CachedReply | None]]]) -> None:
+        try:
+            claims = await self._in_thread(self._store.claim, [question for question, _ in wanted])
+        except Exception as error:
+            for _, future in wanted:
+                _fail(future, error)
+            return
         ours, batched = set(claims.ours), set(claims.batched)
-        return [
-            claims.answered.get(key) or ("batched" if key in batched else "ours" if key in ours else "elsewhere")
-            for key, _, _ in questions
-        ]
-
-    def _finish(self, replies: Sequence[CachedReply]) -> list[None]:
-        self._store.finish(replies)
-        return [None] * len(replies)
-
-    def _release(self, keys: Sequence[str]) -> list[None]:
-        with suppress(Exception):  # a claim that cannot be released lapses with this process
-            self._store.release(keys)
-        return [None] * len(keys)
+        for question, future in wanted:
+            key = question.key
+            if future.done():  # its caller was cancelled
+                continue
+            if key in claims.answered:
+                future.set_result(claims.answered[key])
+            elif key in batched:
+                _fail(future, CallFailed("this question waits in a batch; --batch collects it", retryable=False))
+            elif key in ours and key not in self._asking:
+                self._asking.add(key)
+                future.set_result(None)
+            else:
+                _fail(future, _AskedElsewhere())
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW)
             with suppress(Exception):  # the next renewal comes well before the claims lapse
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._store.renew)
+                await self._in_thread(self._store.renew)
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
 
-class _Collector(Generic[Item, Result]):
-    """Collects what is submitted within some seconds, and does the work for all of it at once in a thread."""
+class _AskedElsewhere(Exception):
+    """Somebody else is asking the question."""
 
-    def __init__(
-        self, thread: ThreadPoolExecutor, work: Callable[[Sequence[Item]], list[Result]], seconds: float = 0.0
-    ) -> None:
-        self._thread = thread
-        self._work = work
-        self._seconds = seconds
-        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
-        self._task: asyncio.Task[None] | None = None
 
-    def submit(self, item: Item) -> asyncio.Future[Result]:
-        """The result for an item, once the work was done."""
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
-        return future
-
-    async def close(self) -> None:
-        """Wait until all work is done."""
-        while self._task and not self._task.done():
-            await self._task
-
-    async def _run(self) -> None:
-        while self._waiting:
-            if self._seconds:
-                await asyncio.sleep(self._seconds)
-            collected, self._waiting = self._waiting, []
-            loop = asyncio.get_running_loop()
-            try:
-                results = await loop.run_in_executor(self._thread, self._work, [item for item, _ in collected])
-            except Exception as error:
-                for _, future in collected:
-                    if not future.done():
-                        future.set_exception(error)
-                        future.exception()  # marks it as seen: if nobody waits any more, asyncio need not report it
-                continue
-            for (_, future), result in zip(collected, results, strict=True):
-                if not future.done():  # otherwise its caller was cancelled
-                    future.set_result(result)
+def _fail(future: asyncio.Future[T], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+        future.exception()  # marks it as seen: if nobody waits any more, asyncio need not report it
