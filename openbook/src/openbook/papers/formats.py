@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 from typing import Final
 
 from openbook.papers.blocks import Document, Unreadable
@@ -123,14 +124,12 @@ def decode(data: bytes, *, html: bool = False) -> str:
     except UnicodeDecodeError as error:
         if error.start > len(data) - 4:  # cut in the middle of a character
             return data[: error.start].decode("utf-8-sig", "replace")
-    decoded = data.decode("utf-8-sig", "replace")
-    if decoded.count("\ufffd") < 0.02 * len(decoded):
-        return decoded
     named = _CHARSET.search(data[:4096]) if html else None
-    try:
-        return data.decode(named.group(1).decode("ascii") if named else "cp1252", "replace")
-    except LookupError:
-        return data.decode("cp1252", "replace")
+    if named:
+        with suppress(LookupError):
+            return data.decode(named.group(1).decode("ascii"), "replace")
+    decoded = data.decode("utf-8-sig", "replace")
+    return decoded if decoded.count("\ufffd") < 0.02 * len(decoded) else data.decode("cp1252", "replace")
 
 
 def read_markup(data: bytes, kind: str) -> Document:

@@ -2,56 +2,76 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from openbook.papers.blocks import Block, Document
 from openbook.papers.characters import clean
+from openbook.papers.html_visibility import drop_invisible
 from openbook.papers.paper import SentenceKind
 
-_DROPPED = (
-    "script, style, template, noscript, nav, iframe, object, svg, canvas, form, button, select, head > meta, annotation"
+_DROPPED: Final = (
+    "script, template, noscript, nav, iframe, object, svg, canvas, button, select, textarea, input, datalist, head > meta, "
+    "annotation, dialog:not([open]), [hidden], [role=navigation]"
 )
-_HIDDEN_STYLE = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0(?:\.0+)?\s*(?:;|!|$)|"
-    r"font-size\s*:\s*[01](?:\.\d+)?(?:px|pt|em|rem|%)?\s*(?:;|!|$)|"
-    r"(?<![-\w])color\s*:\s*(?:#fff(?:fff)?\b|white\b|transparent\b|rgba?\(\s*255\s*,\s*255\s*,\s*255)|"
-    r"(?:left|top|text-indent)\s*:\s*-\d{3,}",
-    re.IGNORECASE,
+#: Marks that call a footnote or lead back from one.
+_NOTE_MARKS: Final = (
+    ".ltx_note_mark, .ltx_tag_note, .ltx_note_type, sup.footnote-ref, a.footnote-ref, .footnote-back, .footnote-backref, "
+    ".reversefootnote, [role=doc-noteref], [role=doc-backlink], label.margin-toggle"
 )
-_RULE = re.compile(r"([^{}@]{1,200})\{([^{}]{0,2000})\}")
-_SIMPLE_SELECTOR = re.compile(r"(?:[\w-]+)?(?:[.#][\w-]+)+|[\w-]+(?:\s*>\s*[.#]?[\w-]+)?")
-_BLOCKS = frozenset(
+_NOTE_LINKS: Final = "sup a[href^='#fn'], sup a[href^='#footnote'], sup a[href^='#note'], a[href^='#fnref']"
+_NOTE_CLASSES: Final = frozenset(
+    "ltx_note footnote footnotes sidenote marginnote endnote endnotes footnote-text".split()
+)
+_BLOCKS: Final = frozenset(
     (
-        "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer h1 h2 h3 "
-        "h4 h5 h6 header hr html legend li main ol p pre section summary table tbody td tfoot th thead tr ul caption"
+        "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 "
+        "h4 h5 h6 header hr html legend li main ol p pre section summary table tr ul caption"
     ).split()
 )
-_HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_TABLE_PARTS = frozenset(["td", "th", "tr", "tbody", "thead", "tfoot"])
-DEEPEST = 400
+_HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
+DEEPEST: Final = 400
 
 
 @dataclass(slots=True)
 class _Open:
+    """A block that is being gathered. ``owner`` is the element it comes from, ``cell`` the last table cell."""
+
     owner: int
     kind: SentenceKind
     level: int
+    cell: int = 0
     pieces: list[str] = field(default_factory=list)
     links: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def add(self, text: str, href: str, cell: int) -> None:
+        """Add a text, and the link it is in; another cell stands apart."""
+        if cell != self.cell and self.pieces:
+            self.pieces.append(" ")
+        self.cell = cell
+        if href:
+            start = sum(map(len, self.pieces))
+            self.links.append((start, start + len(text), href))
+        self.pieces.append(text)
 
 
 def read_html(markup: str) -> Document:
     """The blocks of an HTML page. Any text is accepted, as browsers accept it."""
     tree = LexborHTMLParser(markup)
     title, authors = _head(tree)
-    _drop_hidden(tree)
+    unseen = drop_invisible(tree)
+    _remove(tree.css("style"))
+    _remove(tree.css(_DROPPED))
+    _remove(tree.css(_NOTE_MARKS))
+    for link in tree.css(_NOTE_LINKS):
+        if len((link.text() or "").strip()) <= 3:
+            mark = link.parent if link.parent is not None and link.parent.tag == "sup" else link
+            mark.decompose()
     body = tree.body
-    blocks = list(_blocks(body)) if body is not None else []
+    blocks = list(_blocks(body, unseen)) if body is not None else []
     if not title:
         title = next((block.text for block in blocks if block.kind == "heading"), "")
     for index, block in enumerate(blocks[:5]):
@@ -82,30 +102,15 @@ def _head(tree: LexborHTMLParser) -> tuple[str, list[str]]:
     return title[:500], authors
 
 
-def _drop_hidden(tree: LexborHTMLParser) -> None:
-    selectors: list[str] = []
-    for style in tree.css("style")[:50]:
-        for names, rules in _RULE.findall((style.text() or "")[:500_000]):
-            if _HIDDEN_STYLE.search(rules):
-                selectors.extend(name.strip() for name in names.split(",") if _SIMPLE_SELECTOR.fullmatch(name.strip()))
-    _remove(tree.css(_DROPPED))
-    _remove(tree.css("[hidden]"))
-    _remove([node for node in tree.css("[style]") if _HIDDEN_STYLE.search(node.attributes.get("style") or "")])
-    for selector in selectors[:200]:
-        if selector.lower() in ("body", "html", "p", "div", "span"):
-            continue
-        # A damaged style sheet has selectors that do not parse; they hide nothing.
-        with suppress(SelectolaxError, ValueError):
-            _remove(tree.css(selector))
-
-
 def _remove(nodes: list[LexborNode]) -> None:
     for node in nodes:
         node.decompose()
 
 
-def _blocks(body: LexborNode) -> Iterator[Block]:
+def _blocks(body: LexborNode, unseen: set[int]) -> Iterator[Block]:
+    """Blocks in reading order; a note comes after the paragraph that it stands in."""
     current: _Open | None = None
+    notes: list[_Open] = []
     skipped: set[int] = set()
     for node in body.traverse(include_text=True):
         tag = node.tag
@@ -114,50 +119,69 @@ def _blocks(body: LexborNode) -> Iterator[Block]:
             text: str | None = node.attributes.get("alttext") or node.text(separator=" ")
         elif tag == "br":
             text = " "
-        elif tag == "img":
-            continue
         elif tag == "-text" and node.mem_id not in skipped:
             text = node.text_content
         else:
             continue
-        if not text:
+        if not text or (node.parent is not None and node.parent.mem_id in unseen):
             continue
-        owner, kind, level, href = _surroundings(node)
+        owner, kind, level, href, cell = _surroundings(node)
+        if kind == "footnote":
+            if not notes or notes[-1].owner != owner:
+                notes.append(_Open(owner, kind, level, cell))
+            notes[-1].add(text, href, cell)
+            continue
         if current is None or current.owner != owner:
-            if current:
-                yield from _close(current)
-            current = _Open(owner, kind, level)
-        start = sum(map(len, current.pieces)) if href else 0
-        current.pieces.append(text)
-        if href:
-            current.links.append((start, start + len(text), href))
-    if current:
-        yield from _close(current)
+            if not text.strip() and current is not None:
+                continue
+            for block in ([current] if current else []) + notes:
+                yield from _close(block)
+            current, notes = _Open(owner, kind, level, cell), []
+        current.add(text, href, cell)
+    for block in ([current] if current else []) + notes:
+        yield from _close(block)
 
 
-def _surroundings(node: LexborNode) -> tuple[int, SentenceKind, int, str]:
-    """The block that a text is in, its kind and level, and the address of the link it is in."""
-    owner, kind, level, href = 0, "text", 0, ""
+def _surroundings(node: LexborNode) -> tuple[int, SentenceKind, int, str, int]:
+    """The block that a text is in, its kind and level, the address of the link it is in, and its table cell."""
+    owner, level, href, cell = 0, 0, "", 0
+    kind: SentenceKind = "text"
     parent = node.parent
     for _ in range(DEEPEST):
         if parent is None:
             break
         tag = parent.tag or ""
         if tag == "a" and not href:
-            href = parent.attributes.get("href") or ""
-        if not owner and tag in _BLOCKS and tag not in _TABLE_PARTS:
+            href = (parent.attributes.get("href") or "").strip()
+        if tag in ("td", "th") and not cell:
+            cell = parent.mem_id
+        if not owner and tag in _BLOCKS:
             owner = parent.mem_id
         if tag in _HEADINGS:
-            kind, level = "heading", _HEADINGS[tag]
-            owner = parent.mem_id
+            kind, level, owner = "heading", _HEADINGS[tag], parent.mem_id
         elif tag in ("figcaption", "caption"):
             kind, owner = "caption", parent.mem_id
-        elif kind == "text" and "ltx_note" in (parent.attributes.get("class") or "") and tag == "span":
-            kind, owner = "footnote", parent.mem_id
+        elif kind == "text" and _is_note(parent, tag):
+            kind = "footnote"
+            if tag in ("span", "aside", "small") or not owner:
+                owner = parent.mem_id
         if tag == "body":
             break
         parent = parent.parent
-    return owner, kind, level, href if href.startswith(("http://", "https://", "ftp://")) else ""  # type: ignore[return-value]
+    if href.startswith("//"):
+        href = "https:" + href
+    return owner, kind, level, href if href.startswith(("http://", "https://", "ftp://")) else "", cell
+
+
+def _is_note(element: LexborNode, tag: str) -> bool:
+    """Whether an element is a footnote or holds footnotes."""
+    if tag not in ("span", "aside", "small", "div", "section", "li", "ol", "p"):
+        return False
+    attributes = element.attributes
+    named = attributes.get("class")
+    if named and not _NOTE_CLASSES.isdisjoint(named.split()):
+        return True
+    return attributes.get("role") in ("doc-footnote", "doc-endnotes", "doc-endnote")
 
 
 def _close(block: _Open) -> Iterator[Block]:
@@ -176,7 +200,7 @@ def _close(block: _Open) -> Iterator[Block]:
         text = _append(text, raw[start:end])
         first = before + (len(text[before:]) - len(text[before:].lstrip()))
         if len(text) > first:
-            links.append((first, len(text), href))
+            links.append((first, len(text.rstrip()), href))
         position = end
     text = _append(text, raw[position:]).rstrip()
     text = text.lstrip() if not links or links[0][0] > 0 else text
