@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from openbook.papers.paper import Link, Page, Paper, Section, Sentence, SentenceKind
+from openbook.papers.paper import Link, Page, Paper, Run, Section, Sentence, SentenceKind
 from openbook.papers.sections import Outline
 from openbook.papers.sentences import split_sentences
 
@@ -52,6 +52,8 @@ class Block:
     links: list[tuple[int, int, str]] = field(default_factory=list)
     marked: bool = False
     entry: bool = False
+    runs: list[Run] = field(default_factory=list)
+    """Where its text stands in a PDF; their spans are in ``text``."""
 
 
 @dataclass(slots=True)
@@ -102,6 +104,9 @@ def build(
             heads.append((position, text, part, block.level or level))
         spans.append((position, block))
         paper.links.extend(Link(url, None, position + start, position + end) for start, end, url in block.links)
+        for run in block.runs:
+            run.start, run.end = run.start + position, run.end + position
+        paper.runs.extend(block.runs)
         pieces.append(text)
         position += len(text) + 2
     paper.text = "\n\n".join(pieces)

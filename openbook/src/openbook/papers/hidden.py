@@ -1,16 +1,33 @@
-"""Text that is in a PDF but that no reader sees: invisible or transparent, or white on white. Hostile papers use it."""
+"""Text that is in a PDF but that no reader of the page sees. Hostile papers use it, and authors leave it behind.
+
+A cheap look at a page's objects finds the text that may be hidden: invisible or transparent, of a light colour, under
+something opaque that was painted later, or in a document with layers switched off. Only then the page is rendered twice,
+with this text and without it: the text is visible where the two pictures differ.
+"""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+import math
+import re
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pypdfium2.raw as pdfium
+
+Box = tuple[float, float, float, float]
+"""Left, bottom, right, top, in points of the page."""
 
 MOST_OBJECTS = 100_000
 DEEPEST = 6
+LIGHT = 215
+"""A colour with no channel below this (of 255) may not be visible."""
+CONTRAST = 32
+"""A character is visible when it changes a channel of some pixel by this much (of 255)."""
+MOST_PIXELS = 4_000_000
 _INVISIBLE = frozenset([pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP])
 _STROKED = frozenset(
     [
@@ -20,111 +37,310 @@ _STROKED = frozenset(
         pdfium.FPDF_TEXTRENDERMODE_FILL_STROKE_CLIP,
     ]
 )
+_LAYER_OFF = re.compile(
+    rb"/OFF\s*(?:\[\s*\d|\d)|/BaseState\s*/OFF|/(?:View|Print)State\s*/OFF|/P\s*/A(?:ll|ny)Off|/VE\b"
+)
+_COVERING_ANNOTATIONS = frozenset(
+    [
+        pdfium.FPDF_ANNOT_SQUARE,
+        pdfium.FPDF_ANNOT_CIRCLE,
+        pdfium.FPDF_ANNOT_POLYGON,
+        pdfium.FPDF_ANNOT_STAMP,
+        pdfium.FPDF_ANNOT_FREETEXT,
+        pdfium.FPDF_ANNOT_REDACT,
+        pdfium.FPDF_ANNOT_INK,
+    ]
+)
+
+
+def has_layers_off(data: bytes) -> bool:
+    """Whether a PDF may have layers (optional content) that are switched off. An encrypted one may."""
+    if b"/Encrypt" in data or _LAYER_OFF.search(data):
+        return True
+    at, left = data.find(b"/ObjStm"), 20_000_000
+    while at >= 0 and left > 0:
+        start = data.find(b"stream", at)
+        if 0 <= start < at + 500:
+            try:
+                content = zlib.decompressobj().decompress(data[start + 6 :].lstrip(b"\r\n"), left)
+            except zlib.error:
+                content = b""
+            left -= len(content)
+            if _LAYER_OFF.search(content):
+                return True
+        at = data.find(b"/ObjStm", at + 7)
+    return False
+
+
+def fast_call(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
+    """A PDFium function that takes and gives addresses as plain numbers: half the time of a call by the bindings."""
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    return ctypes.PYFUNCTYPE(result, *arguments)(address)  # type: ignore[arg-type]
+
+
+_P, _I = ctypes.c_void_p, ctypes.c_int
+_page_objects = fast_call(pdfium.FPDFPage_CountObjects, _I, _P)
+_page_object = fast_call(pdfium.FPDFPage_GetObject, _P, _P, _I)
+_form_objects = fast_call(pdfium.FPDFFormObj_CountObjects, _I, _P)
+_form_object = fast_call(pdfium.FPDFFormObj_GetObject, _P, _P, ctypes.c_ulong)
+_kind = fast_call(pdfium.FPDFPageObj_GetType, _I, _P)
+_render_mode = fast_call(pdfium.FPDFTextObj_GetTextRenderMode, _I, _P)
+_fill_colour = fast_call(pdfium.FPDFPageObj_GetFillColor, _I, _P, _P, _P, _P, _P)
+_draw_mode = fast_call(pdfium.FPDFPath_GetDrawMode, _I, _P, _P, _P)
+_object_bounds = fast_call(pdfium.FPDFPageObj_GetBounds, _I, _P, _P, _P, _P, _P)
+_object_matrix = fast_call(pdfium.FPDFPageObj_GetMatrix, _I, _P, _P)
+_set_active = fast_call(pdfium.FPDFPageObj_SetIsActive, _I, _P, _I)
+_char_object = fast_call(pdfium.FPDFText_GetTextObject, _P, _P, _I)
+_generated = fast_call(pdfium.FPDFText_IsGenerated, _I, _P, _I)
+_COLOUR = (ctypes.c_uint * 4)()
+_COLOUR_AT = ctypes.addressof(_COLOUR)
+_FLOATS = (ctypes.c_float * 6)()
+_FLOATS_AT = ctypes.addressof(_FLOATS)
 
 
 @dataclass(slots=True)
-class Objects:
-    """What a page's objects tell: the text objects that cannot be seen, and the share that its largest image covers."""
+class Seen:
+    """What the objects of a page tell about its text. Text objects are named by their addresses."""
 
     hidden: set[int] = field(default_factory=set)
-    """Addresses of text objects."""
-    image: float = 0.0
+    """Surely invisible, unless the page is a scan."""
+    suspects: set[int] = field(default_factory=set)
+    """Perhaps invisible."""
+    images: float = 0.0
+    """The share of the page that images cover."""
 
 
-def inspect(page: Any, area: float) -> Objects:
-    """Look at all objects of a page of this area (square points)."""
-    found = Objects()
-    invisible: list[int] = []
-    white: list[tuple[int, Any]] = []
-    colour = tuple(ctypes.c_uint() for _ in range(4))
-    red, green, blue, alpha = colour
-    pointers = tuple(map(ctypes.byref, colour))
-    for item in _objects(page):
-        kind = pdfium.FPDFPageObj_GetType(item)
+def inspect(page: Any, box: Box, *, layered: bool = False) -> Seen:
+    """Look at all objects of a page, whose visible part is ``box``. ``layered``: some layers are switched off."""
+    seen = Seen()
+    hidden, suspects = seen.hidden, seen.suspects
+    texts: list[tuple[int, int, _Matrix]] = []
+    covers: list[tuple[int, Box]] = []
+    images: list[Box] = []
+    red, green, blue, alpha = (_COLOUR_AT + 4 * index for index in range(4))
+    order = 0
+    for kind, item, matrix in _objects(address_of(page)):
+        order += 1
         if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-            mode = pdfium.FPDFTextObj_GetTextRenderMode(item)
+            mode = _render_mode(item)
             if mode in _INVISIBLE:
-                invisible.append(_address(item))
-            elif mode not in _STROKED and pdfium.FPDFPageObj_GetFillColor(item, *pointers):
-                if alpha.value < 8:
-                    invisible.append(_address(item))
-                elif red.value > 247 and green.value > 247 and blue.value > 247:
-                    white.append((_address(item), item))
-        elif kind == pdfium.FPDF_PAGEOBJ_IMAGE and area > 0:
-            left, bottom, right, top = _bounds(item)
-            found.image = max(found.image, min((right - left) * (top - bottom) / area, 1.0))
-    if found.image < 0.5:  # else the page is a scan, and its recognised text lies invisible over the image
-        found.hidden.update(invisible)
-    if white:
-        grounds = list(_grounds(page))
-        for address, item in white:
-            left, bottom, right, top = _bounds(item)
-            x, y = (left + right) / 2, (bottom + top) / 2
-            if not any(ground[0] <= x <= ground[2] and ground[1] <= y <= ground[3] for ground in grounds):
-                found.hidden.add(address)
-    return found
-
-
-def mask(text_page: Any, count: int, hidden: set[int]) -> list[int]:
-    """The indices of the characters that belong to hidden objects."""
-    covered = []
-    for index in range(count):
-        item = pdfium.FPDFText_GetTextObject(text_page, index)
-        if item and _address(item) in hidden:
-            covered.append(index)
-    return covered
-
-
-def _address(item: Any) -> int:
-    return ctypes.cast(item, ctypes.c_void_p).value or 0
-
-
-def _objects(page: Any) -> Iterator[Any]:
-    """All objects of a page, those inside forms too, up to a limit of number and depth."""
-    budget = MOST_OBJECTS
-    get = pdfium.FPDFPage_GetObject
-    forms: list[tuple[Any, int]] = []
-    for index in range(min(pdfium.FPDFPage_CountObjects(page), budget)):
-        item = get(page, index)
-        if pdfium.FPDFPageObj_GetType(item) == pdfium.FPDF_PAGEOBJ_FORM:
-            forms.append((item, 1))
-        else:
-            yield item
-        budget -= 1
-    while forms and budget > 0:
-        form, depth = forms.pop()
-        for index in range(min(max(pdfium.FPDFFormObj_CountObjects(form), 0), budget)):
-            item = pdfium.FPDFFormObj_GetObject(form, index)
-            budget -= 1
-            if pdfium.FPDFPageObj_GetType(item) != pdfium.FPDF_PAGEOBJ_FORM:
-                yield item
-            elif depth < DEEPEST:
-                forms.append((item, depth + 1))
-
-
-def _grounds(page: Any) -> Iterator[tuple[float, float, float, float]]:
-    """Boxes on which white text can be seen: filled paths that are not white, images and shadings."""
-    colour = tuple(ctypes.c_uint() for _ in range(4))
-    red, green, blue, alpha = colour
-    pointers = tuple(map(ctypes.byref, colour))
-    mode, stroke = ctypes.c_int(), ctypes.c_int()
-    for item in _objects(page):
-        kind = pdfium.FPDFPageObj_GetType(item)
-        if kind in (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_SHADING):
-            yield _bounds(item)
+                hidden.add(item)
+                continue
+            texts.append((order, item, matrix))
+            if layered:
+                suspects.add(item)
+            elif mode not in _STROKED and _fill_colour(item, red, green, blue, alpha):
+                r, g, b, opacity = _COLOUR
+                if opacity < 8:
+                    hidden.add(item)
+                elif opacity < 64 or (r > LIGHT and g > LIGHT and b > LIGHT):
+                    suspects.add(item)
         elif kind == pdfium.FPDF_PAGEOBJ_PATH:
-            if not pdfium.FPDFPath_GetDrawMode(item, ctypes.byref(mode), ctypes.byref(stroke)) or not mode.value:
-                continue
-            if not pdfium.FPDFPageObj_GetFillColor(item, *pointers) or alpha.value < 40:
-                continue
-            if min(red.value, green.value, blue.value) < 240:
-                yield _bounds(item)
+            if texts and _draw_mode(item, _COLOUR_AT, _COLOUR_AT + 4) and _COLOUR[0]:
+                bounds = _bounds(item, matrix)
+                if bounds[3] - bounds[1] > 3 and bounds[2] - bounds[0] > 2:
+                    covers.append((order, bounds))
+        elif kind == pdfium.FPDF_PAGEOBJ_IMAGE or kind == pdfium.FPDF_PAGEOBJ_SHADING:
+            bounds = _bounds(item, matrix)
+            covers.append((order, bounds))
+            if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
+                images.append(bounds)
+    covers.extend((order + 1, bounds) for bounds in _annotations(page))
+    if covers and texts and not layered:
+        _suspect_covered(seen, texts, covers)
+    if images:
+        seen.images = _share(images, box)
+    return seen
 
 
-def _bounds(item: Any) -> tuple[float, float, float, float]:
-    """Left, bottom, right, top."""
-    box = [ctypes.c_float() for _ in range(4)]
-    if not pdfium.FPDFPageObj_GetBounds(item, *map(ctypes.byref, box)):
+def unseen_characters(page: Any, text_page: Any, count: int, seen: Seen) -> list[int]:
+    """The indices of the characters, of the first ``count``, that a reader of the page does not see.
+
+    A page that is mostly images and mostly invisible text is a scan: its recognised text counts as visible.
+    """
+    if not seen.hidden and not seen.suspects:
+        return []
+    characters = address_of(text_page)
+    addresses = [_char_object(characters, index) or 0 for index in range(count)]
+    places = [index for index, address in enumerate(addresses) if address in seen.suspects]
+    shown = _shown(page, text_page, places, seen) if places else set()
+    parts: dict[int, list[bool]] = {}
+    for index in places:
+        parts.setdefault(addresses[index], []).append(index in shown)
+    # a few pale points and commas of a visible line are visible too
+    whole = {address for address, found in parts.items() if sum(found) > 0.7 * len(found)}
+    unseen = [
+        index
+        for index, address in enumerate(addresses)
+        if address in seen.hidden or (address in seen.suspects and index not in shown and address not in whole)
+    ]
+    if seen.images >= 0.5 and unseen:
+        printed = sum(1 for index, address in enumerate(addresses) if address and not _generated(characters, index))
+        if len(unseen) > 0.6 * printed:
+            return []
+    return unseen
+
+
+def _suspect_covered(
+    seen: Seen, texts: list[tuple[int, int, _Matrix]], covers: list[tuple[int, Box]], most: int = 4000
+) -> None:
+    """Suspect every text object that lies under something painted later."""
+    covers = covers[-most:]
+    last = covers[-1][0]
+    orders = np.array([order for order, _ in covers])
+    boxes = np.array([box for _, box in covers])
+    for order, item, matrix in texts:
+        if order > last:
+            break
+        left, bottom, right, top = _bounds(item, matrix)
+        middle = (bottom + top) / 2
+        under = (orders > order) & (boxes[:, 1] < middle) & (boxes[:, 3] > middle)
+        under &= (boxes[:, 0] < right) & (boxes[:, 2] > left)
+        if under.any():
+            seen.suspects.add(item)
+
+
+def _shown(page: Any, text_page: Any, places: list[int], seen: Seen) -> set[int]:
+    """Which of these characters change the picture of the page."""
+    values = [ctypes.c_double() for _ in range(4)]
+    pointers = [ctypes.byref(value) for value in values]
+    boxes = {}
+    for index in places:
+        if pdfium.FPDFText_GetCharBox(text_page, index, *pointers):
+            left, right, bottom, top = (value.value for value in values)
+            boxes[index] = (left, bottom, right, top)
+    width, height = pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page)
+    if not boxes or width < 1 or height < 1:
+        return set()
+    scale = min(2.0, math.sqrt(MOST_PIXELS / (width * height)))
+    size = max(int(width * scale), 1), max(int(height * scale), 1)
+    device: dict[int, tuple[int, int, int, int]] = {}
+    x, y = ctypes.c_int(), ctypes.c_int()
+    for index, (left, bottom, right, top) in boxes.items():
+        corners = []
+        for corner in ((left, bottom), (right, top)):
+            pdfium.FPDF_PageToDevice(page, 0, 0, *size, 0, *corner, ctypes.byref(x), ctypes.byref(y))
+            corners.append((x.value, y.value))
+        (xa, ya), (xb, yb) = corners
+        device[index] = (min(xa, xb), min(ya, yb), max(xa, xb) + 1, max(ya, yb) + 1)
+    area = (
+        max(min(box[0] for box in device.values()), 0),
+        max(min(box[1] for box in device.values()), 0),
+        min(max(box[2] for box in device.values()), size[0]),
+        min(max(box[3] for box in device.values()), size[1]),
+    )
+    if area[0] >= area[2] or area[1] >= area[3]:
+        return set()
+    whole = _rendered(page, size, area)
+    for item in seen.suspects:
+        _set_active(item, 0)
+    without = _rendered(page, size, area)
+    for item in seen.suspects:
+        _set_active(item, 1)
+    changed = np.abs(whole.astype(np.int16) - without.astype(np.int16)).max(axis=2) >= CONTRAST
+    shown = set()
+    for index, (x0, y0, x1, y1) in device.items():
+        if changed[max(y0 - area[1], 0) : max(y1 - area[1], 0), max(x0 - area[0], 0) : max(x1 - area[0], 0)].any():
+            shown.add(index)
+    return shown
+
+
+def _rendered(page: Any, size: tuple[int, int], area: tuple[int, int, int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A part of the page's picture at this size, in pixels: height x width x 3 (blue, green, red)."""
+    left, top, right, bottom = area
+    width, height = right - left, bottom - top
+    bitmap = pdfium.FPDFBitmap_CreateEx(width, height, pdfium.FPDFBitmap_BGRx, None, 0)
+    if not bitmap:
+        return np.zeros((height, width, 3), np.uint8)
+    try:
+        pdfium.FPDFBitmap_FillRect(bitmap, 0, 0, width, height, 0xFFFFFFFF)
+        pdfium.FPDF_RenderPageBitmap(bitmap, page, -left, -top, *size, 0, pdfium.FPDF_ANNOT)
+        stride = pdfium.FPDFBitmap_GetStride(bitmap)
+        content = ctypes.string_at(pdfium.FPDFBitmap_GetBuffer(bitmap), stride * height)
+    finally:
+        pdfium.FPDFBitmap_Destroy(bitmap)
+    return np.frombuffer(content, np.uint8).reshape(height, stride // 4, 4)[:, :width, :3]
+
+
+def _share(boxes: list[Box], page: Box) -> float:
+    """The share of the page that boxes cover together, on a grid of 40 by 40 points."""
+    grid = np.zeros((40, 40), bool)
+    left, bottom, right, top = page
+    if right - left < 1 or top - bottom < 1:
+        return 0.0
+    for x0, y0, x1, y1 in boxes:
+        columns = [round(40 * (x - left) / (right - left)) for x in (x0, x1)]
+        rows = [round(40 * (y - bottom) / (top - bottom)) for y in (y0, y1)]
+        grid[max(rows[0], 0) : max(rows[1], 0), max(columns[0], 0) : max(columns[1], 0)] = True
+    return float(grid.mean())
+
+
+def _annotations(page: Any) -> Iterator[Box]:
+    """The boxes of annotations that may cover text."""
+    box = pdfium.FS_RECTF()
+    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), 2000)):
+        annotation = pdfium.FPDFPage_GetAnnot(page, index)
+        if not annotation:
+            continue
+        if pdfium.FPDFAnnot_GetSubtype(annotation) in _COVERING_ANNOTATIONS and pdfium.FPDFAnnot_GetRect(
+            annotation, ctypes.byref(box)
+        ):
+            yield min(box.left, box.right), min(box.bottom, box.top), max(box.left, box.right), max(box.bottom, box.top)
+        pdfium.FPDFPage_CloseAnnot(annotation)
+
+
+_Matrix = tuple[float, float, float, float, float, float] | None
+"""From the space of a form to the page; None for the page itself."""
+
+
+def address_of(handle: Any) -> int:
+    """The address behind one of PDFium's handles, for functions made by ``fast_call``."""
+    return ctypes.cast(handle, ctypes.c_void_p).value or 0
+
+
+def _objects(page: int) -> Iterator[tuple[int, int, _Matrix]]:
+    """All objects of a page in the order of painting, those inside forms too, up to a limit of number and depth."""
+    budget = MOST_OBJECTS
+    form = pdfium.FPDF_PAGEOBJ_FORM
+    stack: list[tuple[Callable[..., Any], int, int, int, _Matrix]] = [
+        (_page_object, page, 0, _page_objects(page), None)
+    ]
+    while stack:
+        get, holder, start, count, matrix = stack.pop()
+        for index in range(start, min(count, start + budget)):
+            item = get(holder, index)
+            kind = _kind(item)
+            if kind != form:
+                yield kind, item, matrix
+            elif len(stack) < DEEPEST:
+                stack.append((get, holder, index + 1, count, matrix))
+                stack.append((_form_object, item, 0, max(_form_objects(item), 0), _combined(item, matrix)))
+                budget -= index + 1 - start
+                break
+        else:
+            budget -= count - start
+        if budget <= 0:
+            return
+
+
+def _combined(form: int, outer: _Matrix) -> _Matrix:
+    if not _object_matrix(form, _FLOATS_AT):
+        return outer
+    a, b, c, d, e, f = _FLOATS
+    if outer is None:
+        return a, b, c, d, e, f
+    p, q, r, s, t, u = outer
+    return a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u
+
+
+def _bounds(item: int, matrix: _Matrix) -> Box:
+    """The box of an object on the page."""
+    if not _object_bounds(item, _FLOATS_AT, _FLOATS_AT + 4, _FLOATS_AT + 8, _FLOATS_AT + 12):
         return 0.0, 0.0, 0.0, 0.0
-    left, bottom, right, top = (value.value for value in box)
-    return left, bottom, right, top
+    left, bottom, right, top = _FLOATS[:4]
+    if matrix is None:
+        return left, bottom, right, top
+    a, b, c, d, e, f = matrix
+    xs = [a * x + c * y + e for x in (left, right) for y in (bottom, top)]
+    ys = [b * x + d * y + f for x in (left, right) for y in (bottom, top)]
+    return min(xs), min(ys), max(xs), max(ys)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from openbook.papers.characters import clean
 from openbook.papers.pdfium import Line, RawPage
 
 
@@ -32,6 +34,12 @@ class Row:
     """0 spans the page or there is one column; 1 left; 2 right."""
     width: int = 0
     """Characters of the widest fragment, which gave the row its size and baseline."""
+    mark: int = 0
+    """So many characters at its beginning are raised: the mark of a footnote or an affiliation."""
+    font: str = ""
+    turned: bool = False
+    parts: list[tuple[int, Line]] = field(default_factory=list)
+    """Its fragments, each with its place in ``text``."""
 
 
 @dataclass(slots=True)
@@ -46,6 +54,10 @@ class Layout:
     margins: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
     """(page, column) -> the usual left and right edge of its rows."""
     two_columns: bool = False
+    edges: list[str] = field(default_factory=list)
+    """What stood at the edges of the first pages and is no text of the paper: running heads, footers, stamps."""
+    lost: dict[int, int] = field(default_factory=dict)
+    """Page -> letters that a reader sees on it and that were left out."""
 
 
 _DIGITS = re.compile(r"\d+")
@@ -59,66 +71,211 @@ _RUNNING = re.compile(
     r"\d{1,2}th conference on neural information processing systems.{0,60}",
     re.IGNORECASE,
 )
+_EDGE = 0.06
+"""The share of a page's width at its sides in which a line that runs up the page is a stamp."""
 
 
 def lay_out(pages: list[RawPage]) -> Layout:
-    """The rows of all pages, without running heads, page numbers and line numbers."""
+    """The rows of all pages, without stamps, running heads, page numbers and line numbers."""
+    layout = Layout([], 10.0, 12.0)
     for page in pages:
-        page.lines = [line for line in page.lines if not _is_margin_mark(line, page)]
+        page.lines = [line for line in page.lines if _cleaned(line) and not _outside(line, page)]
+    layout.size = size = _usual_size(pages)
+    pages = _without_stamps(pages, layout)
     _drop_line_numbers(pages)
-    _drop_running_heads(pages)
-    size = _usual_size(pages)
+    _drop_margin_numbers(pages)
+    _drop_running_heads(pages, layout)
+    layout.size = size = _usual_size(pages)
     middles = [_gutter(page, size) for page in pages]
     known = sorted(middle for middle in middles if middle is not None)
-    double = len(known)
-    if double * 2 > len(pages):
-        usual = known[double // 2]
+    layout.two_columns = 2 * len(known) > len(pages)
+    if layout.two_columns:
+        usual = known[len(known) // 2]
         middles = [
-            _gutter(page, size, usual) if middle is None else middle
+            _gutter(page, size, usual) if middle is None and not page.turned else middle
             for page, middle in zip(pages, middles, strict=True)
         ]
-    rows: list[Row] = []
     for page, middle in zip(pages, middles, strict=True):
-        rows.extend(_reordered(_rows(page, middle), middle))
-    layout = Layout(rows, size, _leading(rows, size), two_columns=double * 2 > len(pages))
-    layout.margins = _margins(rows, size)
+        layout.rows.extend(_reordered(_rows(page, middle), middle))
+    layout.leading = _leading(layout.rows, size)
+    layout.margins = _margins(layout.rows)
     return layout
 
 
-def _is_margin_mark(line: Line, page: RawPage) -> bool:
-    """Text up the side of the page, or outside it."""
-    upright = line.y1 - line.y0 > 60 and line.x1 - line.x0 < 30 and len(line.text) > 12
-    outside = line.x1 < 0 or line.y1 < 0 or line.x0 > page.width or line.y0 > page.height
-    return upright or outside or bool(_STAMP.match(line.text))
+def _cleaned(line: Line) -> str:
+    """The line's text in plain characters, with its run fitted to it."""
+    text = line.text
+    cleaned = clean(text)
+    if cleaned != text:
+        if line.run is not None:
+            stops = [
+                (len(clean(text[:at])) + text[:at].endswith(" ") if at else 0, place) for at, place in line.run.stops
+            ]
+            stops[-1] = (len(cleaned), stops[-1][1])
+            line.run.stops = [stop for stop in stops[:-1] if stop[0] < len(cleaned)] + stops[-1:]
+        line.text = cleaned
+    return cleaned
+
+
+def _cut(line: Line, start: int, stop: int) -> None:
+    """Keep only ``text[start:stop]`` of a line."""
+    if line.run is not None:
+        run = line.run.cut(start, stop, line.text)
+        old, new = line.run.stops, run.stops
+        line.x0 += abs(new[0][1] - old[0][1]) / 10
+        line.x1 -= abs(new[-1][1] - old[-1][1]) / 10
+        line.run = run
+    line.text = line.text[start:stop]
+
+
+def _letters(lines: Iterable[Line]) -> int:
+    return sum(len(line.text) for line in lines)
+
+
+def _outside(line: Line, page: RawPage) -> bool:
+    """Whether a line is outside of the visible part of the page."""
+    return line.x1 < 0 or line.y1 < 0 or line.x0 > page.width or line.y0 > page.height
+
+
+def _without_stamps(pages: list[RawPage], layout: Layout) -> list[RawPage]:
+    """The pages without stamps and watermarks, and without the few words that run up a page beside its text."""
+    counts: Counter[tuple[str, int, int]] = Counter()
+    upright = sum(not page.turned for page in pages)
+    for page in pages:
+        counts.update({_place(line) for line in page.lines if line.size > 1.4 * layout.size})
+    kept = []
+    for page in pages:
+        size = layout.size if not page.turned else _usual_size([page])
+        lines = []
+        for line in page.lines:
+            repeated = line.size > 1.4 * size and counts[_place(line)] >= max(2, 0.5 * upright)
+            across = line.size > 1.8 * size and sum(_overlap(line, other) for other in page.lines) > 2
+            if repeated or across or _STAMP.match(line.text):
+                layout.edges.append(line.text)
+            else:
+                lines.append(line)
+        page.lines = lines
+        if page.turned and (aside := _aside(page)):
+            layout.edges.extend(line.text for line in aside)
+            if len(aside) > 3:
+                layout.lost[page.number] = layout.lost.get(page.number, 0) + _letters(aside)
+            page.lines = [line for line in page.lines if not any(line is other for other in aside)]
+        if page.lines or not page.turned:
+            kept.append(page)
+        if page.slanted > 400:
+            layout.lost[page.number] = layout.lost.get(page.number, 0) + page.slanted
+    return kept
+
+
+def _place(line: Line) -> tuple[str, int, int]:
+    return line.text, round(line.x0 / 4), round(line.base / 4)
+
+
+def _overlap(line: Line, other: Line) -> bool:
+    """Whether most of another line's height lies within this line's."""
+    if line is other or line.x1 < other.x0 or line.x0 > other.x1:
+        return False
+    return min(line.y1, other.y1) - max(line.y0, other.y0) > 0.6 * (other.y1 - other.y0)
+
+
+def _aside(page: RawPage) -> list[Line]:
+    """The lines of a turned page that are no text of the paper: stamps up its side, labels of axes."""
+    prose = [line for line in page.lines if len(line.text.split()) > 5]
+    if len(prose) >= 4 or _letters(prose) > 400:
+        return []
+    low, high = _EDGE * page.height, (1 - _EDGE) * page.height
+    return [line for line in page.lines if line.base < low or line.base > high or len(line.text.split()) < 6]
 
 
 def _drop_line_numbers(pages: list[RawPage]) -> None:
     """Numbers of a review format: most rows of a page have one, each one more than the one before."""
     for page in pages:
         alone = [int(line.text) for line in page.lines if _LINE_NUMBER.fullmatch(line.text)]
-        if len(alone) >= 15 and _consecutive(alone) > 0.7:
+        if len(alone) >= 15 and _steps(alone)[1] > 0.7:
             page.lines = [line for line in page.lines if not _LINE_NUMBER.fullmatch(line.text)]
         for pattern, at_start in ((_LEADING_NUMBER, True), (_TRAILING_NUMBER, False)):
-            found = [(line, match) for line in page.lines if (match := pattern.search(line.text))]
-            if at_start:
-                found = [(line, match) for line, match in found if match.start() == 0]
+            find = pattern.match if at_start else pattern.search
+            found = [(line, match) for line in page.lines if (match := find(line.text))]
             numbers = [int(match.group(1)) for _, match in found]
-            if len(numbers) < 15 or len(numbers) < 0.4 * len(page.lines) or _consecutive(numbers) < 0.7:
+            if len(numbers) < 15 or len(numbers) < 0.4 * len(page.lines) or _steps(numbers)[1] < 0.7:
                 continue
             for line, match in found:
-                line.text = line.text[match.end() :] if at_start else line.text[: match.start()]
-            edge = sorted(line.x0 for line in page.lines if line not in [pair[0] for pair in found])
-            if at_start and edge:
-                for line, _ in found:
-                    line.x0 = max(line.x0, edge[len(edge) // 2])
+                _cut(line, *((match.end(), len(line.text)) if at_start else (0, match.start())))
 
 
-def _consecutive(numbers: list[int]) -> float:
-    steps = sum(after - before == 1 for before, after in itertools.pairwise(numbers))
-    return steps / max(len(numbers) - 1, 1)
+def _steps(numbers: list[int], step: int | None = 1) -> tuple[int, float]:
+    """How often each number is this much more than the one before (the commonest difference for None): step, share."""
+    if len(numbers) < 2:
+        return 0, 0.0
+    counts = Counter(after - before for before, after in itertools.pairwise(numbers))
+    if step is None:
+        step = counts.most_common(1)[0][0]
+    return step, counts[step] / (len(numbers) - 1)
 
 
-def _drop_running_heads(pages: list[RawPage]) -> None:
+def _drop_margin_numbers(pages: list[RawPage]) -> None:
+    """Numbers of every fifth line, or of every second one: outside of the text, by equal steps from page to page."""
+    for left in (True, False):
+        found: list[tuple[RawPage, Line, int]] = []
+        for page in pages:
+            if page.turned or not page.lines:
+                continue
+            edge = _text_edge(page.lines, left)
+            numbers = [
+                (page, line, number) for line in page.lines if (number := _margin_number(line, edge, left)) is not None
+            ]
+            found.extend(sorted(numbers, key=lambda item: -item[1].base))
+        if len(found) < 3:
+            continue
+        step, share = _steps([number for _, _, number in found], None)
+        if not 1 <= step <= 10 or share < 0.6 or (step == 1 and len(found) < 15):
+            continue
+        for page, line, number in found:
+            if line.text == str(number):
+                page.lines = [other for other in page.lines if other is not line]
+            elif left:
+                match = _LEADING_NUMBER.match(line.text)
+                _cut(line, match.end() if match else 0, len(line.text))
+            else:
+                match = _TRAILING_NUMBER.search(line.text)
+                _cut(line, 0, match.start() if match else len(line.text))
+
+
+def _text_edge(lines: list[Line], left: bool) -> float:
+    """Where the text of a page begins or ends: the outermost edge that a fifth of its longer lines share."""
+    edges: Counter[int] = Counter()
+    longer = [line for line in lines if len(line.text) > 20] or lines
+    for line in longer:
+        if left:
+            match = _LEADING_NUMBER.match(line.text) if line.lead > 0.7 * line.size else None
+            edges[round((line.x0 + _ahead(line, match.end() if match else 0)) / 3)] += 1
+        elif not line.trail > 0.7 * line.size:
+            edges[round(line.x1 / 3)] += 1
+    common = [edge for edge, count in edges.items() if count >= 0.2 * len(longer)] or list(edges)
+    if not common:
+        return 0.0 if left else 1e9
+    return 3.0 * (min(common) if left else max(common))
+
+
+def _ahead(line: Line, offset: int) -> float:
+    """How far the character at this offset stands from the beginning of the line."""
+    if line.run is None or not offset:
+        return 0.0
+    return abs(line.run.position(offset, line.text) - line.run.stops[0][1]) / 10
+
+
+def _margin_number(line: Line, edge: float, left: bool) -> int | None:
+    """The number of a line that stands outside of the text's edge."""
+    if _LINE_NUMBER.fullmatch(line.text):
+        return int(line.text) if (line.x1 < edge if left else line.x0 > edge) else None
+    if left and line.lead > 0.7 * line.size and (match := _LEADING_NUMBER.match(line.text)):
+        return int(match.group(1)) if line.x0 + _ahead(line, match.end()) - line.lead < edge else None
+    if not left and line.trail > 0.7 * line.size and (match := _TRAILING_NUMBER.search(line.text)):
+        return int(match.group(1)) if line.x1 > edge + 4 else None
+    return None
+
+
+def _drop_running_heads(pages: list[RawPage], layout: Layout) -> None:
     """Lines near the top or bottom edge that return on other pages, and page numbers."""
     counts: Counter[str] = Counter()
     kept: list[list[tuple[Line, str | None]]] = []
@@ -131,16 +288,16 @@ def _drop_running_heads(pages: list[RawPage]) -> None:
         kept.append(marked)
     often = 2 if len(pages) <= 6 else 3
     for page, marked in zip(pages, kept, strict=True):
-        page.lines = [
-            line
-            for line, key in marked
-            if key is None
-            or not (
+        page.lines = []
+        for line, key in marked:
+            if key is None or not (
                 (counts[key] >= often and len(key) < 200)
                 or re.fullmatch(r"(?:page )?[-–— ]*#[-–— ]*(?:(?:of|/) ?#)?", key)
                 or _RUNNING.fullmatch(key)
-            )
-        ]
+            ):
+                page.lines.append(line)
+            elif page.number <= 2:
+                layout.edges.append(line.text)
 
 
 def _usual_size(pages: list[RawPage]) -> float:
@@ -184,38 +341,54 @@ def _column(x0: float, x1: float, middle: float | None) -> int:
 
 def _rows(page: RawPage, middle: float | None) -> list[Row]:
     rows: list[Row] = []
+    row = None
     for line in page.lines:
         text = line.text
         column = _column(line.x0, line.x1, middle)
-        row = rows[-1] if rows else None
         if row and column == row.column and _same_row(row, line):
             gap = line.x0 - row.x1
             glued = -1.5 < gap < 0.12 * row.size and not (row.text[-1].isalnum() and text[0].isalnum() and gap > 0.8)
+            if not row.mark and _is_mark(row, line):
+                row.mark = len(row.text)
             row.text += text if glued else " " + text
+            row.parts.append((len(row.text) - len(text), line))
             row.x0, row.x1 = min(row.x0, line.x0), max(row.x1, line.x1)
             row.y0, row.y1 = min(row.y0, line.y0), max(row.y1, line.y1)
             row.broken = line.broken
             row.bold = row.bold and line.bold
             if len(text) > row.width:
-                row.size, row.base, row.width = line.size, line.base, len(text)
+                row.size, row.base, row.width, row.font = line.size, line.base, len(text), line.font
             continue
-        rows.append(
-            Row(
-                text,
-                line.x0,
-                line.y0,
-                line.x1,
-                line.y1,
-                line.base,
-                line.size,
-                line.bold,
-                line.broken,
-                page.number,
-                column,
-                width=len(text),
-            )
+        row = Row(
+            text,
+            line.x0,
+            line.y0,
+            line.x1,
+            line.y1,
+            line.base,
+            line.size,
+            line.bold,
+            line.broken,
+            page.number,
+            column,
+            width=len(text),
+            mark=0 if row and _goes_before(row, line) else line.mark,
+            font=line.font,
+            turned=page.turned,
+            parts=[(0, line)],
         )
+        rows.append(row)
     return rows
+
+
+def _goes_before(row: Row, line: Line) -> bool:
+    """Whether a line stands right after this row, so that its raised beginning is an exponent and no mark."""
+    return -2 < line.x0 - row.x1 < 2 * row.size and row.y0 - 3 < (line.y0 + line.y1) / 2 < row.y1 + 3
+
+
+def _is_mark(row: Row, line: Line) -> bool:
+    """Whether what a row has so far is the raised mark before this line."""
+    return row.width < 3 and row.size < 0.87 * line.size and row.base > line.base + 0.12 * line.size
 
 
 def _same_row(row: Row, line: Line) -> bool:
@@ -262,7 +435,7 @@ def _leading(rows: list[Row], size: float) -> float:
     return gaps.most_common(1)[0][0] if gaps else 1.2 * size
 
 
-def _margins(rows: list[Row], size: float) -> dict[tuple[int, int], tuple[float, float]]:
+def _margins(rows: list[Row]) -> dict[tuple[int, int], tuple[float, float]]:
     lefts: dict[tuple[int, int], Counter[int]] = {}
     rights: dict[tuple[int, int], list[float]] = {}
     for row in rows:

@@ -1,91 +1,131 @@
-"""PDF: rows in reading order -> paragraphs, headings, captions and footnotes."""
+"""PDF files: pages in, the blocks of a paper out."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from openbook.papers import pdfium
 from openbook.papers.blocks import Block
-from openbook.papers.characters import Vocabulary, clean, close_small_caps
+from openbook.papers.characters import Vocabulary, clean
 from openbook.papers.frontmatter import FrontMatter, front_matter
-from openbook.papers.layout import Layout, Row, lay_out
-from openbook.papers.paper import Link, SentenceKind
-from openbook.papers.pdfium import RawPage
-from openbook.papers.sections import Outline
+from openbook.papers.hidden import has_layers_off
+from openbook.papers.layout import Row, lay_out
+from openbook.papers.paper import Link
+from openbook.papers.paragraphs import Group, paragraphs
+from openbook.papers.pdfium import PdfProblem, RawPage
 from openbook.papers.weblinks import continues_url, mend
 
-CAPTION = re.compile(
-    r"(?:(?:supplementary |extended data )?(?:fig(?:ure)?s?\.?|tables?|algorithms?|alg\.|listing|procedure))\s*"
-    r"(?:[A-Z]?\d+(?:\.\d+)?|[IVX]+|[A-Z]\d*)\s*(?:[.:|–—-]|\([a-z]\)|$|(?=\s[A-Z]))",
-    re.IGNORECASE,
-)
-_FOOT_MARK = re.compile(r"(?:\d{1,2}|[*†‡§¶∗⋆♯♭])\s?(?=[A-Za-z(“\"‘'])")
-_FOOT_WORDS = re.compile(
-    r"(?:proceedings of|copyright|preprint\b|\W{0,2}equal contribution|"
-    r"\W{0,2}correspond(?:ence|ing)|permission to make|"
-    r"\W{0,2}these authors|\W{0,2}work (?:was )?done|to appear in|appearing in|this work was done|joint first)",
-    re.IGNORECASE,
-)
-_OWN_HEADING = re.compile(r"\d{1,2}(?:\.\d+)*\.?\s+[A-Z]|(?:abstract|references|introduction)\W*$", re.IGNORECASE)
-_ENTRY = re.compile(r"\[\w{1,12}\]\s|\d{1,3}\.\s+[A-Z]")
-_TERMINAL = re.compile(r"[.!?:][)\]”’\"']*(?:\d{1,2})?$")
-_UNORDERED = re.compile(r"[•▪◦‣●■–-]\s|\(?(?:[ivx]{1,4}|[a-z]|\d{1,2})[.)]\s")
+_MOST_LOST = 400
+"""Letters that a page may lose without a word."""
 
 
 @dataclass(slots=True)
-class _Group:
-    """Rows that belong together, before they are text."""
-
-    rows: list[Row]
-    kind: SentenceKind = "text"
-    part: str = "body"
-    entry: bool = False
-    first_text: str = ""
-
-    @property
-    def last(self) -> Row:
-        return self.rows[-1]
-
-
-@dataclass(slots=True)
-class Assembled:
+class PdfDocument:
     """What the pages of a PDF came to."""
 
     blocks: list[Block]
     front: FrontMatter
+    page_count: int
     loose_links: list[Link] = field(default_factory=list)
+    scanned_pages: int = 0
+    """Pages that are images without text."""
+    hidden: int = 0
+    """Characters that no reader sees."""
+    lost: str = ""
+    """Which pages lost most of their text, and why; empty where none did."""
 
 
-def assemble(pages: list[RawPage]) -> Assembled:
-    """The blocks of a document from its pages, in reading order."""
+def read_pdf(data: bytes, *, most_pages: int, most_characters: int, page_characters: int) -> PdfDocument:
+    """The blocks of a PDF, its title, authors and links. Raises ``PdfProblem`` with the reason where there is none."""
+    start = data.find(b"%PDF-")
+    if start > 1000:  # PDFium looks no further
+        data = data[start:]
+    pages: list[RawPage] = []
+    loaded = characters = 0
+    layered = has_layers_off(data)
+    with pdfium.opened(data) as document:
+        count = pdfium.page_count(document)
+        if count > most_pages:
+            raise PdfProblem(f"too large: {count} pages, the limit is {most_pages}")
+        for index in range(count):
+            found = pdfium.read_page(document, index, page_characters, layered=layered)
+            loaded += bool(found)
+            pages.extend(found)
+            characters += sum(len(line.text) for page in found for line in page.lines)
+            if characters > most_characters:
+                raise PdfProblem(f"too large: more than {most_characters:,} characters")
+        named = pdfium.metadata(document, "Title")
+    if not loaded:
+        raise PdfProblem("damaged: none of its pages can be loaded" if count else "empty: the PDF has no pages")
+    scanned = sum(page.images > 0.5 and not page.lines for page in pages if not page.turned)
+    made = assemble(pages, count)
+    made.front.title = made.front.title or named
+    made.scanned_pages = scanned
+    if loaded < 0.5 * count:
+        made.lost = f"damaged: only {loaded} of {count} pages can be loaded"
+    return made
+
+
+def assemble(pages: list[RawPage], count: int) -> PdfDocument:
+    """The document of these pages, in the order of reading."""
     layout = lay_out(pages)
     for row in layout.rows:
-        row.text = clean(row.text)
+        _tidy(row)
     layout.rows = [row for row in layout.rows if row.text]
     vocabulary = Vocabulary(_unbroken(layout.rows))
-    front = front_matter(layout)
-    groups = _groups(layout, vocabulary)
-    _mark_footnotes(groups, layout)
-    groups = _flow(groups, layout)
-    blocks = [_block(group, vocabulary) for group in groups]
+    made = PdfDocument([], front_matter(layout), count, hidden=sum(page.hidden for page in pages))
+    made.blocks = [_block(group, vocabulary) for group in paragraphs(layout, vocabulary)]
+    made.loose_links = _mend_links(made.blocks, pages)
+    made.lost = _lost(pages, layout.lost)
+    return made
+
+
+def _mend_links(blocks: list[Block], pages: list[RawPage]) -> list[Link]:
+    """Make visible addresses whole by the links of their pages; the links that are shown nowhere come back."""
     addresses: dict[int, list[str]] = {}
     for page in pages:
-        found = addresses.setdefault(page.number, [])
-        found.extend(url for url, _ in page.links if url.lower().startswith(("http", "ftp")))
+        urls = (url for url in page.links if url.lower().startswith(("http", "ftp")))
+        addresses.setdefault(page.number, []).extend(dict.fromkeys(urls))
     shown: set[tuple[int, str]] = set()
     for block in blocks:
         numbers = {number for _, number in block.pages}
-        urls = list(dict.fromkeys(url for number in numbers for url in addresses.get(number, ())))
-        mend(block, urls)
+        mend(block, list(dict.fromkeys(url for number in numbers for url in addresses.get(number, ()))))
         shown.update((number, url) for _, _, url in block.links for number in numbers)
-    loose = [
-        Link(url, number)
-        for number, urls in addresses.items()
-        for url in dict.fromkeys(urls)
-        if (number, url) not in shown
-    ]
-    return Assembled(blocks, front, loose)
+    return [Link(url, number) for number, urls in addresses.items() for url in urls if (number, url) not in shown]
+
+
+def _lost(pages: list[RawPage], lost: dict[int, int]) -> str:
+    """Which pages lost most of their letters."""
+    kept: dict[int, int] = {}
+    unseen: dict[int, int] = {}
+    for page in pages:
+        kept[page.number] = kept.get(page.number, 0) + sum(len(line.text) for line in page.lines)
+        unseen[page.number] = unseen.get(page.number, 0) + page.hidden
+    for reason, share, left_out in (
+        ("run in a direction that cannot be read", 1, lost),
+        ("cannot be seen by a reader", 2, unseen),
+    ):
+        numbers = [n for n, letters in left_out.items() if letters > max(_MOST_LOST, share * kept.get(n, 0))]
+        if numbers:
+            named = ", ".join(map(str, numbers[:5])) + (" and others" if len(numbers) > 5 else "")
+            return f"damaged: most letters of page {named} were left out because they {reason}"
+    return ""
+
+
+def _tidy(row: Row) -> None:
+    """Clean the text of a row that was joined of fragments, and part a raised mark from its first word."""
+    if len(row.parts) > 1:
+        text, row.text = row.text, clean(row.text)
+        if len(text) != len(row.text):
+            row.parts = [(len(clean(text[:at])) + text[:at].endswith(" ") if at else 0, line) for at, line in row.parts]
+    if row.mark and len(row.text) > row.mark and not row.text[row.mark].isspace():
+        mark = row.mark
+        line, text = row.parts[0][1], row.text
+        row.text = f"{text[:mark]} {text[mark:]}"
+        row.parts = [(at + 1 if at >= mark else at, other) for at, other in row.parts]
+        if line.run is not None and len(line.text) > mark:
+            line.run.stops = [(at + 1 if at >= mark else at, place) for at, place in line.run.stops]
 
 
 def _unbroken(rows: list[Row]) -> Iterator[str]:
@@ -99,239 +139,20 @@ def _unbroken(rows: list[Row]) -> Iterator[str]:
         yield words.rpartition(" ")[0] if broken else words
 
 
-def _groups(layout: Layout, vocabulary: Vocabulary) -> list[_Group]:
-    """Paragraphs and headings, in the order of the rows."""
-    outline = Outline()
-    groups: list[_Group] = []
-    rows = layout.rows
-    index = 0
-    while index < len(rows):
-        row = rows[index]
-        taken = _heading(rows, index, layout, outline, vocabulary.words)
-        if taken:
-            title = close_small_caps(" ".join(row.text for row in rows[index : index + taken]), vocabulary.words)
-            outline.enter(title, marked=_distinct(row, layout))
-            groups.append(_Group(rows[index : index + taken], "heading", outline.part, first_text=title))
-            index += taken
-            continue
-        group = groups[-1] if groups else None
-        if group and group.kind != "heading" and not _breaks(group, row, layout, outline.part):
-            group.rows.append(row)
-        else:
-            fresh = _Group([row], "caption" if CAPTION.match(row.text) else "text", outline.part)
-            fresh.entry = outline.part == "references" and row.width > 3
-            groups.append(fresh)
-        index += 1
-    return groups
-
-
-def _heading(rows: list[Row], index: int, layout: Layout, outline: Outline, words: set[str]) -> int:
-    """How many rows from this one are a heading: 0 if it is none, more than one if its title is broken."""
-    row = rows[index]
-    if row.size < layout.size - 1.2 or len(row.text) > 130:
-        return 0
-    before = rows[index - 1] if index else None
-    larger = row.size > layout.size + 0.7
-    marked = _distinct(row, layout)
-    apart = before is None or before.page != row.page or before.column != row.column
-    apart = apart or abs(before.base - row.base) > 1.12 * layout.leading  # type: ignore[union-attr]
-    text = close_small_caps(row.text, words)
-    if not outline.is_heading(text, marked=marked) or not (marked or apart):
-        return 0
-    if not marked and (row.broken or not apart or _goes_on(rows, index, layout)):
-        return 0
-    taken = 1
-    while marked and taken < 3 and index + taken < len(rows):
-        after = rows[index + taken]
-        close = 0 < rows[index + taken - 1].base - after.base < 1.5 * max(row.size, layout.leading)
-        same = abs(after.size - row.size) < 0.4 and after.bold == row.bold and after.column == row.column
-        distinct = row.bold or larger
-        if not (close and same and distinct and len(after.text) < 90) or _OWN_HEADING.match(after.text):
-            break
-        if after.text[0].isupper() and text.endswith((".", "?")):
-            break
-        taken += 1
-    return taken
-
-
-def _distinct(row: Row, layout: Layout) -> bool:
-    """Bold, larger than the text, or in capitals: a row that its typography makes a heading."""
-    capitals = row.text.isupper() and sum(c.isalpha() for c in row.text) > 4
-    return row.bold or row.size > layout.size + 0.7 or capitals
-
-
-def _goes_on(rows: list[Row], index: int, layout: Layout) -> bool:
-    """Whether the next row stands as close below as in a paragraph."""
-    if index + 1 >= len(rows):
-        return False
-    row, after = rows[index], rows[index + 1]
-    return after.column == row.column and 0 < row.base - after.base < 1.12 * layout.leading
-
-
-def _breaks(group: _Group, row: Row, layout: Layout, part: str) -> bool:
-    """Whether this row begins a new paragraph."""
-    last = group.last
-    if CAPTION.match(row.text) and (
-        row.bold
-        or last.page != row.page
-        or abs(last.base - row.base) > 1.1 * layout.leading
-        or _TERMINAL.search(last.text)
-    ):
-        return True
-    if last.page != row.page or last.column != row.column:
-        return True
-    gap = last.base - row.base
-    margin = layout.margins.get((row.page, row.column))
-    if part == "references":
-        return _new_entry(group, row, margin, gap, layout)
-    if row.size < layout.size - 0.55 and _TERMINAL.search(last.text) and _FOOT_MARK.match(row.text):
-        return True
-    small = min(row.width, last.width) < 12  # pieces of a formula
-    if abs(row.size - last.size) > (0.6 if gap > 1.25 * layout.leading else 1.1) and not small:
-        return True
-    if gap < -3 * layout.size and not small:
-        return True
-    leading = layout.leading * (max(row.size, 5.0) / layout.size if row.size < layout.size - 0.6 else 1.0)
-    ended = bool(_TERMINAL.search(last.text))
-    if gap > 1.25 * leading:
-        formula = small or not row.text[0].isupper()
-        return not (not ended and formula and gap < 4.5 * leading) or group.kind == "caption"
-    if row.bold and not last.bold and row.width > 12:
-        return True
-    if margin and ended:
-        indent = row.x0 - margin[0]
-        if 4 < indent < 40 and last.x0 - margin[0] < 2.5:
-            return True
-        if _UNORDERED.match(row.text):
-            return True
-        return last.x1 < margin[1] - 0.25 * (margin[1] - margin[0]) and row.text[0].isupper() and indent < 2.5
-    return bool(_UNORDERED.match(row.text)) and row.text[0] in "•▪◦‣●■"
-
-
-def _new_entry(group: _Group, row: Row, margin: tuple[float, float] | None, gap: float, layout: Layout) -> bool:
-    if not group.entry or group.part != "references":
-        return True
-    if gap > 1.35 * layout.leading:
-        return True
-    if _ENTRY.match(row.text):
-        return True
-    first = group.rows[0]
-    hanging = len(group.rows) > 1 and group.rows[1].x0 > first.x0 + 4
-    ended = group.last.text.endswith((".", ")", "]")) or bool(re.search(r"\d$", group.last.text))
-    at_margin = margin is not None and row.x0 < margin[0] + 3
-    if hanging:
-        return row.x0 < first.x0 + 3
-    return (ended and at_margin and gap > 1.12 * layout.leading) or (ended and at_margin and group.last.x0 > row.x0 + 4)
-
-
-def _mark_footnotes(groups: list[_Group], layout: Layout) -> None:
-    """Small print at the foot of a column."""
-    lowest: dict[tuple[int, int], float] = {}
-    for group in groups:
-        for row in group.rows:
-            if row.size > layout.size - 0.55 and row.width > 20:
-                key = (row.page, row.column)
-                lowest[key] = min(lowest.get(key, 1e9), row.base)
-    open_notes: set[tuple[int, int]] = set()
-    for group in groups:
-        row = group.rows[0]
-        key = (row.page, row.column)
-        if group.kind != "text" or group.part == "references":
-            continue
-        small = row.size < layout.size - 0.55 or row.width < 4
-        below = row.base < lowest.get(key, -1.0) or row.column == 0
-        if small and (_FOOT_MARK.match(row.text) or _FOOT_WORDS.match(row.text)) and (below or len(row.text) > 30):
-            group.kind = "footnote"
-            open_notes.add(key)
-        elif small and below and key in open_notes:
-            group.kind = "footnote"
-
-
-def _flow(groups: list[_Group], layout: Layout) -> list[_Group]:
-    """Join paragraphs that a column, a page, a footnote or a float broke in two."""
-    flowing: list[_Group] = []
-    used = [False] * len(groups)
-    front = next((index for index, group in enumerate(groups) if group.kind == "heading"), 0)
-    for index, group in enumerate(groups):
-        if used[index]:
-            continue
-        used[index] = True
-        if group.kind in ("heading", "caption") or index < front:
-            flowing.append(group)
-            continue
-        held: list[_Group] = []
-        while not _finished(group, layout):
-            following = _continuation(groups, used, index, group, layout)
-            if following is None:
-                break
-            # what stood between goes before the paragraph on its own page, else after it
-            for between in range(index + 1, following):
-                if not used[between]:
-                    used[between] = True
-                    held.append(groups[between])
-            used[following] = True
-            group.rows.extend(groups[following].rows)
-            index = following
-        first_page = group.rows[0].page
-        flowing.extend(other for other in held if other.rows[0].page == first_page)
-        flowing.append(group)
-        flowing.extend(other for other in held if other.rows[0].page != first_page)
-    return flowing
-
-
-def _finished(group: _Group, layout: Layout) -> bool:
-    last = group.last
-    if last.broken:
-        return False
-    if _TERMINAL.search(last.text):
-        return True
-    margin = layout.margins.get((last.page, last.column))
-    return margin is not None and last.x1 < margin[0] + 0.72 * (margin[1] - margin[0])
-
-
-def _continuation(groups: list[_Group], used: list[bool], index: int, group: _Group, layout: Layout) -> int | None:
-    """The group that goes on where this one stops, within the next page: body text that begins in the middle."""
-    last = group.last
-    for following in range(index + 1, min(index + 40, len(groups))):
-        other = groups[following]
-        row = other.rows[0]
-        if used[following]:
-            continue
-        if row.page > last.page + 1:
-            return None
-        if other.kind == "heading":
-            if row.page == last.page and row.column == last.column:
-                return None
-            continue
-        if other.kind != group.kind or other.part != group.part or abs(row.size - last.size) > 0.6:
-            continue
-        moved = row.page != last.page or row.column != last.column
-        if not moved and following > index + 1 and not row.text[0].islower():
-            continue
-        margin = layout.margins.get((row.page, row.column))
-        if margin and row.x0 > margin[0] + 60:
-            continue
-        if group.part == "references":
-            return following if moved and not _ENTRY.match(row.text) and row.x0 > (margin or (0, 0))[0] + 3 else None
-        begins = row.text[0].islower() or last.broken or row.text[0] in "([0123456789"
-        open_end = last.text[-1] in ",(" or last.text.split()[-1].islower()
-        if begins or (moved and row.width > 25 and open_end):
-            if row.width < 12 and not last.broken and len(other.rows) == 1:
-                continue
-            return following
-        if other.last.width > 25 and not _finished(other, layout):
-            return None  # what comes later goes on with that one
-    return None
-
-
-def _block(group: _Group, vocabulary: Vocabulary) -> Block:
+def _block(group: Group, vocabulary: Vocabulary) -> Block:
+    """A group as text, with the pages and the places of its pieces."""
     if group.kind == "heading":
-        return Block(group.first_text, "heading", pages=[(0, group.rows[0].page)], marked=True)
+        block = Block(group.title, "heading", marked=True)
+        _place(block, group.rows[0], 0, len(group.title))
+        at = len(group.rows[0].text) + 1
+        for row in group.rows[1:]:
+            _place(block, row, at, len(group.title))
+            at += len(row.text) + 1
+        return block
     text = ""
-    pages: list[tuple[int, int]] = []
     broken = False
+    places: list[tuple[int, Row]] = []
     for row in group.rows:
-        before = text
         if not text:
             text = row.text
         elif broken:
@@ -343,8 +164,23 @@ def _block(group: _Group, vocabulary: Vocabulary) -> Block:
         else:
             text = f"{text} {row.text}"
         broken = row.broken and not text.endswith("-")
-        if not pages or row.page > pages[-1][1]:
-            pages.append((len(text) - len(row.text) if before else 0, row.page))
+        places.append((len(text) - len(row.text), row))
     if broken:
         text += "-"
-    return Block(text, group.kind, pages=pages, entry=group.entry and len(text) < 1500)
+    block = Block(text, group.kind, entry=group.graphic or (group.entry and len(text) < 1500))
+    for at, row in places:
+        _place(block, row, at, len(text))
+    return block
+
+
+def _place(block: Block, row: Row, at: int, length: int) -> None:
+    """Note the page and the runs of a row whose text begins at this place of the block."""
+    if not block.pages or row.page > block.pages[-1][1]:
+        block.pages.append((at if block.pages else 0, row.page))
+    for offset, line in row.parts:
+        run = line.run
+        if run is not None:
+            run.start = at + offset
+            run.end = min(run.start + run.stops[-1][0], length)
+            if run.start < run.end:
+                block.runs.append(run)

@@ -125,46 +125,31 @@ def _from_document(paper: Paper, document: Document, limits: Limits) -> Paper:
 
 
 def _read_pdf(data: bytes, paper: Paper, limits: Limits) -> Paper:
-    from openbook.papers import pdf, pdfium
+    from openbook.papers.pdf import read_pdf
+    from openbook.papers.pdfium import PdfProblem
 
-    raw: list[pdfium.RawPage] = []
-    characters = 0
     try:
-        with pdfium.opened(data) as document:
-            count = pdfium.page_count(document)
-            if count > limits.pages:
-                paper.problem = f"too large: {count} pages, the limit is {limits.pages}"
-                return paper
-            for index in range(count):
-                page = pdfium.read_page(document, index, limits.page_characters)
-                if page is None:
-                    continue
-                raw.append(page)
-                characters += sum(len(line.text) for line in page.lines)
-                if characters > limits.characters:
-                    paper.problem = f"too large: more than {limits.characters:,} characters"
-                    return paper
-            named = pdfium.metadata(document, "Title")
-    except pdfium.PdfProblem as problem:
+        found = read_pdf(
+            data,
+            most_pages=limits.pages,
+            most_characters=limits.characters,
+            page_characters=limits.page_characters,
+        )
+    except PdfProblem as problem:
         paper.problem = str(problem)
         return paper
-    if not raw:
-        paper.problem = "damaged: none of its pages can be loaded" if count else "empty: the PDF has no pages"
-        return paper
-    found = pdf.assemble(raw)
     front = found.front
     built = _built(
         paper,
         found.blocks,
-        title=front.title or named,
+        title=front.title,
         authors=front.authors,
-        page_count=count,
+        page_count=found.page_count,
         loose_links=found.loose_links,
-        scanned_pages=sum(page.images > 0.5 and not page.lines for page in raw),
-        hidden=sum(page.hidden for page in raw),
+        scanned_pages=found.scanned_pages,
+        hidden=found.hidden,
     )
-    if len(raw) < count and built.problem is None and len(raw) < 0.5 * count:
-        built.problem = f"damaged: only {len(raw)} of {count} pages can be loaded"
+    built.problem = built.problem or found.lost or None
     return built
 
 

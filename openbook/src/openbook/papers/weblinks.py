@@ -78,4 +78,7 @@ def _replace(block: Block, first: int, last: int, shown: str) -> None:
     block.pages = [
         (offset + change if offset >= last else min(offset, first + len(shown)), n) for offset, n in block.pages
     ]
+    for run in block.runs:
+        run.start = run.start + change if run.start >= last else min(run.start, first + len(shown))
+        run.end = run.end + change if run.end >= last else min(run.end, first + len(shown))
     block.links = [(s + change, e + change, u) if s >= last else (s, e, u) for s, e, u in block.links]
