@@ -18,8 +18,7 @@ from typing import Any
 
 from matplotlib import pyplot
 
-from arlearn.cli.evaluate_task import choose_questions
-from arlearn.evaluation.exact_match import exact_match
+from arlearn.evaluation.exact_match import choose_questions, exact_match
 from arlearn.files import file_sha256, write_atomically
 from arlearn.predictors.saving import load_predictor
 from arlearn.tasks.multiplication import MultiplicationTask

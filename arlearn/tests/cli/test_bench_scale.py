@@ -10,12 +10,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from typer.testing import CliRunner
 
-from arlearn.benchmarks.estimate import Gpu, estimate, shape_of
 from arlearn.cli import app
 from arlearn.errors import ArlearnError
 from arlearn.tasks import load_task
 from arlearn.training.optimisation import build_predictor
 from arlearn.training.recipe import load_recipe
+from arlearn.training.scaling import Gpu, estimate, shape_of
 
 
 def product(_total, a, b, out_shape=None, **kwargs) -> int:

@@ -9,11 +9,12 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from arlearn.benchmarks.dense import DensePredictor
-from arlearn.benchmarks.machine import Size
-from arlearn.benchmarks.step import loss_difference
 from arlearn.cli import app
+from arlearn.cli.bench import _checkout
+from arlearn.errors import ArlearnError
 from arlearn.predictors.linear import LinearPredictor
+
+DensePredictor = _checkout("dense").DensePredictor
 
 
 def test_the_baseline_is_the_same_function():
@@ -26,7 +27,12 @@ def test_the_baseline_is_the_same_function():
 
 
 def test_losses_of_twenty_steps_agree():
-    assert loss_difference(Size(context=9, width=16, vocabulary=400, batch=4), steps=20) < 1e-4
+    assert (
+        _checkout("step").loss_difference(
+            _checkout("machine").Size(context=9, width=16, vocabulary=400, batch=4), steps=20
+        )
+        < 1e-4
+    )
 
 
 def test_step_on_real_text(tmp_path):
@@ -72,3 +78,11 @@ def test_a_baseline_that_does_not_fit_is_refused_before_it_starts():
     result = CliRunner().invoke(app, ["bench", "step", "--context", "4096", "--width", "4096"])
     assert "GB" in str(result.exception)
     assert "--batch" in str(result.exception)
+
+
+def test_without_a_checkout_it_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr("arlearn.__file__", str(tmp_path / "site-packages" / "arlearn" / "__init__.py"))
+    for command in ("step", "generate", "maps"):
+        result = CliRunner().invoke(app, ["bench", command, "--quick"])
+        assert isinstance(result.exception, ArlearnError)
+        assert "clone the repository" in str(result.exception)

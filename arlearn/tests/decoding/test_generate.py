@@ -5,10 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arlearn.decoding.generate import ABSENT, choose, generate, uniforms
-from arlearn.decoding.streaming import TextStream
+from arlearn.decoding.generate import ABSENT, BLOCK, choose, generate, row_generator
+from arlearn.decoding.text import TextStream
 from arlearn.errors import ArlearnError
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.tokens.bytepair import added_text
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,10 @@ def test_sampling_inverts_the_distribution_it_names(data, temperature, uniform):
     assert any(float(mass[token]) >= float(mass[t]) * (1 - 1e-9) for t in order)
 
 
+def uniforms(seed, row, count):
+    return torch.rand(count, dtype=torch.float64, generator=row_generator(seed, row))
+
+
 def test_frequencies_are_the_probabilities():
     logits = torch.tensor([2.0, 1.0, 0.0, -1.0]).expand(40_000, 4)
     counts = torch.bincount(choose(logits, uniforms(0, 0, 40_000), 0.7), minlength=4) / 40_000
@@ -110,3 +115,38 @@ def test_streamed_pieces_are_the_text(text):
     stream = TextStream(decode)
     pieces = [stream.feed(byte) for byte in content]
     assert "".join(pieces) + stream.end() == decode(content)
+
+
+@given(st.text(max_size=30), st.text(max_size=400))
+def test_streamed_pieces_are_what_the_tokens_add(before, text):
+    given, content = before.encode("utf-8", "surrogatepass"), text.encode("utf-8", "surrogatepass")
+    decode = lambda tokens: bytes(tokens).decode("utf-8", "replace")  # noqa: E731
+    stream = TextStream(decode, given)
+    pieces = [stream.feed(byte) for byte in content]
+    assert "".join(pieces) + stream.end() == added_text(decode, given, content)
+
+
+def test_a_stream_decodes_a_bounded_number_of_tokens_each_time():
+    lengths = []
+
+    def decode(tokens):
+        lengths.append(len(tokens))
+        return "".join(chr(97 + token % 26) for token in tokens)
+
+    stream = TextStream(decode, range(1000))
+    assert "".join(stream.feed(token) for token in range(5000)) == decode(range(5000))
+    assert max(lengths[:-1]) <= 64
+
+
+def test_room_is_made_as_it_is_needed(predictor):
+    """Asking for more tokens than any memory holds costs nothing when an end comes; blocks change no number."""
+    prompt = torch.randint(19, (2, 2))
+    free = generate(predictor, prompt, 2 * BLOCK + 10, temperature=1.0, seed=2)
+    numbers = uniforms(2, 1, 2 * BLOCK + 10)
+    logits, state = predictor.prefill(predictor.start(1), prompt[1:])
+    for place in range(2 * BLOCK + 10):
+        token = choose(logits, numbers[place : place + 1], 1.0)
+        assert int(token) == int(free[1, place])
+        logits, state = predictor.step(state, token)
+    stops = set(range(19)) - {int(free[0, 0])}
+    assert generate(predictor, prompt[:1], 10**15, temperature=1.0, seed=2, stop=stops).shape[1] < 50

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from arlearn.decoding.generate import generate
+from arlearn.decoding.text import write_until
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.perplexity import likelihoods, log_probability, write_until
+from arlearn.evaluation.perplexity import likelihoods, log_probability
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.mlp import MLPPredictor
 

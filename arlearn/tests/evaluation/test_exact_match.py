@@ -10,9 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arlearn.cli.evaluate_task import choose_questions, evaluate_task, read_pairs
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.exact_match import exact_match, wilson
+from arlearn.evaluation.exact_match import choose_questions, exact_match, measure_task, read_pairs, wilson
 from arlearn.predictors.base import Predictor
 from arlearn.tasks.addition import AdditionTask
 from arlearn.tasks.multiplication import MultiplicationTask
@@ -143,21 +142,15 @@ def test_few_questions_are_asked_exhaustively() -> None:
     assert len(drawn) == 10
 
 
-def test_the_json_has_the_keys_that_scripts_read(
-    adder: tuple[AdditionTask, Predictor], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_json_has_the_keys_that_scripts_read(adder: tuple[AdditionTask, Predictor], tmp_path: Path) -> None:
     task, predictor = adder
     card = {"task": {"kind": task.kind, "configuration": task.configuration()}, "seconds": 1.0}
     path = tmp_path / "pairs.txt"
     path.write_text("12 34\n77 88\n")
-    evaluate_task(
-        tmp_path, predictor, card, as_json=True, count=50, hard=False, pairs=path, allow_training_pairs=True, seed=0
-    )
-    found = json.loads(capsys.readouterr().out)
+    _, found = measure_task(tmp_path, predictor, card, count=50, pairs=path, allow_training_pairs=True)
+    assert json.loads(json.dumps(found)) == found
     assert found["count"] == 2
     assert {"exact_match", "wrong", "interval", "digit_accuracy", "products_per_second", "frozen"} <= set(found)
     assert found["frozen"] == ["embedding", "head", "head_bias"]
     with pytest.raises(ArlearnError, match="one of them"):
-        evaluate_task(
-            tmp_path, predictor, card, as_json=True, count=5, hard=True, pairs=path, allow_training_pairs=True, seed=0
-        )
+        measure_task(tmp_path, predictor, card, count=5, hard=True, pairs=path, allow_training_pairs=True)

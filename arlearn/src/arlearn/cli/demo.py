@@ -23,8 +23,8 @@ def demo(
     """Train a small linear predictor on real text, measure it on text it has not seen, let it write a story."""
     import torch
 
-    from arlearn.cli.evaluate import evaluate_text
     from arlearn.decoding.generate import generate
+    from arlearn.evaluation.perplexity import measure_text
     from arlearn.files import cache_directory
     from arlearn.predictors.saving import load_predictor
     from arlearn.tasks.text_files import find_text, split_off
@@ -48,7 +48,7 @@ def demo(
     recipe = recipe.with_changes(changes).with_inputs(source.text.path, None)
     card = run(recipe, out, reporter, overwrite=overwrite)
     predictor, card = load_predictor(out)
-    measured = evaluate_text(out, predictor, card, source.held_out.path, slide=False)
+    measured = measure_text(out, predictor, card, source.held_out.path, stride=None)
     weights = f"{card['parameters']:,} weights, {card['seconds']:.0f} s, {card['metrics']['tokens']:,} tokens learned"
     print(f"\na linear next-token predictor ({weights}) on {measured['data']}, which it has not seen:")
     print(f"  {measured['bits_per_byte']:.3f} bits per byte over {measured['bytes']:,} bytes\n")
@@ -57,7 +57,7 @@ def demo(
     prompt = letters.prompt(beginning)
     made = generate(predictor, torch.tensor([prompt]), words, temperature=0.5, stop=[letters.end_of_text])
     tokens = [token for token in made[0].tolist() if token not in (-1, letters.end_of_text)]
-    print(f"it goes on from {beginning!r}:\n\n{beginning}{letters.decode(tokens)}\n")
+    print(f"it goes on from {beginning!r}:\n\n{beginning}{letters.added(prompt, tokens)}\n")
     print(f'next: arlearn generate {out} --prompt "{beginning}" --tokens 120')
 
 

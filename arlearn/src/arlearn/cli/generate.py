@@ -93,7 +93,7 @@ def _text(
     import torch
 
     from arlearn.decoding.generate import generate as decode
-    from arlearn.decoding.streaming import TextStream
+    from arlearn.decoding.text import TextStream
     from arlearn.tokens.bytepair import recorded_vocabulary
 
     vocabulary = recorded_vocabulary(model, card)

@@ -13,6 +13,7 @@ from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
 
 ABSENT = -1  # in the places after a row's stop token
+BLOCK = 1024  # tokens for which room is made at once
 
 
 @torch.no_grad()
@@ -48,19 +49,24 @@ def generate(
         decoder = lookup_decoder(predictor, prompt.shape[1] + max_tokens)
         if decoder is not None and (batch == 1 or decoder.batchable()):
             return decoder.generate(prompt, max_tokens, stop, callback)
-    made = torch.full((batch, max_tokens), ABSENT, dtype=torch.long, device=device)
     if batch == 0 or max_tokens == 0:
-        return made
-    numbers = None
-    if temperature > 0:
-        numbers = torch.stack([uniforms(seed, row, max_tokens) for row in range(batch)]).to(device)
+        return torch.full((batch, max_tokens), ABSENT, dtype=torch.long, device=device)
+    # room is made block by block, so that a large max_tokens costs nothing until that much is written
+    blocks: list[Tensor] = []
+    numbers: Tensor | None = None
+    generators = [row_generator(seed, row) for row in range(batch)] if temperature > 0 else []
     stops = torch.tensor(sorted(set(stop)), dtype=torch.long, device=device)
     alive = torch.arange(batch, device=device)
     logits, state = predictor.prefill(predictor.start(batch), prompt)
     for place in range(max_tokens):
-        uniform = None if numbers is None else numbers[alive, place]
-        token = choose(logits, uniform, temperature, top_k, top_p)
-        made[alive, place] = token
+        column = place % BLOCK
+        if column == 0:
+            blocks.append(torch.full((batch, min(BLOCK, max_tokens - place)), ABSENT, dtype=torch.long, device=device))
+            if generators:
+                drawn = [torch.rand(BLOCK, dtype=torch.float64, generator=each) for each in generators]
+                numbers = torch.stack(drawn).to(device)
+        token = choose(logits, None if numbers is None else numbers[alive, column], temperature, top_k, top_p)
+        blocks[-1][alive, column] = token
         if callback is not None:
             callback(alive, token)
         if stops.numel():
@@ -68,11 +74,11 @@ def generate(
             if not bool(going.all()):
                 kept = going.nonzero()[:, 0]
                 if kept.numel() == 0:
-                    return made[:, : place + 1]
+                    return torch.cat(blocks, dim=1)[:, : place + 1]
                 alive, token, state = alive[kept], token[kept], state.select(kept)
         if place + 1 < max_tokens:
             logits, state = predictor.step(state, token)
-    return made
+    return blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=1)
 
 
 def check_sampling(temperature: float, top_k: int | None, top_p: float | None) -> None:
@@ -120,7 +126,6 @@ def choose(
     return (place if order is None else order.gather(1, place))[:, 0]
 
 
-def uniforms(seed: int, row: int, count: int) -> Float[Tensor, " count"]:
-    """The random numbers of one row: they depend on the seed and the row alone, not on the batch around it."""
-    generator = torch.Generator().manual_seed((seed * 1_000_003 + row) % 2**63)
-    return torch.rand(count, dtype=torch.float64, generator=generator)
+def row_generator(seed: int, row: int) -> torch.Generator:
+    """The random numbers of one row, in [0, 1): they depend on the seed and the row alone, not on the batch around it."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + row) % 2**63)

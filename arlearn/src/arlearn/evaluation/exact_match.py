@@ -1,12 +1,14 @@
-"""Exact match: does a predictor, left to itself, write the right answer?"""
+"""Exact match: which questions to ask, and whether a predictor, left to itself, writes the right answers."""
 
 from __future__ import annotations
 
 import math
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,9 +18,11 @@ from torch import Tensor
 from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
+from arlearn.tasks import load_task
 from arlearn.tasks.base import SequenceTask
 
 SMALL = 2_000_000  # weights
+SHOWN = 20  # bad lines of a file that are spelled out
 
 
 @dataclass(frozen=True)
@@ -149,3 +153,97 @@ def exact_match(
             progress(len(part))
     places = (right_places / len(inputs)).tolist()
     return ExactMatch(len(inputs), wrong, sum(places) / len(places), places, seconds, task.generated, failures)
+
+
+def choose_questions(task: SequenceTask, count: int, hard: bool, seed: int) -> tuple[Tensor, str]:
+    """Held-out inputs of a task, and what they are called; a task without a split has only one side.
+
+    Raises ArlearnError for hard questions where the task has none.
+    """
+    everything = None if hard else task.everything("held-out")
+    if everything is not None and len(everything) == 0:
+        raise ArlearnError(f"the split leaves no held-out questions for {task.description()}")
+    if everything is not None and len(everything) <= count:
+        return everything, "held-out (all there are)"
+    return task.draw(count, (seed, 1), "held-out", hard), "hard held-out" if hard else "held-out"
+
+
+def read_pairs(path: Path, task: SequenceTask, allow_training: bool = False) -> Tensor:
+    """The questions in a file, one a line; blank lines and lines from # on do not count.
+
+    Raises ArlearnError if the file cannot be read or holds none, and for every line at once that is no question of
+    this task or, unless ``allow_training``, belongs to the training split.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArlearnError(f"cannot read the pairs in {path}: {error}") from error
+    numbers, rows, bad = [], [], []
+    for number, line in enumerate(lines, start=1):
+        text = line.split("#", 1)[0].strip()
+        if not text:
+            continue
+        try:
+            rows.append(task.parse_prompt(text))
+            numbers.append(number)
+        except ArlearnError as error:
+            bad.append(f"line {number}: {error}")
+    if bad:
+        more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        raise ArlearnError(f"{path} has {len(bad)} bad line(s): {'; '.join(bad[:SHOWN])}{more}")
+    if not rows:
+        raise ArlearnError(f"{path} holds no questions; write one `a b` a line")
+    inputs = torch.cat(rows)
+    training = task.is_training(inputs).tolist()
+    found = [number for number, is_training in zip(numbers, training, strict=True) if is_training]
+    if found and not allow_training:
+        shown = ", ".join(str(number) for number in found[:SHOWN]) + (", ..." if len(found) > SHOWN else "")
+        raise ArlearnError(
+            f"{len(found)} of {len(rows)} questions in {path} belong to the training split (lines {shown}); "
+            "remove them, or give --allow-training-pairs"
+        )
+    if found:
+        print(f"{len(found)} of {len(rows)} questions belong to the training split", file=sys.stderr)
+    return inputs
+
+
+def measure_task(
+    folder: Path,
+    predictor: Predictor,
+    card: Mapping[str, Any],
+    *,
+    count: int = 100_000,
+    hard: bool = False,
+    pairs: Path | None = None,
+    allow_training_pairs: bool = False,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[ExactMatch, dict[str, Any]]:
+    """Ask the model questions: what came out, and what ``arlearn evaluate --json`` prints.
+
+    Questions are held-out ones, drawn with ``seed``, or all of them where there are no more than ``count``; or those of
+    the file ``pairs``. ``progress(more, all)`` hears how many more were answered. Raises ArlearnError if the card's
+    task has no answers, the questions cannot be used, or the model does not fit its task.
+    """
+    task = load_task(card["task"]["kind"], card["task"].get("configuration") or {})
+    if not isinstance(task, SequenceTask):
+        raise ArlearnError(f"{folder} was made for a {task.kind} task, which has no questions to answer")
+    if pairs is not None and hard:
+        raise ArlearnError("--hard says which questions to draw, --pairs which to ask: give one of them")
+    if pairs is not None:
+        inputs, drawn = read_pairs(pairs, task, allow_training_pairs), "given"
+    else:
+        inputs, drawn = choose_questions(task, count, hard, seed)
+    predictor.eval()
+    heard = None if progress is None else lambda more: progress(more, len(inputs))
+    result = exact_match(predictor, task, inputs, progress=heard)
+    return result, result.summary() | {
+        "questions": drawn,
+        "distinct": len({tuple(row) for row in inputs.tolist()}),
+        "task": task.kind,
+        "configuration": task.description(),
+        "parameters": predictor.parameter_count(),
+        "frozen": predictor.frozen(),
+        "training_seconds": card.get("seconds"),
+        "model": str(folder),
+    }

@@ -18,8 +18,9 @@ from lm_eval.api.model import TemplateLM
 from lm_eval.api.registry import register_model
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from arlearn.decoding.text import write_until
 from arlearn.errors import ArlearnError
-from arlearn.evaluation.perplexity import likelihoods, log_probability, write_until
+from arlearn.evaluation.perplexity import likelihoods, log_probability
 from arlearn.evaluation.saved_model import SavedModel
 
 MAX_TOKENS = 256  # written where a task names no limit; what the harness's own adapters write

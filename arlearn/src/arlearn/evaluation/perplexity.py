@@ -18,19 +18,24 @@ With boundaries "story" nothing sees across stories, and a story's first token i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from arlearn.decoding.generate import check_sampling, choose, uniforms
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
-from arlearn.tasks.text import Layout, Rows
-from arlearn.tasks.token_cache import TokenisedText
+from arlearn.tasks.text import Layout, Rows, TextTask
+from arlearn.tasks.text_files import TextFile
+from arlearn.tasks.token_cache import TokenisedText, tokenise_in_memory
+from arlearn.tokens.bytepair import recorded_vocabulary
 
 POSITIONS = 8192  # scored at once
 SEGMENT = 1024  # of a long sequence; each segment but the first repeats T tokens to have its context
@@ -262,37 +267,58 @@ def log_probability(predictor: Predictor, tokens: Sequence[int]) -> float:
     return total
 
 
-@torch.no_grad()
-def write_until(
+def measure_text(
+    folder: Path,
     predictor: Predictor,
-    context: Sequence[int],
-    stops: Sequence[str],
-    end: int,
-    decode: Callable[[list[int]], str],
-    max_tokens: int,
+    card: Mapping[str, Any],
+    data: Path,
     *,
-    temperature: float = 0.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    seed: int = 0,
-) -> str:
-    """What the predictor writes after the context, up to the first of ``stops`` (not kept), token ``end`` or
-    ``max_tokens``. Raises ArlearnError for sampling parameters that are invalid."""
-    check_sampling(temperature, top_k, top_p)
-    device = predictor.device
-    logits, state = predictor.prefill(predictor.start(1), torch.tensor([list(context)], device=device))
-    numbers = uniforms(seed, 0, max_tokens).to(device)
-    made: list[int] = []
-    text = ""
-    for place in range(max_tokens):
-        token = choose(logits, numbers[place : place + 1], temperature, top_k, top_p)
-        if int(token) == end:
-            break
-        made.append(int(token))
-        text = decode(made)
-        found = [text.find(stop) for stop in stops if stop and stop in text]
-        if found:
-            return text[: min(found)]
-        if place + 1 < max_tokens:
-            logits, state = predictor.step(state, token)
-    return text
+    context: int | None = None,
+    stride: int | None = 1,
+    score_padding: bool = False,
+    work: Callable[[str], AbstractContextManager[Any]] = lambda title: nullcontext(),
+) -> dict[str, Any]:
+    """What ``arlearn evaluate --json`` prints for the text in ``data``.
+
+    ``context``: tokens that may be seen, where not as in training. ``stride``: of the sliding window; None: without one.
+    ``work(title)`` gives a context whose ``show(share)`` hears of the progress. Raises ArlearnError if the text or the
+    card cannot be used.
+    """
+    if not card.get("task") or not card.get("tokenizer"):
+        raise ArlearnError(f"{folder / 'card.json'} names no text task and tokenizer, so text cannot be put to it")
+    began = time.monotonic()
+    vocabulary = recorded_vocabulary(folder, card)
+    layout = TextTask.from_configuration(card["task"]["configuration"]).layout
+    if context is not None:
+        layout = replace(layout, context=context)
+    text = tokenise_in_memory(TextFile.at(data), vocabulary)
+    predictor.eval()
+    with work("at context") as bar:
+        score = at_context(predictor, text, layout, bar and bar.show)
+    result: dict[str, Any] = {
+        "bits_per_byte": score.bits_per_byte,
+        "perplexity": score.perplexity,
+        "tokens": score.tokens,
+        "bytes": score.bytes,
+        "stories": text.stories,
+        "context": layout.context,
+        "boundaries": layout.boundaries,
+    }
+    if stride is not None:
+        with work("sliding window") as bar:
+            slid = sliding(predictor, text, layout, stride, bar and bar.show)
+        result |= {
+            "sliding_bits_per_byte": slid.bits_per_byte,
+            "sliding_perplexity": slid.perplexity,
+            "sliding_stride": stride,
+        }
+    if score_padding:
+        padded = with_padding(predictor, text, layout)
+        result |= {"padded_perplexity": padded.perplexity, "padded_tokens": padded.tokens}
+    return result | {
+        "model": str(folder),
+        "parameters": predictor.parameter_count(),
+        "data": Path(data).name,
+        "data_sha256": text.sha256,
+        "seconds": round(time.monotonic() - began, 2),
+    }

@@ -3,7 +3,8 @@
 A file is plain, ``.xz`` or ``.gz``, UTF-8, its stories separated by ``<|endoftext|>``. The separator takes one line
 break on each side with it, so that ``...the end.\\n<|endoftext|>\\nOnce...`` are the stories ``...the end.`` and
 ``Once...``. What is left is the text, byte for byte: its length in UTF-8 is what *bytes* means in bits per byte.
-Stories of nothing but white space are no stories. A file without separators is one story.
+Stories of nothing but white space are no stories. A file without separators is one story. A byte-order mark at the
+beginning of a file is no text.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class TextFile:
 
     def stories(self) -> Iterator[str]:
         """The stories in order. Raises ArlearnError if the file is damaged or is not UTF-8 text."""
-        decoder = codecs.getincrementaldecoder("utf-8")()
+        decoder = codecs.getincrementaldecoder("utf-8-sig")()
         pending, seam, read, first = [""], "", 0, True
         try:
             with self._open() as opened:

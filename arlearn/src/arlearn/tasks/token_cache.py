@@ -24,7 +24,8 @@ from arlearn.files import cache_directory
 from arlearn.tasks.text_files import TextFile
 from arlearn.tokens.bytepair import BytePair
 
-FORMAT = 1
+FORMAT = 2  # 1 did not check that the tokens give back the text
+CHECKED = 256  # stories that are decoded together
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,30 @@ def _collect(
     # array: four bytes a token while the text is read, where a list would take eight and an object each
     tokens, starts, size = array("I"), array("q"), 0
 
+    waiting: list[str] = []
+    encoded: list[list[int]] = []
+
     def counted() -> Iterator[str]:
         nonlocal size
         for story in stories:
             size += len(story.encode())
+            waiting.append(story)
             yield story
+
+    def check() -> None:
+        done = waiting[: len(encoded)]
+        vocabulary.check_kept(done, encoded, "a story")
+        del waiting[: len(encoded)]
+        encoded.clear()
 
     for story in vocabulary.encode_many(counted(), progress=progress):
         starts.append(len(tokens))
         tokens.append(vocabulary.end_of_text)
         tokens.extend(story)
+        encoded.append(story)
+        if len(encoded) >= CHECKED:
+            check()
+    check()
     starts.append(len(tokens))
     tokens.append(vocabulary.end_of_text)
     return np.frombuffer(tokens, dtype=np.uint32), np.frombuffer(starts, dtype=np.int64), size

@@ -1,7 +1,8 @@
 """Byte-level byte-pair vocabularies, by Hugging Face ``tokenizers``.
 
-Every text has an encoding and ``decode(encode(text)) == text``, because the smallest tokens are the 256 bytes. Two
-special tokens stand outside the text: *end of text*, which separates stories, and *pad*, which fills rows. In a
+In a vocabulary trained here every text has an encoding and ``decode(encode(text)) == text``, because the smallest
+tokens are the 256 bytes. A vocabulary read from elsewhere may lose text; ``check_kept`` refuses such a loss. Two special
+tokens stand outside the text: *end of text*, which separates stories, and *pad*, which fills rows. In a
 vocabulary trained here they are tokens 0 and 1, the bytes are 2..257, and the merges follow. A vocabulary read from
 elsewhere keeps its own numbers; a special token that it lacks is added at its end (GPT-Neo's 50,257 tokens and a pad
 make the paper's 50,258). Text that happens to spell a special token is encoded as text.
@@ -9,7 +10,8 @@ make the paper's 50,258). Text that happens to spell a special token is encoded 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +25,10 @@ KNOWN_PADS = (PAD, "[PAD]", "<pad>")
 SMALLEST = 258  # the two special tokens and the 256 bytes
 
 Span = Literal["word", "sentence"]
+# The longest run without a break that a vocabulary is learned from, in characters: the time of learning grows with the
+# square of it. Longer runs are cut; no token is that long.
+RUN = 1000
+RUNS = {"word": rf"\S{{{RUN}}}|\s{{{RUN}}}", "sentence": rf'[^.!?\n"]{{{RUN}}}|[.!?\n"]{{{RUN}}}'}
 # The longest piece of one text that is encoded at once, in characters: bounds the memory of a book-long story.
 PIECE = 1 << 18
 
@@ -30,25 +36,35 @@ PIECE = 1 << 18
 SENTENCE = r'[^.!?\n"]+[.!?"]*|[.!?\n"]+'
 
 
+Decode = Callable[[Sequence[int]], str]
+SEEN = 16  # tokens before the new ones that are decoded with them
+
+
 class BytePair:
     """A byte-level byte-pair vocabulary.
 
     Attributes:
+        size: number of tokens V, special ones included; all ids lie in 0..V-1. Ids that no token has are counted.
         end_of_text: the token between stories, which generation stops at.
         pad: the token that fills a row; never trained or scored unless asked for.
     """
 
+    size: int
     end_of_text: int
     pad: int
 
     def __init__(self, tokenizer: Any) -> None:
-        """Wrap a ``tokenizers.Tokenizer``; end-of-text and pad are found, or added."""
+        """Wrap a ``tokenizers.Tokenizer``; end-of-text and pad are found, or added.
+
+        Raises ArlearnError if two tokens share an id, or most ids have no token.
+        """
         tokenizer.no_padding()
         tokenizer.no_truncation()
         tokenizer.encode_special_tokens = True
         self._tokenizer = tokenizer
         self.end_of_text = self._special(KNOWN_ENDS)
         self.pad = self._special(KNOWN_PADS)
+        self.size = self._checked_size()
 
     def _special(self, names: tuple[str, ...]) -> int:
         for name in names:
@@ -57,6 +73,24 @@ class BytePair:
                 return int(token)
         self._tokenizer.add_special_tokens([names[0]])
         return int(self._tokenizer.token_to_id(names[0]))
+
+    def _checked_size(self) -> int:
+        """The largest id plus one: what a model needs rows for. The one place where ids are checked."""
+        tokens = self._tokenizer.get_vocab(with_added_tokens=True)
+        size = int(max(tokens.values())) + 1
+        by_id: dict[int, str] = {}
+        for word, token in tokens.items():
+            if by_id.setdefault(token, word) != word:
+                raise ArlearnError(
+                    f"the vocabulary is invalid: the tokens {by_id[token]!r} and {word!r} both have the id {token} "
+                    "(ids with gaps leave no room for end-of-text and pad); number the tokens 0, 1, 2, ..."
+                )
+        if size > 2 * len(tokens):
+            raise ArlearnError(
+                f"the vocabulary is invalid: its {len(tokens):,} tokens have ids up to {size - 1:,}, so most rows of a "
+                "model would belong to no token; number the tokens 0, 1, 2, ..."
+            )
+        return size
 
     @classmethod
     def train(cls, texts: Iterable[str], size: int, span: Span = "word", progress: bool = False) -> BytePair:
@@ -85,7 +119,7 @@ class BytePair:
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=progress,
         )
-        tokenizer.train_from_iterator(texts, trainer)
+        tokenizer.train_from_iterator((piece for text in texts for piece in _cut_runs(text, RUNS[span])), trainer)
         return cls(tokenizer)
 
     @classmethod
@@ -94,18 +128,17 @@ class BytePair:
 
         ``timeout`` in seconds bounds the wait for the Hub. Raises ArlearnError if nothing usable is there.
         """
-        from tokenizers import Tokenizer
-
         path = Path(source)
         if path.is_dir():
             path = path / "tokenizer.json"
         if not path.is_file():
             path = _from_hub(str(source), timeout)
         try:
-            tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises bare Exception
-            raise ArlearnError(f"{path} is not a tokenizer in Hugging Face's tokenizer.json format: {error}") from error
-        return cls(tokenizer)
+            return cls.from_bytes(path.read_bytes())
+        except OSError as error:
+            raise ArlearnError(f"cannot read {path}: {error.strerror or error}") from error
+        except ArlearnError as error:
+            raise ArlearnError(f"{path}: {error}") from error
 
     @classmethod
     def from_bytes(cls, content: bytes) -> BytePair:
@@ -113,9 +146,10 @@ class BytePair:
         from tokenizers import Tokenizer
 
         try:
-            return cls(Tokenizer.from_str(content.decode("utf-8")))
-        except Exception as error:
+            tokenizer = Tokenizer.from_str(content.decode("utf-8-sig"))
+        except Exception as error:  # the library raises bare Exception
             raise ArlearnError(f"not a tokenizer in Hugging Face's tokenizer.json format: {error}") from error
+        return cls(tokenizer)
 
     def to_bytes(self) -> bytes:
         """What ``save`` writes; its SHA-256 is ``sha256``."""
@@ -129,13 +163,12 @@ class BytePair:
     def sha256(self) -> str:
         return sha256(self.to_bytes())
 
-    @property
-    def size(self) -> int:
-        """Number of tokens V, special ones included."""
-        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
-
     def encode(self, text: str) -> list[int]:
-        """The text's tokens, without special ones."""
+        """The text's tokens, without special ones. Raises ArlearnError where the text is no UTF-8."""
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ArlearnError(f"the text is not UTF-8: byte {error.start} of {text[:40]!r}") from error
         return next(self.encode_many([text]))
 
     def prompt(self, text: str) -> list[int]:
@@ -170,11 +203,49 @@ class BytePair:
         """The text of these tokens; special ones are left out, bytes that are no UTF-8 become U+FFFD."""
         return str(self._tokenizer.decode([int(token) for token in tokens], skip_special_tokens=True))
 
+    def added(self, before: Sequence[int], tokens: Sequence[int]) -> str:
+        """What ``tokens`` add to the text of the tokens before them: a space before a word, the rest of a character."""
+        return added_text(self.decode, before, tokens)
+
+    def check_kept(self, texts: Sequence[str], tokens: Sequence[Sequence[int]], where: str) -> None:
+        """Raise ArlearnError, with the first place, unless decoding the tokens gives back each text.
+
+        Bits per byte compare models by the bytes of one text, so a vocabulary that loses some of it cannot take part.
+        """
+        decoded = self._tokenizer.decode_batch([list(each) for each in tokens], skip_special_tokens=True)
+        for text, got in zip(texts, decoded, strict=True):
+            if got != text:
+                place = next(
+                    (i for i, (a, b) in enumerate(zip(text, got, strict=False)) if a != b), min(len(text), len(got))
+                )
+                shown = slice(max(0, place - 10), place + 15)
+                raise ArlearnError(
+                    f"the vocabulary is invalid for this text: of {where} it loses {text[shown]!r}, which comes back as "
+                    f"{got[shown]!r}; give a byte-level vocabulary, or --tokenizer train to learn one"
+                )
+
     def word(self, token: int) -> str:
         """One token as text, for tables: special tokens by name, incomplete UTF-8 as U+FFFD."""
         if token in (self.end_of_text, self.pad):
             return str(self._tokenizer.id_to_token(token))
         return self.decode([token])
+
+
+def added_text(decode: Decode, before: Sequence[int], tokens: Sequence[int]) -> str:
+    """What ``tokens`` add to the text of the tokens ``before`` them."""
+    seen = [int(token) for token in before[-SEEN:]]
+    shown, whole = decode(seen) if seen else "", decode([*seen, *tokens])
+    return whole[len(shown) :] if whole.startswith(shown) else decode(tokens)
+
+
+def _cut_runs(text: str, runs: str) -> Iterator[str]:
+    """The text, cut after every ``RUN`` characters of a run that no break ends."""
+    begin = 0
+    if len(text) >= RUN:
+        for found in re.finditer(runs, text):
+            yield text[begin : found.end()]
+            begin = found.end()
+    yield text[begin:]
 
 
 def _pieces(text: str) -> Iterator[str]:

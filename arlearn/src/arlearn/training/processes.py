@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import platform
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ from datetime import timedelta
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
+import psutil
 import torch
 
 from arlearn.errors import ArlearnError
@@ -181,3 +183,14 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     return all([mallopt(_M_MMAP_MAX, 0), mallopt(_M_TRIM_THRESHOLD, 2**31 - 1), mallopt(_M_TOP_PAD, 64 * 2**20)])
+
+
+def machine() -> dict[str, Any]:
+    """Where a figure was measured."""
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "memory_bytes": int(psutil.virtual_memory().total),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }

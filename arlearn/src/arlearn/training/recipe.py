@@ -195,7 +195,7 @@ def load_recipe(name: str | Path) -> Recipe:
             raise ArlearnError(f"no recipe is called {name}{hint}")
         path = found[0]
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ArlearnError(f"cannot read recipe {path}: {error}") from error
     return Recipe.from_toml(text, path.stem)

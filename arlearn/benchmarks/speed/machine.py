@@ -1,13 +1,11 @@
-"""What the machine can do, measured in the same run as what is compared with it."""
+"""The size of a measurement, and what the machine can do, measured in the same run as what is compared with it."""
 
 from __future__ import annotations
 
-import platform
 import resource
 import sys
 import time
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import psutil
 import torch
@@ -74,14 +72,3 @@ def peak_bytes() -> int:
 
 def available_bytes() -> int:
     return int(psutil.virtual_memory().available)
-
-
-def machine() -> dict[str, Any]:
-    """Where a figure was measured."""
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "memory_bytes": int(psutil.virtual_memory().total),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }

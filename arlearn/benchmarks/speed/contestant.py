@@ -1,23 +1,28 @@
-"""One contestant of ``arlearn bench step`` in a process of its own, so that its peak memory is its own.
+"""The contestants of ``arlearn bench step``, each in a process of its own, so that its peak memory is its own.
 
-It is told on standard input, a JSON line at a time, and answers each line with one: ``step`` with the optimiser to
-use, ``gemm``, ``peak``.
+``Process`` starts this file as a program and asks it, a JSON line at a time: ``step`` with the optimiser to use,
+``gemm``, ``peak``. Each line is answered with one. Only one contestant runs at a time.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import time
-from typing import Any
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from arlearn.benchmarks.dense import DensePredictor
-from arlearn.benchmarks.machine import Size, gemm_rate, peak_bytes
+from arlearn.errors import ArlearnError
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.training.processes import keep_freed_memory
+from speed.dense import DensePredictor
+from speed.machine import Size, gemm_rate, peak_bytes
 
 RATE, DECAY = 5e-4, 0.1  # the paper's learning rate and weight decay
 
@@ -77,6 +82,58 @@ class Contestant:
             "seconds": ended - began,
             "loss": loss.item(),
         }
+
+
+class Process:
+    """A contestant in a process; asks are answered in order, and only one contestant runs at a time."""
+
+    def __init__(self, kind: str, size: Size, threads: int, text: str | None = None) -> None:
+        self.kind = kind
+        given = {"kind": kind, "size": size.as_dict(), "threads": threads, "text": text}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "speed.contestant", json.dumps(given)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])},
+        )
+        self._read()
+
+    def ask(self, do: str, **order: Any) -> Any:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps({"do": do, **order}) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise self._died() from error
+        return self._read().get("answer")
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise self._died()
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _died(self) -> ArlearnError:
+        code = self._process.wait()
+        reason = "the system ended it, most likely for lack of memory" if code < 0 else f"it ended with code {code}"
+        return ArlearnError(f"the {self.kind} process of the measurement is gone: {reason}; try a smaller --batch")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+            self._process.wait(10)
+        except (OSError, subprocess.TimeoutExpired):
+            self._process.kill()
+            self._process.wait()
 
 
 def main() -> None:

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from arlearn.benchmarks.machine import Size
 from arlearn.errors import ArlearnError
 from arlearn.files import cache_directory
 from arlearn.tasks.text_files import find_text
 from arlearn.tokens import BytePair
+from speed.machine import Size
 
 CHARACTERS = 5_000_000  # of the text
 EACH = 300  # characters that the vocabulary is learned from, for each of its tokens

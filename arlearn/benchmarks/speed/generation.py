@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 
-from arlearn.benchmarks.dense import DensePredictor
-from arlearn.benchmarks.machine import Size, available_bytes, machine, read_rate
 from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import State
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.training.processes import machine
+from speed.dense import DensePredictor
+from speed.machine import Size, available_bytes, read_rate
 
 
 @torch.no_grad()
@@ -99,3 +100,23 @@ def bench_generate(size: Size, budget: float, tell: Callable[[str], None]) -> di
         "machine": machine(),
         "measured_in_seconds": time.monotonic() - began,
     }
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The result in lines for the terminal."""
+    lines = [f"ours: {result['tokens_per_second']:,.1f} tokens/s, {1000 * result['token_seconds']:.2f} ms a token"]
+    for name, way, key in (
+        ("masked in each forward (the baseline)", "masked_in_each_forward", "speedup"),
+        ("masked once", "masked_once", "speedup_masked_once"),
+        ("our packed forward", "packed_forward", "speedup_packed_forward"),
+    ):
+        lines.append(f"  {name:38} {1000 * result['baseline_token_seconds'][way]:9.2f} ms   {result[key]:7.1f}x")
+    lines += [
+        f"logits differ by at most {result['logits_difference']:.1e}",
+        (
+            f"memory is read at {result['read_rate'] / 1e9:.1f} GB/s: {result['bytes_read_per_token'] / 1e6:.0f} MB a token "
+            f"allow {result['bound_tokens_per_second']:,.0f} tokens/s, of which {100 * result['read_share']:.0f} % are "
+            f"reached; the baseline moves {result['bytes_ratio']:.0f} times as many bytes"
+        ),
+    ]
+    return "\n".join(lines)

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
-from arlearn.benchmarks.machine import Size, available_bytes, machine
 from arlearn.errors import ArlearnError
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.training.optimisation import build_optimiser
+from arlearn.training.processes import machine
 from arlearn.training.recipe import load_recipe
+from speed.machine import Size, available_bytes
 
 MAPS = ("packed", "shift")
 
@@ -58,3 +59,12 @@ def bench_maps(size: Size, budget: float, tell: Callable[[str], None]) -> dict[s
         "machine": machine(),
         "measured_in_seconds": time.monotonic() - began,
     }
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The result in lines for the terminal."""
+    lines = [
+        f"{kind:7} {result['parameters'][kind]:13,} weights  {rate:10,.0f} tokens/s"
+        for kind, rate in result["tokens_per_second"].items()
+    ]
+    return "\n".join([*lines, f"shift is {result['speedup']:.1f} times as fast"])

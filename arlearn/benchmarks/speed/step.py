@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from arlearn.benchmarks.contest import Process
-from arlearn.benchmarks.dense import DensePredictor
-from arlearn.benchmarks.machine import Size, available_bytes, machine
-from arlearn.benchmarks.step_worker import DECAY, RATE
-from arlearn.benchmarks.text import sample_rows
 from arlearn.errors import ArlearnError
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.training.processes import machine
+from speed.contestant import DECAY, RATE, Process
+from speed.dense import DensePredictor
+from speed.machine import Size, available_bytes
+from speed.text import sample_rows
 
 CHECKED = Size(context=16, width=32, vocabulary=3_000, batch=8)  # where the losses of 20 steps are compared
 Tell = Callable[[str], None]
@@ -156,3 +156,34 @@ def _timed(process: Process, baseline: float) -> dict[str, float]:
     steps = [process.ask("step") for _ in range(2)]
     seconds = median(step["seconds"] for step in steps)
     return {"step_seconds": seconds, "speedup": baseline / seconds, "loss": steps[-1]["loss"]}
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The result in lines for the terminal."""
+    lines = ["seconds          forward  backward  optimiser     step   peak GB"]
+    for name, row, total, peak in (
+        ("baseline", result["baseline_seconds"], result["baseline_step_seconds"], result["baseline_peak_bytes"]),
+        ("ours", result["seconds"], result["step_seconds"], result["peak_bytes"]),
+    ):
+        times = f"{row['forward']:8.2f}  {row['backward']:8.2f}  {row['optimiser']:9.2f}  {total:7.2f}"
+        lines.append(f"{name:15} {times}   {peak / 1e9:7.2f}")
+    lines += [
+        f"speed-up {result['speedup']:.2f}x, with fused AdamW on both sides {result['speedup_equal_optimiser']:.2f}x",
+        f"peak memory {100 * result['memory_ratio']:.0f} % of the baseline's",
+        f"losses over 20 steps differ by at most {result['loss_difference']:.1e} (at a smaller size)",
+        (
+            f"{result['operations'] / 1e9:,.0f} GFLOP at this machine's {result['gemm_rate'] / 1e9:.0f} GFLOP/s: "
+            f"{result['bound_seconds']:.2f} s, {result['bound_speedup']:.2f}x; reached {100 * result['gemm_share']:.0f} %"
+        ),
+    ]
+    rows = result.get("real_text", {})
+    if rows:
+        lines.append(f"\non real text ({rows['text']['source']}, {rows['text']['tokens']:,} tokens):")
+        if "skipped" in rows:
+            lines.append(f"  not measured: {rows['skipped']}")
+    for name in ("exact", "compact"):
+        if name in rows:
+            row = rows[name]
+            occur = f"{row['vocabulary']:,} tokens occur" if "vocabulary" in row else ""
+            lines.append(f"  {name:17} {row['step_seconds']:6.2f} s  {row['speedup']:5.2f}x  {occur}")
+    return "\n".join(lines)
