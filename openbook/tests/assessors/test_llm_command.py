@@ -116,10 +116,10 @@ def test_a_budget_stops_the_batch_and_keeps_what_was_done(tmp_path: Path) -> Non
     ("arguments", "said"),
     [
         (("--assessor", "llm"), "--model"),
-        (("--assessor", "oracle"), "linear or llm"),
+        (("--assessor", "oracle"), "'linear', 'llm'"),
         (("--model", "x/y"), "--assessor llm"),
-        (("--engine", "steam"), "local or ray"),
-        (("--assessor", "llm", "--model", "x/y", "--per", "page"), "neither paper nor variable"),
+        (("--engine", "steam"), "'local', 'ray'"),
+        (("--assessor", "llm", "--model", "x/y", "--per", "page"), "'paper', 'variable'"),
     ],
 )
 def test_wrong_usage(tmp_path: Path, arguments: Sequence[str], said: str) -> None:

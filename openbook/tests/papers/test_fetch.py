@@ -97,7 +97,7 @@ def test_a_busy_server_is_asked_again(server: Server, base: str) -> None:
 def test_failures_leave_nothing_behind(server: Server, base: str, tmp_path: Path) -> None:
     with pytest.raises(OpenbookError, match="404"):
         fetch(f"{base}/missing.pdf", pause=0.01)
-    with pytest.raises(OpenbookError, match="cannot be had"):
+    with pytest.raises(OpenbookError, match="cannot be downloaded"):
         fetch(f"{base}/loop", pause=0.01)
     server.body = b"x" * (2 << 20)
     with pytest.raises(OpenbookError, match="larger than 1 MB"):
@@ -105,6 +105,6 @@ def test_failures_leave_nothing_behind(server: Server, base: str, tmp_path: Path
     server.failures = 9
     with pytest.raises(OpenbookError, match="503"):
         fetch(f"{base}/c.pdf", pause=0.01, tries=2)
-    with pytest.raises(OpenbookError, match="cannot be had"):
+    with pytest.raises(OpenbookError, match="cannot be downloaded"):
         fetch("http://127.0.0.1:9/x.pdf", pause=0.01, tries=1)
     assert list((tmp_path / "papers").iterdir()) == []

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openbook.assess.papers_list import PaperSource
 from openbook.assess.pipeline import Pipeline, run_of, same_run
@@ -21,7 +21,7 @@ from openbook.assessors.base import Assessor, StillWaiting, StopAssessing
 from openbook.errors import OpenbookError
 from openbook.files import file_sha256
 from openbook.papers.paper import Paper
-from openbook.papers.sandbox import MEGABYTES, SECONDS
+from openbook.papers.sandbox import MEGABYTES, SECONDS, ReaderPool
 from openbook.record.files import read_folder, read_record, write_record
 from openbook.record.model import Record
 
@@ -103,14 +103,17 @@ def assess_batch(
     locate: Locate,
     watch: Watch = unwatched,
     keep: Keep = as_it_is,
+    started: ReaderPool | None = None,
 ) -> BatchOutcome:
     """Assess papers into ``folder``, one JSON record each, and all records there into ``records.parquet``.
 
-    A paper that fails is listed and the others go on. Raises OpenbookError when the folder cannot be written.
+    A paper that fails is listed and the others go on. ``started`` is as in ``Pipeline``. Raises OpenbookError when the
+    folder cannot be written.
     """
     jobs = min(settings.jobs, max(1, len(papers)))
+    limits: dict[str, Any] = {"seconds": settings.seconds, "megabytes": settings.megabytes}
     with (
-        Pipeline(assessor, jobs=jobs, seconds=settings.seconds, megabytes=settings.megabytes) as pipeline,
+        Pipeline(assessor, jobs=jobs, started=started, **limits) as pipeline,
         BatchWriter(papers, assessor, folder, settings, watch=watch, keep=keep) as writer,
         contextlib.closing(_read_ahead(papers, writer, pipeline, jobs, locate)) as found,
     ):

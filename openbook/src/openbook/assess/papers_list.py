@@ -173,7 +173,7 @@ class Locator:
 
     def __call__(self, named: PaperSource) -> Path:
         """The file. Raises OpenbookError when there is none and it cannot be had."""
-        from openbook.papers.reading import local_path
+        from openbook.papers.fetch import local_path
 
         path = Path(named.source)
         address = named.known.url if named.known else None

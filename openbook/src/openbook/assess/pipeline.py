@@ -3,7 +3,7 @@
 ``record_steps`` is that path, and tells each step as it is done. The command line, a batch, the server, Ray and the
 library all take it: ``Pipeline`` starts with a file, ``assess_paper`` with a paper that was read. Files are read in the
 sandbox (``openbook.papers.sandbox``). An assessor that other processes can make again answers there too
-(``assess_in_sandbox``), so that a batch uses every processor.
+(``openbook.assess.sandbox_task``), so that a batch uses every processor.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import openbook
 from openbook.assess.papers_list import PaperSource, stem_of
+from openbook.assess.sandbox_task import assess_in_sandbox
 from openbook.assessors.base import Assessor, ManyAssessor, MeteredAssessor, PortableAssessor, Usage
 from openbook.errors import OpenbookError
 from openbook.files import sha256
@@ -183,37 +182,6 @@ def assess_paper(paper: Paper, assessor: Assessor, info: PaperInfo | None = None
     return _finished(record_steps(paper, assessor, info))
 
 
-# --- in the process that reads
-
-
-@cache
-def _made_assessor(recipe: str, arguments: str) -> Assessor:
-    """The assessor of a recipe, made once in this process. ``arguments`` is JSON."""
-    module, _, attribute = recipe.partition(":")
-    made: Assessor = getattr(import_module(module), attribute)(**json.loads(arguments))
-    return made
-
-
-def assess_in_sandbox(paper: Paper, options: dict[str, Any]) -> Generator[list[str], None, dict[str, str]]:
-    """The sandbox's task: the record of a paper as JSON (``record``), or why the assessor failed (``failed``)."""
-    paper.source = options["source"]
-    known = PaperInfo.model_validate(options["known"]) if options["known"] else None
-    try:
-        assessor = _made_assessor(options["recipe"], options["arguments"])
-        steps = record_steps(paper, assessor, info_of(paper, PaperSource(paper.source, options["name"], known)))
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                record: Record = end.value
-                return {"record": record.model_dump_json()}
-            yield [step.stage, step.result]
-    except OpenbookError as error:
-        return {"failed": str(error)}
-    except Exception as error:  # one paper that breaks an assessor must not take the others with it
-        return {"failed": f"the assessor failed: {type(error).__name__}: {error}"}
-
-
 # --- from files
 
 
@@ -221,16 +189,24 @@ class Pipeline:
     """Makes records of files with one assessor. Use it as a context manager, or call ``close``.
 
     ``jobs`` files are read at the same time, by processes that start at once; ``seconds`` and ``megabytes`` limit the
-    reading of one. With a portable assessor the limits cover the answers too.
+    reading of one. With a portable assessor the limits cover the answers too. ``started``: processes that the caller
+    began already, with the task ``assess_in_sandbox``; they serve a portable assessor only.
     """
 
     def __init__(
-        self, assessor: Assessor, *, jobs: int = 1, seconds: float = SECONDS, megabytes: int = MEGABYTES
+        self,
+        assessor: Assessor,
+        *,
+        jobs: int = 1,
+        seconds: float = SECONDS,
+        megabytes: int = MEGABYTES,
+        started: ReaderPool | None = None,
     ) -> None:
         self.assessor = assessor
         self.portable = assessor if isinstance(assessor, PortableAssessor) else None
         task = assess_in_sandbox if self.portable else None
-        self._pool = ReaderPool(jobs, seconds=seconds, megabytes=megabytes, task=task)
+        self._pool = started or ReaderPool(jobs, seconds=seconds, megabytes=megabytes, task=task)
+        self._pool.start()
 
     def record(self, path: Path, source: PaperSource, on_step: OnStep = _ignore) -> Record:
         """The record of one file. Raises OpenbookError when there is no such file or the assessor cannot answer."""

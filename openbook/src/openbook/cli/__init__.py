@@ -1,19 +1,61 @@
-"""``openbook``: the command line. Each command stands in a module of its own and imports what it needs when it runs."""
+"""``openbook``: the command line. Each command stands in a module of its own, which is imported when it is used."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command_from_info, get_command_name, get_group_from_info
 
 from openbook.errors import OpenbookError
+
+
+class CommandsOnUse(TyperGroup):
+    """The commands of this package, by the names of its modules. A module is imported when its command is looked at.
+
+    A module registers its command with ``app``. ``bench_llm`` adds to the command of ``bench``, and is imported with it.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(_modules())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands:
+            for module in _modules().get(cmd_name, ()):
+                import_module(f"{__name__}.{module}")
+            if cmd_name in _modules():
+                self.commands[cmd_name] = _registered(cmd_name)
+        return self.commands.get(cmd_name)
+
+
+def _modules() -> dict[str, list[str]]:
+    """Which modules make each command: ``train-linear`` is made by ``train_linear``, ``import`` by ``import_``."""
+    names = sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
+    found: dict[str, list[str]] = {}
+    for name in names:
+        owner = next((other for other in names if name.startswith(f"{other}_") and name.strip("_") != other), name)
+        found.setdefault(get_command_name(owner).strip("-"), []).append(name)
+    return found
+
+
+def _registered(name: str) -> Any:
+    """The command or the group of commands that was registered with ``app`` under this name."""
+    how: dict[str, Any] = {"pretty_exceptions_short": True, "rich_markup_mode": app.rich_markup_mode}
+    for info in app.registered_commands:
+        if name == (info.name or get_command_name(info.callback.__name__ if info.callback else "")):
+            return get_command_from_info(info, **how)
+    group = next(group for group in app.registered_groups if group.name == name)
+    return get_group_from_info(group, suggest_commands=True, **how)
+
 
 app = typer.Typer(
     name="openbook",
     help="Read AI papers, record what they document, and prove every answer with a sentence that is really there.",
+    cls=CommandsOnUse,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -48,9 +90,3 @@ def main() -> None:
     except KeyboardInterrupt:
         print("openbook: interrupted", file=sys.stderr)
         sys.exit(130)
-
-
-# Each module of this package that is not private registers its command with ``app`` when it is imported.
-for _module in iter_modules(__path__):
-    if not _module.name.startswith("_"):
-        import_module(f"{__name__}.{_module.name}")

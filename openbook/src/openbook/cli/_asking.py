@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 class MakeAssessor:
     """Makes the assessor in whichever process is to use it; holds only what can be sent there."""
 
-    def __init__(self, name: str, settings: LlmSettings | None, ledger: str | None) -> None:
-        self.name = name
+    def __init__(self, settings: LlmSettings | None, ledger: str | None) -> None:
         self.settings = settings
         self.ledger = ledger
 
@@ -62,7 +61,7 @@ class MakeAssessor:
             for name in ("concurrency", "requests_per_minute", "tokens_per_minute")
             if (limit := getattr(self.settings, name)) is not None
         }
-        return MakeAssessor(self.name, replace(self.settings, budget=budget, **limits), self.ledger)
+        return MakeAssessor(replace(self.settings, budget=budget, **limits), self.ledger)
 
 
 def dry_run(

@@ -77,7 +77,7 @@ def _record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
         raise typer.BadParameter("--paper belongs to a record; a paper needs no other")
     from openbook.assess.pipeline import assess_paper
     from openbook.assessors.linear.assessor import LinearAssessor
-    from openbook.papers.reading import local_path
+    from openbook.papers.fetch import local_path
     from openbook.papers.sandbox import read_safely
 
     read = read_safely(local_path(source))

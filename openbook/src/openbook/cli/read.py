@@ -36,11 +36,9 @@ def read(
     """
     if as_json and text:
         raise typer.BadParameter("give one of --json and --text, not both")
-    from openbook.papers.reading import local_path
-    from openbook.papers.sandbox import read_safely
+    from openbook.papers.sandbox import read as read_in_sandbox
 
-    found = read_safely(local_path(paper), seconds=seconds, megabytes=megabytes)
-    found.source = paper
+    found = read_in_sandbox(paper, seconds=seconds, megabytes=megabytes)
     if as_json:
         typer.echo(json.dumps(found.as_objects(), ensure_ascii=True))
     elif text:

@@ -6,22 +6,20 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from openbook.cli import app
+from openbook.cli._options import ModelOptions, with_options
 from openbook.errors import OpenbookError
-
-if TYPE_CHECKING:
-    from openbook.assessors.llm.settings import LlmSettings
 
 _REACHED: dict[str, Any] = {"rich_help_panel": "Letting others in"}
 _LIMITS: dict[str, Any] = {"rich_help_panel": "Limits"}
-_LLM: dict[str, Any] = {"rich_help_panel": "Asking a model too"}
 
 
 @app.command()
+@with_options(model=ModelOptions)
 def serve(
     ledger: Annotated[
         str, typer.Option(help="The database, made if need be: sqlite:///FILE or postgresql://…")
@@ -59,18 +57,7 @@ def serve(
     ] = 60.0,
     seconds: Annotated[float, typer.Option(min=0.1, help="Time to read one paper.", **_LIMITS)] = 60.0,
     megabytes: Annotated[int, typer.Option(min=256, help="Memory to read one paper.", **_LIMITS)] = 1536,
-    model: Annotated[
-        str | None, typer.Option(help="Offer a model as an assessor: PROVIDER/NAME, or NAME with --base-url.", **_LLM)
-    ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="A server that speaks OpenAI's protocol, ending in /v1.", **_LLM)
-    ] = None,
-    context_tokens: Annotated[int, typer.Option(help="Prompt and reply together, at most.", **_LLM)] = 128_000,
-    max_output_tokens: Annotated[int, typer.Option(help="The longest reply.", **_LLM)] = 3_000,
-    per: Annotated[str, typer.Option(help="One call per paper, or one per variable.", **_LLM)] = "paper",
-    budget: Annotated[float | None, typer.Option(help="US dollars to spend until the server stops.", **_LLM)] = None,
-    input_price: Annotated[float | None, typer.Option(help="US dollars per million tokens.", **_LLM)] = None,
-    output_price: Annotated[float | None, typer.Option(help="US dollars per million tokens.", **_LLM)] = None,
+    model: ModelOptions = ModelOptions(),
 ) -> None:
     """Serve a page where papers are dropped and read, and an HTTP API. By default only this machine reaches it.
 
@@ -85,15 +72,11 @@ def serve(
         from openbook.web.server.settings import ServerSettings
     except ModuleNotFoundError as error:
         raise OpenbookError(f"openbook serve needs {error.name}: pip install 'openbook[server]'") from error
-    llm = _llm(
-        model, base_url=base_url, context_tokens=context_tokens, max_output_tokens=max_output_tokens, per=per,
-        budget=budget, input_price=input_price, output_price=output_price,
-    )  # fmt: skip
     settings = ServerSettings(
         ledger=ledger, spool=spool, host=host, port=port, token=token or os.environ.get("OPENBOOK_TOKEN") or None,
         names=tuple(name or ()), proxied=behind_proxy, private=private, jobs=jobs, queue=queue,
         upload_megabytes=upload_megabytes, upload_seconds=upload_seconds, seconds=seconds, megabytes=megabytes,
-        keep_minutes=keep_minutes, rate=rate, llm=llm,
+        keep_minutes=keep_minutes, rate=rate, llm=model.settings(),
     )  # fmt: skip
 
     def ready(address: str) -> None:
@@ -111,16 +94,3 @@ def serve(
         run(settings, ready, log_level="info" if verbose else "warning")
     except ModuleNotFoundError as error:
         raise OpenbookError(f"openbook serve needs {error.name}: pip install 'openbook[server]'") from error
-
-
-def _llm(model: str | None, **given: Any) -> LlmSettings | None:
-    if model is None:
-        if any(given[key] is not None for key in ("base_url", "budget", "input_price", "output_price")):
-            raise typer.BadParameter("--base-url, --budget and prices go with --model")
-        return None
-    if given["per"] not in ("paper", "variable"):
-        raise typer.BadParameter(f"{given['per']!r} is neither paper nor variable", param_hint="--per")
-    from openbook.assessors.llm.settings import LlmSettings, require_extra
-
-    require_extra()
-    return LlmSettings(model=model, **given)

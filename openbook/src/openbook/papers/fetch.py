@@ -5,19 +5,20 @@ One request to a host every three seconds, patience when a server asks for it, a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import httpx
-import platformdirs
 
 from openbook import __version__
 from openbook.errors import OpenbookError
+from openbook.files import replacing, sha256, write_atomically
+
+if TYPE_CHECKING:
+    import httpx
 
 ARXIV = "https://export.arxiv.org"
 _ARXIV_ID = re.compile(r"(?:arxiv:)?(\d{4}\.\d{4,5}(?:v\d+)?|[a-z-]+(?:\.[A-Z]{2})?/\d{7}(?:v\d+)?)", re.IGNORECASE)
@@ -47,8 +48,25 @@ def address_of(source: str) -> str:
     return f"https://openreview.net/pdf?id={found.group(1)}" if found else source
 
 
+def local_path(source: str | Path) -> Path:
+    """The file of a source: its path, or where the document behind an arXiv id or address was downloaded to.
+
+    Raises ``OpenbookError`` when there is none.
+    """
+    path = Path(source)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise OpenbookError(f"{str(path)!r} is a folder: give the paper itself")
+    if is_remote(str(source)):
+        return fetch(str(source))
+    raise OpenbookError(f"there is no file {str(source)!r}: give the path of a paper, an arXiv id or an address")
+
+
 def cache_folder() -> Path:
     """Where downloads are kept: ``OPENBOOK_CACHE`` or the user's cache folder."""
+    import platformdirs
+
     given = os.environ.get("OPENBOOK_CACHE")
     return (Path(given) if given else Path(platformdirs.user_cache_dir("openbook"))) / "papers"
 
@@ -69,48 +87,42 @@ def fetch(
     """
     url = address_of(source)
     folder = cache or cache_folder()
-    path = folder / hashlib.sha256(url.encode()).hexdigest()[:32]
+    path = folder / sha256(url)[:32]
     if path.is_file():
         return path
+    import httpx
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OpenbookError(
             f"the cache {folder} cannot be made ({error}); set OPENBOOK_CACHE to another folder"
         ) from None
-    partial = path.with_suffix(f".{os.getpid()}.part")
     agent = f"openbook/{__version__} (reads papers; {os.environ.get('OPENBOOK_CONTACT', 'no contact given')})"
     reason = ""
-    try:
-        with httpx.Client(
-            headers={"User-Agent": agent}, timeout=timeout, follow_redirects=True, max_redirects=8
-        ) as client:
-            for attempt in range(max(tries, 1)):
-                wait = pause * 2**attempt
-                _pause(urlsplit(url).netloc, pause)
-                try:
-                    with client.stream("GET", url) as response:
-                        if response.status_code in _RETRIED:
-                            reason = f"the server answers {response.status_code}"
-                            wait = max(wait, _retry_after(response))
-                        elif response.status_code >= 400:
-                            raise OpenbookError(
-                                f"{url} cannot be had: the server answers {response.status_code}; check the address"
-                            )
-                        else:
-                            kind = response.headers.get("content-type", "")
-                            _save(response, partial, megabytes, url)
-                            _finish(partial, path, url, kind)
-                            return path
-                except (httpx.TransportError, httpx.InvalidURL, httpx.TooManyRedirects, httpx.DecodingError) as error:
-                    reason = str(error) or type(error).__name__
-                    if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects)):
-                        break
-                if attempt + 1 < tries:
-                    time.sleep(min(wait, 120.0))
-    finally:
-        partial.unlink(missing_ok=True)
-    raise OpenbookError(f"{url} cannot be had ({reason}); check the address and the network, or give a file")
+    with httpx.Client(headers={"User-Agent": agent}, timeout=timeout, follow_redirects=True, max_redirects=8) as client:
+        for attempt in range(max(tries, 1)):
+            wait = pause * 2**attempt
+            _pause(urlsplit(url).netloc, pause)
+            try:
+                with client.stream("GET", url) as response:
+                    if response.status_code in _RETRIED:
+                        reason = f"the server answers {response.status_code}"
+                        wait = max(wait, _retry_after(response))
+                    elif response.status_code >= 400:
+                        raise OpenbookError(
+                            f"{url} cannot be downloaded: the server answers {response.status_code}; check the address"
+                        )
+                    else:
+                        _save(response, path, megabytes, url)
+                        return path
+            except (httpx.TransportError, httpx.InvalidURL, httpx.TooManyRedirects, httpx.DecodingError) as error:
+                reason = str(error) or type(error).__name__
+                if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects)):
+                    break
+            if attempt + 1 < tries:
+                time.sleep(min(wait, 120.0))
+    raise OpenbookError(f"{url} cannot be downloaded ({reason}); check the address and the network, or give a file")
 
 
 def _pause(host: str, pause: float) -> None:
@@ -125,19 +137,15 @@ def _retry_after(response: httpx.Response) -> float:
     return float(value) if value.isdigit() else 0.0
 
 
-def _save(response: httpx.Response, partial: Path, megabytes: int, url: str) -> None:
+def _save(response: httpx.Response, path: Path, megabytes: int, url: str) -> None:
+    """Write a document, and beside it a card that says where it is from."""
     total = 0
-    with partial.open("wb") as file:
-        for piece in response.iter_bytes(1 << 16):
-            total += len(piece)
-            if total > megabytes << 20:
-                raise OpenbookError(f"{url} is larger than {megabytes} MB: no paper is")
-            file.write(piece)
-
-
-def _finish(partial: Path, path: Path, url: str, kind: str) -> None:
-    card = path.with_suffix(".json")
-    aside = partial.with_suffix(".card")
-    aside.write_text(json.dumps({"url": url, "type": kind, "bytes": partial.stat().st_size}))
-    os.replace(aside, card)
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        with partial.open("wb") as file:
+            for chunk in response.iter_bytes(1 << 16):
+                total += len(chunk)
+                if total > megabytes << 20:
+                    raise OpenbookError(f"{url} is larger than {megabytes} MB: no paper is")
+                file.write(chunk)
+        card = {"url": url, "type": response.headers.get("content-type", ""), "bytes": total}
+        write_atomically(path.with_suffix(".json"), json.dumps(card))

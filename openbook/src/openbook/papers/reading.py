@@ -8,6 +8,7 @@ from pathlib import Path
 
 from openbook.errors import OpenbookError
 from openbook.papers.blocks import Block, Document, Unreadable, build
+from openbook.papers.fetch import local_path
 from openbook.papers.formats import detect, read_archive, read_markup, refusal
 from openbook.papers.gates import problem_of
 from openbook.papers.paper import Paper
@@ -43,23 +44,6 @@ def read_paper(source: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Paper:
     except OSError as error:
         raise OpenbookError(f"{path} cannot be read ({error.strerror})") from None
     return read_bytes(data, source=str(source), suffix=path.suffix, limits=limits)
-
-
-def local_path(source: str | Path) -> Path:
-    """The file of a source: its path, or where the document behind an arXiv id or address was downloaded to.
-
-    Raises ``OpenbookError`` when there is none.
-    """
-    path = Path(source)
-    if path.is_file():
-        return path
-    if path.is_dir():
-        raise OpenbookError(f"{str(path)!r} is a folder: give the paper itself")
-    from openbook.papers.fetch import fetch, is_remote
-
-    if is_remote(str(source)):
-        return fetch(str(source))
-    raise OpenbookError(f"there is no file {str(source)!r}: give the path of a paper, an arXiv id or an address")
 
 
 def read_bytes(data: bytes, *, source: str, suffix: str = "", limits: Limits = DEFAULT_LIMITS) -> Paper:

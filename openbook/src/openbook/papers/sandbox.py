@@ -59,6 +59,7 @@ class Worker:
         self.task = task
         self.process: subprocess.Popen[bytes] | None = None
         self.done = 0
+        self._ready = False
         self._unparsed = b""
 
     def run(self, path: Path, seconds: float, options: object = None, on_progress: OnProgress | None = None) -> object:
@@ -68,7 +69,8 @@ class Worker:
         """
         if self.process is None or self.process.poll() is not None or self.done >= PAPERS_PER_WORKER:
             self.close()
-            self._start()
+            self.start()
+        self._wait_until_ready()
         self.done += 1
         try:
             reply = self._ask({"path": str(path), "seconds": seconds, "options": options}, seconds, on_progress)
@@ -99,7 +101,8 @@ class Worker:
                     stream.close()
         self.process = None
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Begin the process, and do not wait for it."""
         command = [sys.executable, "-m", "openbook.papers.worker_entry", str(self.megabytes)]
         if self.task is not None:
             command.append(f"{self.task.__module__}:{self.task.__qualname__}")
@@ -112,8 +115,14 @@ class Worker:
         )
         self.done = 0
         self._unparsed = b""
+        self._ready = False
+
+    def _wait_until_ready(self) -> None:
+        if self._ready:
+            return
         try:
             self._receive(60.0, time.monotonic() + 60.0)
+            self._ready = True
         except _WorkerLost as lost:
             self.close()
             raise OpenbookError(f"the process that reads papers does not start ({lost})") from None
@@ -175,6 +184,12 @@ class ReaderPool:
         self._workers = [Worker(megabytes, task) for _ in range(self.count)]
         for worker in self._workers:
             self._idle.put(worker)
+
+    def start(self) -> None:
+        """Begin all processes now, so that they load what they need while the caller does something else."""
+        for worker in self._workers:
+            if worker.process is None:
+                worker.start()
 
     def run(self, path: str | Path, options: object = None, on_progress: OnProgress | None = None) -> object:
         """The task's result for one file: JSON values; or a ``Paper`` with its problem where it could not be read.
@@ -239,6 +254,19 @@ def read_safely(path: str | Path, *, seconds: float = SECONDS, megabytes: int = 
         if pool is None:
             pool = _shared[megabytes] = ReaderPool(1, megabytes=megabytes)
     return pool.read(path, seconds=seconds)
+
+
+def read(source: str | Path, *, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> Paper:
+    """Read a paper from a file, an arXiv id or an address, in a worker process under limits.
+
+    Whatever is wrong with its content is ``Paper.problem``. Raises ``OpenbookError`` when there is no such file or it
+    cannot be downloaded.
+    """
+    from openbook.papers.fetch import local_path
+
+    paper = read_safely(local_path(source), seconds=seconds, megabytes=megabytes)
+    paper.source = str(source)
+    return paper
 
 
 @atexit.register

@@ -73,8 +73,11 @@ def _last(steps: Generator[Any, None, Any], replies: TextIO) -> Any:
 
 
 def _imported(name: str) -> Callable[[Paper, Any], Any]:
-    module, _, function = name.partition(":")
-    task: Callable[[Paper, Any], Any] = getattr(import_module(module), function)
+    """A task. Its module may have a function ``warm_up``, which loads what the first paper will need."""
+    module_name, _, function = name.partition(":")
+    module = import_module(module_name)
+    getattr(module, "warm_up", lambda: None)()
+    task: Callable[[Paper, Any], Any] = getattr(module, function)
     return task
 
 

@@ -164,8 +164,7 @@ def _source(record: Record, beside: Path | None) -> Path | None:
     for path in [source, *([] if beside is None else [beside / source, beside / source.name])]:
         if path.is_file():
             return path
-    from openbook.papers.fetch import is_remote
-    from openbook.papers.reading import local_path
+    from openbook.papers.fetch import is_remote, local_path
 
     if is_remote(record.paper.source):
         try:

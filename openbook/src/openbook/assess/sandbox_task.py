@@ -1,0 +1,61 @@
+"""What a reading process does beside reading: it answers too, with an assessor that it makes itself.
+
+This module imports nothing heavy, so that a command can start its reading processes before it loads anything else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from openbook.errors import OpenbookError
+
+if TYPE_CHECKING:
+    from openbook.assessors.base import Assessor
+    from openbook.papers.paper import Paper
+    from openbook.record.model import Record
+
+
+def warm_up() -> None:
+    """Load what the first paper will need. The reading process calls this when it starts."""
+    from openbook.assessors.linear.assessor import LinearAssessor
+
+    LinearAssessor()
+
+
+@cache
+def _made_assessor(recipe: str, arguments: str) -> Assessor:
+    """The assessor of a recipe, made once in this process. ``arguments`` is JSON."""
+    module, _, attribute = recipe.partition(":")
+    made: Assessor = getattr(import_module(module), attribute)(**json.loads(arguments))
+    return made
+
+
+def assess_in_sandbox(paper: Paper, options: dict[str, Any]) -> Generator[list[str], None, dict[str, str]]:
+    """The sandbox's task: the record of a paper as JSON (``record``), or why the assessor failed (``failed``).
+
+    Yields the stage and the result of each step.
+    """
+    from openbook.assess.papers_list import PaperSource
+    from openbook.assess.pipeline import info_of, record_steps
+    from openbook.record.model import PaperInfo
+
+    paper.source = options["source"]
+    known = PaperInfo.model_validate(options["known"]) if options["known"] else None
+    try:
+        assessor = _made_assessor(options["recipe"], options["arguments"])
+        steps = record_steps(paper, assessor, info_of(paper, PaperSource(paper.source, options["name"], known)))
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                record: Record = end.value
+                return {"record": record.model_dump_json()}
+            yield [step.stage, step.result]
+    except OpenbookError as error:
+        return {"failed": str(error)}
+    except Exception as error:  # one paper that breaks an assessor must not take the others with it
+        return {"failed": f"the assessor failed: {type(error).__name__}: {error}"}

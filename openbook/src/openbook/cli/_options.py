@@ -1,0 +1,171 @@
+"""Options that belong together: one dataclass each, whose fields are the options and which refuses wrong combinations.
+
+``@with_options(answers=AnswerOptions)`` gives a command the fields of ``AnswerOptions`` as options of its own, and calls it
+with the object that they make. Everything that is wrong with a command's objects is told at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from openbook.assessors.llm.settings import LlmSettings
+
+_MODEL: dict[str, Any] = {"rich_help_panel": "Asking a model (--assessor llm)"}
+
+
+class OptionGroup:
+    """Base of a group of options. ``problems`` says in full sentences what is wrong with their combination."""
+
+    def problems(self) -> list[str]:
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions(OptionGroup):
+    """Which model is asked, and at what cost."""
+
+    model: Annotated[
+        str | None,
+        typer.Option(help="PROVIDER/NAME (openai, anthropic, gemini, ollama, …), or NAME with --base-url.", **_MODEL),
+    ] = None
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="A server that speaks OpenAI's protocol, such as http://127.0.0.1:8080/v1.", **_MODEL),
+    ] = None
+    per: Annotated[
+        Literal["paper", "variable"], typer.Option(help="Make one call per paper, or one per variable.", **_MODEL)
+    ] = "paper"
+    context_tokens: Annotated[int, typer.Option(help="The longest prompt and reply together, in tokens.", **_MODEL)] = (
+        128_000
+    )
+    max_output_tokens: Annotated[int, typer.Option(help="The longest reply, in tokens.", **_MODEL)] = 3_000
+    budget: Annotated[float | None, typer.Option(help="Stop before this many US dollars are passed.", **_MODEL)] = None
+    input_price: Annotated[float | None, typer.Option(help="US dollars per million input tokens.", **_MODEL)] = None
+    output_price: Annotated[float | None, typer.Option(help="US dollars per million output tokens.", **_MODEL)] = None
+
+    def problems(self) -> list[str]:
+        if self.model is None and any(
+            value is not None for value in (self.base_url, self.budget, self.input_price, self.output_price)
+        ):
+            return ["--base-url, --budget and prices go with --model"]
+        return []
+
+    def settings(self) -> LlmSettings | None:
+        """How the model is asked; None without a model. Raises OpenbookError for values out of range."""
+        if self.model is None:
+            return None
+        from openbook.assessors.llm.settings import LlmSettings, require_extra
+
+        own = {field.name for field in fields(LlmSettings)}
+        settings = LlmSettings(**{field.name: getattr(self, field.name) for field in fields(self) if field.name in own})
+        require_extra()
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions(ModelOptions):
+    """Who answers, where the work is done and where the answers are kept."""
+
+    assessor: Annotated[
+        Literal["linear", "llm"], typer.Option(help="Who answers: linear (offline) or llm (asks a model).")
+    ] = "linear"
+    ledger: Annotated[
+        str | None,
+        typer.Option(help="Also keep records and replies in this database: sqlite:///FILE or postgresql://…"),
+    ] = None
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Work on this machine (local), or on Ray's cluster at RAY_ADDRESS (ray)."),
+    ] = "local"
+    votes: Annotated[int, typer.Option(help="Ask each question this many times; the majority answers.", **_MODEL)] = 1
+    temperature: Annotated[float, typer.Option(help="The temperature of the model's sampling.", **_MODEL)] = 0.0
+    concurrency: Annotated[int, typer.Option(help="Ask this many questions at once.", **_MODEL)] = 8
+    requests_per_minute: Annotated[int | None, typer.Option(help="The provider's limit on requests.", **_MODEL)] = None
+    tokens_per_minute: Annotated[int | None, typer.Option(help="The provider's limit on tokens.", **_MODEL)] = None
+    timeout: Annotated[float, typer.Option(help="Wait this many seconds for one reply.", **_MODEL)] = 120.0
+    retries: Annotated[int, typer.Option(help="Try again this often after a failure that may pass.", **_MODEL)] = 5
+    batch: Annotated[
+        bool,
+        typer.Option(
+            "--batch",
+            help="Ask through the provider's batch interface (OpenAI's protocol): half the price, answers in hours. "
+            "Needs --ledger. The same command again goes on.",
+            **_MODEL,
+        ),
+    ] = False
+    poll: Annotated[
+        float | None,
+        typer.Option(help="Look at a batch every so many seconds. By default 5 at first, growing to 300.", **_MODEL),
+    ] = None
+    wait: Annotated[
+        bool, typer.Option(help="Wait for a batch, or submit it and leave; the same command collects it.", **_MODEL)
+    ] = True
+    drop_batch: Annotated[
+        str | None,
+        typer.Option(help="First give up this batch; its questions are asked anew.", **_MODEL),
+    ] = None
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be asked and what it costs; ask nothing.", **_MODEL)
+    ] = False
+
+    def problems(self) -> list[str]:
+        found = []
+        if self.assessor == "llm" and self.model is None:
+            found.append("--assessor llm asks a model: name it with --model")
+        if self.assessor != "llm" and (self.model is not None or self.dry or self.budget is not None):
+            found.append("--model, --budget and --dry-run go with --assessor llm")
+        if self.assessor != "llm" and self.batch:
+            found.append("--batch asks a model; it goes with --assessor llm")
+        if not self.batch and (self.poll is not None or not self.wait or self.drop_batch is not None):
+            found.append("--poll, --no-wait and --drop-batch go with --batch")
+        if self.batch and self.engine != "local":
+            found.append("--batch leaves the work to the provider; it goes with --engine local")
+        if self.batch and self.ledger is None and not self.dry:
+            found.append("--batch keeps what is under way in a ledger: name one with --ledger")
+        if self.poll is not None and self.poll <= 0:
+            found.append("--poll must be more than 0")
+        return found
+
+
+def with_options(**groups: type[OptionGroup]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Replace the named parameters of a command by the fields of these groups."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(command, eval_str=True).parameters.values():
+            if parameter.name not in groups:
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+                continue
+            group = groups[parameter.name]
+            hints = get_type_hints(group, include_extras=True)
+            parameters += [
+                inspect.Parameter(
+                    field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+                )
+                for field in fields(group)  # type: ignore[arg-type]
+            ]
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            made = {
+                name: group(**{field.name: given.pop(field.name) for field in fields(group)})  # type: ignore[arg-type]
+                for name, group in groups.items()
+            }
+            problems = [problem for group in made.values() for problem in group.problems()]
+            if problems:
+                raise typer.BadParameter("; ".join(problems))
+            command(**given, **made)
+
+        del run.__wrapped__  # typer would look through it at the command's own parameters
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
