@@ -39,7 +39,7 @@ def advise(
 
     from openbook.advice.advising import advise as advise_on
 
-    record, read = _record_and_paper(source, paper)
+    record, read = record_and_paper(source, paper)
     if read.problem is not None:
         print(f"openbook: {source} could not be read: {read.problem}", file=sys.stderr)
         raise typer.Exit(3)
@@ -58,7 +58,7 @@ def advise(
         raise typer.Exit(4)
 
 
-def _record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
+def record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
     from openbook.errors import OpenbookError
 
     if source.lower().endswith(".json"):
