@@ -44,8 +44,8 @@ def test_without_a_proof_nothing_is_claimed(tmp_path: Path) -> None:
     [
         (("circuit", "thresholds"), 12),
         (("parity", "--bits", "9", "--step", "4"), 4),
-        (("turing", "1RB1LB_1LA1RH"), 24),
-        (("turing", "binary-increment", "--length", "3"), 40),
+        (("turing", "1RB1LB_1LA1RH", "--unrolled"), 24),
+        (("turing", "binary-increment", "--length", "3", "--unrolled"), 40),
         (("program", "difference"), 4),
     ],
 )

@@ -10,7 +10,8 @@ from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
 from arlearn.programs.text import parse_program
 from arlearn.programs.turing import parse as parse_machine
-from arlearn.programs.turing_programs import find_bounds, machine_program
+from arlearn.programs.turing_programs import find_bounds
+from arlearn.programs.turing_unrolled import unrolled_program
 
 GUIDE = Path(__file__).parents[3] / "docs" / "programs.md"
 
@@ -32,7 +33,7 @@ def test_text_forms() -> None:
     programs = [
         parse_program(program),
         parse_circuit(circuit).program(),
-        machine_program(parse_machine(machine), find_bounds(parse_machine(machine), length=3)),
+        unrolled_program(parse_machine(machine), find_bounds(parse_machine(machine), length=3)),
     ]
     for each in programs:
         assert prove(each, compile_program(each)).proved

@@ -10,7 +10,8 @@ from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
 from arlearn.programs.steps import ProgramError
 from arlearn.programs.turing import Machine, from_mapping, parse, simulate
-from arlearn.programs.turing_programs import TapeInterface, find_bounds, machine_program
+from arlearn.programs.turing_programs import TapeInterface, find_bounds
+from arlearn.programs.turing_unrolled import unrolled_program
 from arlearn.tasks.program import ProgramTask
 
 
@@ -53,7 +54,7 @@ def test_the_simulator_knows_palindromes(number: int) -> None:
 @pytest.mark.parametrize(("name", "length"), [("busy-beaver-4", 0), ("binary-increment", 5), ("palindromes", 5)])
 def test_compiled_runs_follow_the_simulator_step_by_step(name: str, length: int) -> None:
     machine = shipped(name)
-    task = ProgramTask(machine_program(machine, find_bounds(machine, length=length)))
+    task = ProgramTask(unrolled_program(machine, find_bounds(machine, length=length)))
     predictor = compile_program(task.program)
     everything = task.everything()
     assert everything is not None
@@ -72,7 +73,7 @@ def test_compiled_runs_follow_the_simulator_step_by_step(name: str, length: int)
 
 def test_the_busy_beaver_says_so() -> None:
     machine = shipped("busy-beaver-4")
-    task = ProgramTask(machine_program(machine, find_bounds(machine)))
+    task = ProgramTask(unrolled_program(machine, find_bounds(machine)))
     assert task.default_prompt == ""
     made = write_out(compile_program(task.program), task, task.parse_prompt(""))
     assert task.final_answer(made[0]) == "halted: 107 steps, 13 ones"
@@ -89,7 +90,7 @@ def test_the_busy_beaver_says_so() -> None:
 )
 def test_answers(name: str, tape: str, answer: str) -> None:
     machine = shipped(name)
-    task = ProgramTask(machine_program(machine, find_bounds(machine, length=4)))
+    task = ProgramTask(unrolled_program(machine, find_bounds(machine, length=4)))
     made = write_out(compile_program(task.program), task, task.parse_prompt(tape))
     assert task.final_answer(made[0]) == answer
 
@@ -97,7 +98,7 @@ def test_answers(name: str, tape: str, answer: str) -> None:
 def test_one_input_alone() -> None:
     machine = shipped("palindromes")
     bounds = find_bounds(machine, tape="0100010")
-    task = ProgramTask(machine_program(machine, bounds))
+    task = ProgramTask(unrolled_program(machine, bounds))
     assert task.default_prompt == "0100010"
     assert task.parse_prompt("").tolist() == task.parse_prompt("0100010").tolist()
     with pytest.raises(ArlearnError, match="for the input '0100010' alone"):
@@ -106,18 +107,18 @@ def test_one_input_alone() -> None:
 
 def test_time_and_tape_that_run_out() -> None:
     machine = shipped("busy-beaver-4")
-    short = ProgramTask(machine_program(machine, find_bounds(machine, steps=20)))
+    short = ProgramTask(unrolled_program(machine, find_bounds(machine, steps=20)))
     predictor = compile_program(short.program)
     made = write_out(predictor, short, short.parse_prompt(""))
     ones = len(simulate(machine, "", 20).history[-1].tape)
     assert short.final_answer(made[0]) == f"not halted: 20 steps, {ones} ones"
-    narrow = ProgramTask(machine_program(machine, find_bounds(machine, cells=6)))
+    narrow = ProgramTask(unrolled_program(machine, find_bounds(machine, cells=6)))
     predictor = compile_program(narrow.program)
     everything = narrow.everything()
     assert everything is not None
     assert narrow.final_answer(write_out(predictor, narrow, everything)[0]).startswith("ran off the tape: ")
     assert exact_match(predictor, narrow, everything).wrong == 0
-    wide = ProgramTask(machine_program(machine, find_bounds(machine, cells=30, steps=110)))
+    wide = ProgramTask(unrolled_program(machine, find_bounds(machine, cells=30, steps=110)))
     assert wide.final_answer(wide.encode(wide.parse_prompt(""))[0]) == "halted: 107 steps, 13 ones"
 
 
@@ -130,7 +131,7 @@ def test_machines_that_stay_and_machines_that_never_halt() -> None:
         "transitions": {"go": {"x": "y S go", "y": "y R go"}},
     }
     machine = from_mapping(entry)  # halts on a blank, where it has no transition
-    task = ProgramTask(machine_program(machine, find_bounds(machine, length=3)))
+    task = ProgramTask(unrolled_program(machine, find_bounds(machine, length=3)))
     made = write_out(compile_program(task.program), task, task.parse_prompt("xxx"))
     assert task.final_answer(made[0]) == "halted: 6 steps, 0 ones"
     endless = parse("1RA1RA_0LB0LB")

@@ -34,6 +34,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Centred = Annotated[
     bool, typer.Option("--centred", help="Count sums from the middle of their range: scores four times smaller.")
 ]
+Certificate = Annotated[
+    Path | None,
+    typer.Option("--certificate", help="Write what the proof used, for tools/check_certificate.py. Implies --check."),
+]
 Context = Annotated[int | None, typer.Option("--context", min=1, help="Refuse a program that needs a longer context.")]
 
 
@@ -45,11 +49,12 @@ def multiplication(
     as_json: Json = False,
     centred: Centred = False,
     context: Context = None,
+    certificate: Certificate = None,
 ) -> None:
     """The product of two numbers: 2N² + 2N + 1 tokens for N digits."""
     from arlearn.programs import arithmetic
 
-    _finish(arithmetic.multiplication(digits), out, check, as_json, centred, context)
+    _finish(arithmetic.multiplication(digits), out, check, as_json, centred, context, certificate)
 
 
 @compile_app.command()
@@ -60,11 +65,12 @@ def addition(
     as_json: Json = False,
     centred: Centred = False,
     context: Context = None,
+    certificate: Certificate = None,
 ) -> None:
     """The sum of two numbers: 2N + 1 tokens for N digits."""
     from arlearn.programs import arithmetic
 
-    _finish(arithmetic.addition(digits), out, check, as_json, centred, context)
+    _finish(arithmetic.addition(digits), out, check, as_json, centred, context, certificate)
 
 
 @compile_app.command()
@@ -81,6 +87,7 @@ def parity(
     as_json: Json = False,
     centred: Centred = False,
     context: Context = None,
+    certificate: Certificate = None,
 ) -> None:
     """The parity of N bits, the paper's own example: fewer bits a step, more tokens."""
     from arlearn.files import write_atomically
@@ -93,7 +100,7 @@ def parity(
         text = "\n".join([f"# {circuit.name}, {step} bits a step", *circuit.lines()]) + "\n"
         write_atomically(write_circuit, text)
     if out is not None:
-        _finish(circuit.program(), out, check, as_json, centred, context)
+        _finish(circuit.program(), out, check, as_json, centred, context, certificate)
 
 
 @compile_app.command()
@@ -106,12 +113,13 @@ def circuit(
     as_json: Json = False,
     centred: Centred = False,
     context: Context = None,
+    certificate: Certificate = None,
 ) -> None:
     """A circuit of AND, OR, NOT, XOR, majority and (weighted) threshold gates, from its text."""
     from arlearn.programs import circuits, examples
 
     text, name = examples.read(file, ".txt")
-    _finish(circuits.parse(text, name).program(), out, check, as_json, centred, context)
+    _finish(circuits.parse(text, name).program(), out, check, as_json, centred, context, certificate)
 
 
 @compile_app.command()
@@ -125,26 +133,53 @@ def turing(
     out: Out,
     input: Annotated[str | None, typer.Option("--input", help="Compile for this input alone.")] = None,
     length: Annotated[int, typer.Option(help="Else for every input of up to so many symbols.")] = 8,
+    unrolled: Annotated[
+        bool, typer.Option("--unrolled", help="Write the steps out one by one, for a bounded time, instead of a loop.")
+    ] = False,
     max_steps: Annotated[
-        int | None, typer.Option("--max-steps", help="Steps to write out; default: as many as needed.")
+        int | None,
+        typer.Option("--max-steps", help="Bound the time to this many steps (implies --unrolled). Default: no bound."),
     ] = None,
     tape: Annotated[int | None, typer.Option("--tape", help="Cells of the tape; default: as many as needed.")] = None,
     check: Check = False,
     as_json: Json = False,
     centred: Centred = False,
     context: Context = None,
+    certificate: Certificate = None,
 ) -> None:
-    """A Turing machine's run within bounds on time and tape, one token for each cell of each step."""
+    """A Turing machine's run on a bounded tape, one token for each cell of each step, for any time."""
     from arlearn.programs import examples
     from arlearn.programs import turing as machines
-    from arlearn.programs.turing_programs import find_bounds, machine_program
+    from arlearn.programs.turing_programs import find_bounds, looped_program
+    from arlearn.programs.turing_unrolled import unrolled_program
 
     if machines.is_notation(machine):
         parsed = machines.parse(machine, "machine")
     else:
         parsed = machines.parse(*examples.read(machine, ".toml"))
-    bounds = find_bounds(parsed, input, length, max_steps, tape)
-    _finish(machine_program(parsed, bounds), out, check, as_json, centred, context)
+    looped = not unrolled and max_steps is None
+    bounds = find_bounds(parsed, input, length, max_steps, tape, looped)
+    written = looped_program(parsed, bounds) if looped else unrolled_program(parsed, bounds)
+    _finish(written, out, check, as_json, centred, context, certificate)
+
+
+@compile_app.command()
+def universal(
+    out: Out,
+    states: Annotated[int, typer.Option(min=1, max=25, help="Most states of a machine, without the halting one.")] = 4,
+    symbols: Annotated[int, typer.Option(min=2, max=10, help="Most symbols of a machine, with the blank.")] = 2,
+    cells: Annotated[int, typer.Option(min=1, max=4096, help="Cells of the tape.")] = 16,
+    check: Check = False,
+    as_json: Json = False,
+    centred: Centred = False,
+    context: Context = None,
+    certificate: Certificate = None,
+) -> None:
+    """One predictor that runs every Turing machine of these sizes: its table and its tape are the prompt."""
+    from arlearn.programs.universal import Sizes, universal_program
+
+    program = universal_program(Sizes(states, symbols, cells))
+    _finish(program, out, check, as_json, centred, context, certificate)
 
 
 @compile_app.command()
@@ -155,22 +190,33 @@ def program(
     as_json: Json = False,
     centred: Centred = False,
     context: Context = None,
+    certificate: Certificate = None,
 ) -> None:
     """A program in the language of steps: join, lookup, copy, constant, add, compare."""
     from arlearn.programs import examples
     from arlearn.programs.text import parse_program
 
     text, name = examples.read(str(file), ".program.toml")
-    _finish(parse_program(text, name), out, check, as_json, centred, context)
+    _finish(parse_program(text, name), out, check, as_json, centred, context, certificate)
 
 
-def _finish(program: Program, out: Path, check: bool, as_json: bool, centred: bool, context: int | None) -> None:
+def _finish(
+    program: Program,
+    out: Path,
+    check: bool,
+    as_json: bool,
+    centred: bool,
+    context: int | None,
+    certificate: Path | None,
+) -> None:
     """Compile, prove if asked, save, report. Raises ArlearnError, before anything is written, if the proof fails."""
     import json
     import time
 
     from arlearn.errors import ArlearnError
+    from arlearn.files import write_atomically
     from arlearn.predictors.saving import save_predictor
+    from arlearn.programs import certificate as certificates
     from arlearn.programs.compiling import compile_program
     from arlearn.tasks.program import ProgramTask
 
@@ -191,16 +237,20 @@ def _finish(program: Program, out: Path, check: bool, as_json: bool, centred: bo
         "parameters": predictor.parameter_count(),
         "bytes": sum(p.numel() * p.element_size() for p in predictor.parameters()),
     }
-    if check:
+    if check or certificate is not None:
         report |= _proof(program, predictor, task)
+    report["certificate"] = None if certificate is None else str(certificate)
     report["seconds"] = round(time.perf_counter() - began, 3)
     report["peak_memory_bytes"] = _peak()
     if report["proved"] is False:
         if as_json:
             print(json.dumps(report | {"out": None}))
         raise ArlearnError(f"{program.name} is not proved, nothing was written: {'; '.join(report['faults'])}")
+    proof = None if certificate is None else certificates.certificate(program, predictor, report["safe_in"])
     card = {"task": {"kind": task.kind, "configuration": task.configuration()}, "seconds": report["seconds"]}
-    save_predictor(predictor, out, card | {"metrics": {"proof": report} if check else {}})
+    save_predictor(predictor, out, card | {"metrics": {} if report["proved"] is None else {"proof": report}})
+    if proof is not None and certificate is not None:
+        write_atomically(certificate, certificates.seal(proof, out))
     if as_json:
         print(json.dumps(report | {"out": str(out)}))
     else:
@@ -296,6 +346,8 @@ def _print(report: dict[str, Any], out: Path, has_default: bool) -> None:
         for name, verdict in report["formats"].items():
             table.add_row(name, f"{'[green]safe[/]' if verdict['safe'] else '[red]not safe[/]'}: {verdict['why']}")
     table.add_row("took", f"{report['seconds']:.2f} s, {report['peak_memory_bytes'] / 1e6:,.0f} MB at most")
+    if report["certificate"] is not None:
+        table.add_row("certificate", f"{report['certificate']}, for tools/check_certificate.py")
     console.print(table)
     example = "" if has_default else " --prompt ..."
     console.print(f"\nSaved to {out}. Try: arlearn generate {out}{example}", soft_wrap=True)

@@ -124,6 +124,10 @@ class Builder:
         words = tuple(between.join(each) for each in product(*(part.words for part in parts)))
         return self._kind(Alphabet(name, words, None, tuple(part.name for part in parts)))
 
+    def joined(self, name: str, words: Iterable[str], *parts: Kind) -> Kind:
+        """The same with words of their own, in row-major order of the parts."""
+        return self._kind(Alphabet(name, tuple(words), None, tuple(part.name for part in parts)))
+
     def coded(self, name: str, words: Mapping[str, int]) -> Kind:
         """Tokens with a number each, for sums that are not about numbers."""
         return self._kind(Alphabet(name, tuple(words), tuple(words.values())))

@@ -27,11 +27,13 @@ class Interface(ABC):
 
     Attributes:
         default: what a person would type where they give no prompt; None if a prompt is needed.
+        partial: ``answer`` has something to say of a run that has not ended yet.
     """
 
     kind: ClassVar[str]
     arity: int
     default: str | None = None
+    partial: bool = False
 
     @abstractmethod
     def prompt(self, inputs: np.ndarray) -> np.ndarray:
@@ -224,6 +226,7 @@ KINDS = {
     "numbers": "arlearn.programs.prompts:NumbersInterface",
     "bits": "arlearn.programs.prompts:BitsInterface",
     "tape": "arlearn.programs.turing_programs:TapeInterface",
+    "universal": "arlearn.programs.universal:UniversalInterface",
 }
 
 

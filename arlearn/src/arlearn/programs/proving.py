@@ -110,7 +110,7 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """One position that a step reads: what each token there adds to the features, and to the rule's total."""
 
     features: np.ndarray  # (tokens, outputs) float64
@@ -123,19 +123,11 @@ def prove(program: Program, predictor: LinearPredictor) -> Proof:
     Raises ProgramError if the program itself has faults or the predictor is not of its shape.
     """
     began = time.monotonic()
-    checker = Checker(program)
-    if not checker.faults and program.loop is not None:
-        checker = Checker(lay_out(program))
+    checker = fitting_checker(program, predictor)
     semantics = checker.semantics
-    if not checker.faults and predictor.vocabulary != len(semantics.words):
-        checker.faults.append(f"the predictor has {predictor.vocabulary} tokens, not {len(semantics.words)}")
-    if not checker.faults:
-        checker.faults.extend(_other_shape(semantics, predictor))
-    if checker.faults:
-        raise ProgramError(f"program {program.name!r}", checker.faults)
     verdicts, combinations, distinct, largest = {}, 0, 0, 0.0
     for name in FORMATS:
-        prover = _Prover(checker, predictor, name)
+        prover = Prover(checker, predictor, name)
         verdicts[name] = prover.verdict()
         if name == "float32":
             combinations, distinct, largest = prover.combinations, len(prover.done), prover.largest
@@ -162,6 +154,21 @@ def prove(program: Program, predictor: LinearPredictor) -> Proof:
     )
 
 
+def fitting_checker(program: Program, predictor: LinearPredictor) -> Checker:
+    """The checker of the program, laid out. Raises ProgramError if it has faults or the predictor has another shape."""
+    checker = Checker(program)
+    if not checker.faults and program.loop is not None:
+        checker = Checker(lay_out(program))
+    semantics = checker.semantics
+    if not checker.faults and predictor.vocabulary != len(semantics.words):
+        checker.faults.append(f"the predictor has {predictor.vocabulary} tokens, not {len(semantics.words)}")
+    if not checker.faults:
+        checker.faults.extend(_other_shape(semantics, predictor))
+    if checker.faults:
+        raise ProgramError(f"program {program.name!r}", checker.faults)
+    return checker
+
+
 def _other_shape(semantics: Semantics, predictor: LinearPredictor) -> list[str]:
     """What about the predictor's map cannot be this program's."""
     causal = predictor.map
@@ -177,7 +184,7 @@ def _other_shape(semantics: Semantics, predictor: LinearPredictor) -> list[str]:
 
 
 @dataclass
-class _Outcome:
+class Outcome:
     margin: float
     exact: bool
     combinations: int
@@ -185,7 +192,7 @@ class _Outcome:
     fault: str | None = None
 
 
-class _Prover:
+class Prover:
     """Goes through the steps in one number format."""
 
     def __init__(self, checker: Checker, predictor: LinearPredictor, name: str) -> None:
@@ -205,7 +212,7 @@ class _Prover:
         self.held = [  # for every row, the tokens that can stand there when something reads them
             self._one(checker.readable[item.name] + first[row]) for row, item in enumerate(self.semantics.items)
         ]
-        self.done: dict[tuple[Any, ...], _Outcome] = {}
+        self.done: dict[tuple[Any, ...], Outcome] = {}
         self.combinations = 0
         self.largest = 0.0
 
@@ -214,12 +221,12 @@ class _Prover:
         margin, exact = float("inf"), self.stored_exactly
         generated = zip(self.semantics.generated_steps, self.semantics.rules, strict=True)
         for row, (step, rule) in enumerate(generated, len(self.semantics.program.slots)):
-            backs, blocks = self._read(row, rule)
-            held = [self._standing(row, back) for back in backs]
+            backs, blocks = self.reads(row, rule)
+            held = [self.standing(row, back) for back in backs]
             order = [backs.index(self.semantics.back(row, ref)) for ref in rule.refs]
             key = (rule.shape, *order, *((id(each), block) for each, block in zip(held, blocks, strict=True)))
             if key not in self.done:
-                self.done[key] = self._outcome(step, rule, self._sources(row, rule, backs, held))
+                self.done[key] = self.outcome(step, rule, self.sources(row, rule, backs, held))
             outcome = self.done[key]
             self.combinations += outcome.combinations
             self.largest = max(self.largest, outcome.largest)
@@ -248,7 +255,7 @@ class _Prover:
     def _one(self, tokens: np.ndarray) -> np.ndarray:
         return self._sets.setdefault(tokens.tobytes(), tokens)
 
-    def _standing(self, row: int, back: int) -> np.ndarray:
+    def standing(self, row: int, back: int) -> np.ndarray:
         """The tokens that can stand so many places before the one of this row, in any pass."""
         position, found = row - back, []
         while position < self.semantics.start:
@@ -259,7 +266,7 @@ class _Prover:
         found.append(self.held[self.semantics.row_of(position)])
         return found[0] if len(found) == 1 else self._one(np.unique(np.concatenate(found)))
 
-    def _read(self, row: int, rule: Rule) -> tuple[list[int], list[bytes]]:
+    def reads(self, row: int, rule: Rule) -> tuple[list[int], list[bytes]]:
         """How far back the row's output reads or the rule refers, the farthest first as the map adds them; and the
         weights of the blocks that read there (nothing where there is no block)."""
         output = row - 1
@@ -269,7 +276,7 @@ class _Prover:
         blocks = [self.predictor.map.block(output, row - back) for back in backs]
         return backs, [b"" if block is None else block.detach().cpu().numpy().tobytes() for block in blocks]
 
-    def _sources(self, row: int, rule: Rule, backs: list[int], held: list[np.ndarray]) -> list[_Source]:
+    def sources(self, row: int, rule: Rule, backs: list[int], held: list[np.ndarray]) -> list[Source]:
         """What each token at these places adds to the features of the row's output, and to the rule's total."""
         refs = {self.semantics.back(row, ref): (ref, each) for ref, each in zip(rule.refs, rule.readings, strict=True)}
         sources = []
@@ -282,15 +289,15 @@ class _Prover:
             if back in refs:
                 ref, readings = refs[back]
                 numbers = readings[tokens - self.semantics.begins[self.semantics.alphabet_of[ref]]]
-            sources.append(_Source(features, numbers))
+            sources.append(Source(features, numbers))
         return sources
 
-    def _outcome(self, step: Step, rule: Rule, sources: list[_Source]) -> _Outcome:
+    def outcome(self, step: Step, rule: Rule, sources: list[Source]) -> Outcome:
         """Enumerate one step: features and total of every combination, then scores, then the margin."""
         if not all(len(source.numbers) for source in sources):
-            return _Outcome(float("inf"), True, 0, 0.0)  # no input reaches this step
+            return Outcome(float("inf"), True, 0, 0.0)  # no input reaches this step
         if not all(np.isfinite(source.features).all() for source in sources):
-            return _Outcome(0.0, False, 0, float("inf"), f"a feature overflows in {self.name}")
+            return Outcome(0.0, False, 0, float("inf"), f"a feature overflows in {self.name}")
         features = np.zeros((1, self.head.shape[1]))
         total = np.full(1, rule.constant, dtype=np.int64)
         combinations = math.prod(len(source.numbers) for source in sources)
@@ -311,7 +318,7 @@ class _Prover:
             scores, sums_exact, terms = self._scores(features[part])
             exact, most = exact and sums_exact, max(most, terms)
             if not np.isfinite(scores).all():
-                return _Outcome(0.0, False, combinations, float("inf"), f"the scores overflow in {self.name}")
+                return Outcome(0.0, False, combinations, float("inf"), f"the scores overflow in {self.name}")
             best = scores[np.arange(len(scores)), right[part]]
             scores[np.arange(len(scores)), right[part]] = -np.inf
             rival = scores.argmax(axis=1)
@@ -330,7 +337,7 @@ class _Prover:
             error = (len(sources) + self.head.shape[1]) * 2.0**-23 * max(most, 1.0)
             if margin <= 2 * error:
                 fault = f"the margin of {margin:g} is within twice the rounding error of {error:g}"
-        return _Outcome(margin, exact, combinations, largest, fault)
+        return Outcome(margin, exact, combinations, largest, fault)
 
     def _scores(self, features: np.ndarray) -> tuple[np.ndarray, bool, float]:
         """Scores of all tokens rounded to the format (sums inside one score are kept wide, as matrix units do);
@@ -344,10 +351,10 @@ class _Prover:
         exact = whole and self.bias is None and float(max(up.max(), down.max())) <= self.whole
         return self._round(scores), exact, float(most.max())
 
-    def _by_bounds(self, step: Step, rule: Rule, sources: list[_Source], combinations: int) -> _Outcome:
+    def _by_bounds(self, step: Step, rule: Rule, sources: list[Source], combinations: int) -> Outcome:
         """A comparison of very many tokens: where the difference of the two scores is an exact multiple of the total,
         its sign follows from whole totals and need not be enumerated."""
-        not_proved = _Outcome(0.0, False, combinations, 0.0, f"more than {MOST} distinct combinations, not enumerated")
+        not_proved = Outcome(0.0, False, combinations, 0.0, f"more than {MOST} distinct combinations, not enumerated")
         if not rule.compares or self.bias is not None:
             return not_proved
         numbers = [source.numbers for source in sources]
@@ -378,7 +385,7 @@ class _Prover:
         if low < rule.threshold:
             margin = min(margin, -(slope * min(rule.threshold - 1, high) + shift))
         fault = None if margin > 0 else f"the wrong token can score as much (by {-margin:g}) at the threshold"
-        return _Outcome(margin, True, combinations, largest, fault)
+        return Outcome(margin, True, combinations, largest, fault)
 
 
 def _whole(numbers: np.ndarray) -> bool:

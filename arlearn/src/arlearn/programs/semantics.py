@@ -245,7 +245,7 @@ class Semantics:
     def rule(self, step: Step) -> Rule:
         """What the step computes. Its names must exist and fit (``checking`` says whether they do).
 
-        Steps of one shape share their arrays. Raises ValueError if the step combines too many tokens for 63 bits.
+        Steps of one shape share their arrays. Raises ValueError if the step combines too many tokens for 52 bits.
         """
         shape = self.shape(step)
         if shape not in self._rules:
@@ -317,8 +317,8 @@ class Semantics:
                 stride *= high - low + 1
                 compared = threshold if isinstance(rule, Compare) else None
                 parts.append(Digits(size, tuple(digits), named, compared))
-            if stride > 2**62:
-                raise ValueError("it combines more tokens than 62 bits can tell apart")
+            if stride > 2**52:
+                raise ValueError("it combines more tokens than 52 bits can tell apart")
         return constant, tuple(parts)
 
     def _range(self, rule: Step) -> tuple[int, int]:

@@ -1,17 +1,14 @@
-"""A Turing machine with bounds on time and tape as a program: its run, one configuration after the other.
+"""A Turing machine as a program with a loop: each pass writes the next row of its tape, whatever the time it takes.
 
-A configuration is a row of cells, one token each: a symbol, or ``state:symbol`` where the head stands. The next row's
-cell is a sum of three readings, so each cell costs one token and no more:
+A row is a token that says whether the row before has halted, then one token for each cell: a symbol, or ``state:symbol``
+where the head stands.
 
-    cell' = keep(cell) + right(cell to the left) + left(cell to the right)
+    row 0        _   right:1   1         _
+    pass 1    |  _   1         right:1   _       the head has moved to the right
+    pass 2    |  _   1         1         right:_
 
-``keep`` is the symbol that stays or is written there (and the state, if the head stays), ``right`` and ``left`` the
-state of a head that moves in; a cell's code is (symbol) + (number of symbols) x (state, 0 for none). A run of ``steps``
-steps on ``cells`` cells is steps x cells tokens. Malach (ICML 2024), section 2, reaches Turing machines through
-threshold circuits; here the cells are themselves the gates.
-
-Where the tokens are looked at one by one, two heads could meet in one cell. They never do, but the sum of their codes
-is given a token (``?n:symbol``) all the same, so that the proof need not assume what it does not show.
+A cell's state is that of a head which comes from the left, or else from the right, or else stays; its symbol depends on
+the cell above alone. Only the tape is bounded. ``turing_unrolled`` has the older form, which bounds the time as well.
 """
 
 from __future__ import annotations
@@ -24,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from arlearn.errors import ArlearnError
-from arlearn.programs.builder import Builder, Ref
+from arlearn.programs.builder import Builder, select_rule
 from arlearn.programs.prompts import LISTED, Interface
 from arlearn.programs.semantics import Semantics
 from arlearn.programs.steps import Program
@@ -40,14 +37,14 @@ class Bounds:
     """How long and how wide a run may be, and which inputs it is for.
 
     Attributes:
-        steps: rows to write.
+        steps: rows to write; None for a loop, which writes as many as the run takes.
         cells: width of the tape.
         start: the cell with the input's first symbol and, at first, the head.
         tape: the only input, or None for every input of up to ``length`` symbols.
         length: longest input.
     """
 
-    steps: int
+    steps: int | None
     cells: int
     start: int
     tape: str | None
@@ -60,12 +57,15 @@ def find_bounds(
     length: int = 8,
     steps: int | None = None,
     cells: int | None = None,
+    looped: bool = False,
 ) -> Bounds:
     """Bounds within which every input halts, found by simulation, unless ``steps`` and ``cells`` are given.
 
     ``tape``: the only input; None for every input of up to ``length`` symbols, if the machine takes inputs at all.
-    Raises ArlearnError if the inputs are too many to simulate, one does not halt, or the bounds make no sense.
+    ``looped``: without a bound on time. Raises ArlearnError if the inputs are too many to simulate, one does not halt,
+    or the bounds are invalid.
     """
+    missing = "--tape" if looped else "--max-steps and --tape"
     if not machine.input and tape is None:
         tape = ""
     if tape is not None:
@@ -78,23 +78,20 @@ def find_bounds(
             raise ArlearnError(f"{what} must be at least {least}, not {number}")
     count = 1 if tape is not None else sum(len(machine.input) ** n for n in range(length + 1))
     if count > TRIED:
-        if steps is None or cells is None:
-            raise ArlearnError(
-                f"{count} inputs of up to {length} symbols are too many to simulate; give --max-steps and --tape"
-            )
+        if cells is None or (steps is None and not looped):
+            raise ArlearnError(f"{count} inputs of up to {length} symbols are too many to simulate; give {missing}")
         return _checked(Bounds(steps, cells, (cells - length) // 2, tape, length))
     runs = []
     for each in inputs_of(machine, tape, length):
         runs.append(simulate(machine, each, steps or LIMIT))
-        if not runs[-1].halted and steps is None:
-            raise ArlearnError(
-                f"{machine.name} does not halt within {LIMIT} steps on the input {each!r};"
-                " give --max-steps to write out that much of its run"
-            )
+        if not runs[-1].halted and steps is None and (cells is None or not looped):
+            give = "--tape to say how wide the tape is" if looped else "--max-steps to write out that much of its run"
+            raise ArlearnError(f"{machine.name} does not halt within {LIMIT} steps on the input {each!r}; give {give}")
     left, right = min(run.cells[0] for run in runs), max(*(run.cells[1] for run in runs), length - 1, 0)
     needed = right - left + 1
     longest = max(1, *(run.steps for run in runs))
-    return _checked(Bounds(steps or longest, cells or needed, _start(left, needed, cells), tape, length))
+    time = None if looped else steps or longest
+    return _checked(Bounds(time, cells or needed, _start(left, needed, cells), tape, length))
 
 
 def inputs_of(machine: Machine, tape: str | None, length: int) -> list[str]:
@@ -104,56 +101,105 @@ def inputs_of(machine: Machine, tape: str | None, length: int) -> list[str]:
     return ["".join(each) for n in range(length + 1) for each in product(machine.input, repeat=n)]
 
 
-def machine_program(machine: Machine, bounds: Bounds) -> Program:
-    """The program that writes out ``bounds.steps`` rows of ``bounds.cells`` cells after the prompt's row."""
-    codes = _Codes(machine)
-    first = _first_row(machine, bounds, codes)
-    rows = _reachable(first, bounds.steps, codes)
-    used = sorted({int(code) for row in rows for cell in row for code in cell})
+def looped_program(machine: Machine, bounds: Bounds) -> Program:
+    """The program that writes out row after row of ``bounds.cells`` cells until the machine halts or leaves the tape."""
     build = Builder(f"turing-{machine.name}")
-    kind = build.coded("cell", {codes.word(code): code for code in used})
-    of = {codes.word(code): code for code in used}
-    keep = {
-        edges: build.number_table(f"keep{edges}", kind, lambda word, edges=edges: codes.keep(of[word], edges))  # type: ignore[misc]
-        for edges in dict.fromkeys(_edges(c, bounds.cells) for c in range(bounds.cells))
-    }
-    right = build.number_table("right", kind, lambda word: codes.moving(of[word], 1))
-    left = build.number_table("left", kind, lambda word: codes.moving(of[word], -1))
-    row: list[Ref] = [
-        build.slot(f"t0.c{c}", kind, [codes.word(int(code)) for code in cell]) for c, cell in enumerate(first)
+    states = ("", *machine.states, OFF)
+    symbol = build.words("symbol", [f"symbol {each}" for each in machine.symbols])
+    state = build.words("state", [f"state {each or '-'}" for each in states])
+    words = {(q, s): f"{q}:{s}" if q else s for q in states for s in machine.symbols}
+    of = {word: pair for pair, word in words.items()}
+    cell = build.joined("cell", list(words.values()), state, symbol)
+    bar = "|" if "|" not in machine.symbols else "||"
+    flag = build.words("flag", [bar, "end"])
+
+    def action(word: str) -> tuple[str, int, str] | None:
+        """What the machine does in this cell: symbol written, move, state; None without a head that goes on."""
+        q, s = of[word]
+        return None if q in ("", OFF) or machine.halted(q, s) else machine.rules[q, s]
+
+    def after(word: str) -> str:
+        done = action(word)
+        return f"symbol {of[word][1] if done is None else done[0]}"
+
+    def moving(word: str, direction: int) -> str | None:
+        done = action(word)
+        return f"state {done[2]}" if done is not None and done[1] == direction else None
+
+    def staying(word: str, edges: str) -> str:
+        done = action(word)
+        if done is None:
+            return f"state {of[word][0] or '-'}"
+        if ("L" in edges and done[1] < 0) or ("R" in edges and done[1] > 0):
+            return f"state {OFF}"
+        return f"state {done[2] if done[1] == 0 else '-'}"
+
+    row = [
+        build.slot(f"tape.c{c}", cell, [words[q, s] for s, q in first])
+        for c, first in enumerate(first_row(machine, bounds))
     ]
-    for t in range(1, bounds.steps + 1):
-        after = []
-        for c in range(bounds.cells):
-            terms = [keep[_edges(c, bounds.cells)](row[c])]
-            terms += [right(row[c - 1])] if c > 0 else []
-            terms += [left(row[c + 1])] if c + 1 < bounds.cells else []
-            after.append(build.add(f"t{t}.c{c}", kind, *terms))
-        row = after
-    build.output(*row)
-    return build.program(
-        {
-            "kind": "tape",
-            "machine": machine.as_json(),
-            "steps": bounds.steps,
-            "cells": bounds.cells,
-            "start": bounds.start,
-            "tape": bounds.tape,
-            "length": bounds.length,
-        }
-    )
+    build.loop(halt=["end"])
+    written = build.word_table("written", cell, symbol, after)
+    right = build.word_table("right", cell, state, lambda word: moving(word, 1))
+    left = build.word_table("left", cell, state, lambda word: moving(word, -1))
+    stopped = build.number_table("stopped", cell, lambda word: int(bool(of[word][0]) and action(word) is None))
+    stay = {
+        edges: build.word_table(f"stay{edges}", cell, state, lambda word, edges=edges: staying(word, edges))  # type: ignore[misc]
+        for edges in dict.fromkeys(edges_of(c, bounds.cells) for c in range(bounds.cells))
+    }
+    old = [build.before(f"c{c}", slot) for c, slot in enumerate(row)]
+    build.compare("end", flag, *(stopped(each) for each in old), at_least=1)
+    for c, own in enumerate(old):
+        comes = [right(old[c - 1])] if c > 0 else []
+        comes += [left(old[c + 1])] if c + 1 < bounds.cells else []
+        head = select_rule(*comes, stay[edges_of(c, bounds.cells)](own))
+        build.output(build.parts(f"c{c}", cell, head, select_rule(written(own))))
+    return build.program(interface_entry(machine, bounds))
+
+
+def interface_entry(machine: Machine, bounds: Bounds) -> dict[str, Any]:
+    """How ``TapeInterface`` is described in a program."""
+    return {
+        "kind": "tape",
+        "machine": machine.as_json(),
+        "steps": bounds.steps,
+        "cells": bounds.cells,
+        "start": bounds.start,
+        "tape": bounds.tape,
+        "length": bounds.length,
+    }
+
+
+def first_row(machine: Machine, bounds: Bounds) -> list[list[tuple[str, str]]]:
+    """For each cell of the prompt, what it may hold: (symbol, state), "" for no head."""
+    row = []
+    for c in range(bounds.cells):
+        place = c - bounds.start
+        if bounds.tape is not None:
+            symbols = [bounds.tape[place] if 0 <= place < len(bounds.tape) else machine.blank]
+        else:
+            symbols = [machine.blank, *(machine.input if 0 <= place < bounds.length else "")]
+        row.append([(symbol, machine.start if place == 0 else "") for symbol in symbols])
+    return row
+
+
+def edges_of(cell: int, cells: int) -> str:
+    """On which edges of the tape the cell lies: "", "L", "R" or "LR"."""
+    return ("L" if cell == 0 else "") + ("R" if cell == cells - 1 else "")
 
 
 class TapeInterface(Interface):
     """A machine's input tape; the answer says how the run ended. Inputs: for each cell, the number of its symbol."""
 
     kind = "tape"
+    partial = True
 
     def __init__(self, semantics: Semantics, configuration: Mapping[str, Any]) -> None:
+        self.semantics = semantics
         self.machine = from_mapping(configuration["machine"])
         tape = configuration["tape"]
         self.bounds = Bounds(
-            int(configuration["steps"]),
+            None if configuration["steps"] is None else int(configuration["steps"]),
             int(configuration["cells"]),
             int(configuration["start"]),
             None if tape is None else str(tape),
@@ -208,7 +254,7 @@ class TapeInterface(Interface):
         tape = {i - start: self.machine.symbols[code] for i, code in enumerate(cells)}
         run = _within(self.machine, tape, self.bounds)
         found = []
-        for t in range(self.bounds.steps + 1):
+        for t in range((run.steps if self.bounds.steps is None else self.bounds.steps) + 1):
             moment = run.history[min(t, run.steps)]
             row = [moment.tape.get(c - start, self.machine.blank) for c in range(wide)]
             off, column = not 0 <= moment.head + start < wide, min(max(moment.head + start, 0), wide - 1)
@@ -217,8 +263,9 @@ class TapeInterface(Interface):
         return found
 
     def answer(self, words: Sequence[str]) -> str:
-        wide = self.bounds.cells
-        rows = [list(words[i : i + wide]) for i in range(0, len(words), wide)]
+        wide, period = self.bounds.cells, self.semantics.period
+        rows = [list(words[i : i + wide]) for i in range(0, len(words), period or wide)]
+        rows = [row for row in rows if len(row) == wide] if period else rows
         for t, row in enumerate(rows):
             heads = [word.split(":", 1) for word in row if ":" in word]
             if len(heads) != 1:
@@ -242,88 +289,6 @@ class TapeInterface(Interface):
         return cells
 
 
-class _Codes:
-    """A cell's code: (symbol) + (number of symbols) x (state); state 0 is none, the last one is ``off``."""
-
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        self.states = ["", *machine.states, OFF]
-        self.size = len(machine.symbols)
-
-    def code(self, symbol: str, state: str = "") -> int:
-        return self.machine.symbols.index(symbol) + self.size * self.states.index(state)
-
-    def word(self, code: int) -> str:
-        state, symbol = divmod(code, self.size)
-        written = self.machine.symbols[symbol]
-        if state == 0:
-            return written
-        return f"{self.states[state] if state < len(self.states) else f'?{state}'}:{written}"
-
-    def keep(self, code: int, edges: str) -> int:
-        """What stays in the cell: its symbol, and the state of a head that halts, stays, or would leave the tape."""
-        number, index = divmod(code, self.size)
-        if not 0 < number < len(self.states):
-            return index
-        state, symbol = self.states[number], self.machine.symbols[index]
-        if state == OFF or self.machine.halted(state, symbol):
-            return code
-        written, move, after = self.machine.rules[state, symbol]
-        if (move < 0 and "L" in edges) or (move > 0 and "R" in edges):
-            return self.code(written, OFF)
-        return self.code(written, "" if move else after)
-
-    def moving(self, code: int, direction: int) -> int:
-        """The state that a head in this cell brings to its neighbour in this direction."""
-        number, index = divmod(code, self.size)
-        if not 0 < number < len(self.states) - 1:
-            return 0
-        state, symbol = self.states[number], self.machine.symbols[index]
-        if self.machine.halted(state, symbol):
-            return 0
-        _, move, after = self.machine.rules[state, symbol]
-        return self.size * self.states.index(after) if move == direction else 0
-
-
-def _edges(cell: int, cells: int) -> str:
-    return ("L" if cell == 0 else "") + ("R" if cell == cells - 1 else "")
-
-
-def _first_row(machine: Machine, bounds: Bounds, codes: _Codes) -> list[np.ndarray]:
-    """For each cell of the prompt, the codes it may have."""
-    row = []
-    for c in range(bounds.cells):
-        place = c - bounds.start
-        if bounds.tape is not None:
-            symbols = [bounds.tape[place] if 0 <= place < len(bounds.tape) else machine.blank]
-        else:
-            symbols = [machine.blank, *(machine.input if 0 <= place < bounds.length else "")]
-        row.append(np.array([codes.code(symbol, machine.start if place == 0 else "") for symbol in symbols]))
-    return row
-
-
-def _reachable(first: list[np.ndarray], steps: int, codes: _Codes) -> list[list[np.ndarray]]:
-    """The codes each cell can have, row by row, as far as its three neighbours tell."""
-    made: dict[tuple[bytes, bytes, bytes, str], np.ndarray] = {}
-    rows = [first]
-    nothing = np.zeros(1, dtype=np.int64)
-    for _ in range(steps):
-        row, after = rows[-1], []
-        for c, cell in enumerate(row):
-            before = row[c - 1] if c > 0 else nothing
-            behind = row[c + 1] if c + 1 < len(row) else nothing
-            edges = _edges(c, len(row))
-            key = (before.tobytes(), cell.tobytes(), behind.tobytes(), edges)
-            if key not in made:
-                into = np.unique([codes.moving(int(code), 1) for code in before] if c > 0 else nothing)
-                back = np.unique([codes.moving(int(code), -1) for code in behind] if c + 1 < len(row) else nothing)
-                kept = np.unique([codes.keep(int(code), edges) for code in cell])
-                made[key] = np.unique(kept[:, None, None] + into[:, None] + back)
-            after.append(made[key])
-        rows.append(after)
-    return rows
-
-
 def _within(machine: Machine, tape: Mapping[int, str], bounds: Bounds) -> Run:
     """A run that ends early where the head leaves the bounded tape."""
     low, high = -bounds.start, bounds.cells - bounds.start
@@ -331,7 +296,7 @@ def _within(machine: Machine, tape: Mapping[int, str], bounds: Bounds) -> Run:
     left = "".join(tape[i] for i in range(low, 0))
     if left.strip(machine.blank):
         raise ArlearnError("an input must start at the head, with blanks to its left")
-    run = simulate(machine, written, bounds.steps)
+    run = simulate(machine, written, bounds.steps or LIMIT)
     for t, (head, _) in enumerate(run.moments):
         if not low <= head < high:
             return run.shortened(t)
@@ -346,7 +311,7 @@ def _start(left: int, needed: int, cells: int | None) -> int:
 def _checked(bounds: Bounds) -> Bounds:
     if bounds.start < 0 or bounds.start + bounds.length > bounds.cells:
         raise ArlearnError(f"a tape of {bounds.cells} cells has no room for an input of {bounds.length} symbols")
-    if bounds.steps * bounds.cells > LONGEST:
+    if bounds.steps is not None and bounds.steps * bounds.cells > LONGEST:
         raise ArlearnError(
             f"{bounds.steps} steps on {bounds.cells} cells are {bounds.steps * bounds.cells} tokens, more than {LONGEST};"
             " give smaller --max-steps or --tape"
