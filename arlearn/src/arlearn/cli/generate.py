@@ -13,7 +13,12 @@ import typer
 from arlearn.cli import app
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
     from arlearn.predictors.base import Predictor
+    from arlearn.tasks.base import SequenceTask
 
 Show = Literal["nothing", "tokens", "samples"]
 TEXT_TOKENS, TEXT_TEMPERATURE = 120, 0.5  # the temperature is the paper's
@@ -42,6 +47,17 @@ def generate(
     trace: Annotated[
         bool, typer.Option("--trace", help="Of a compiled program: which step wrote each token, from which others.")
     ] = False,
+    machine: Annotated[
+        str | None,
+        typer.Option(
+            "--machine",
+            help="For a universal model: the Turing machine to run, a TOML file, an example (busy-beaver-4) or a line"
+            " such as 1RB1LB_1LA1RH.",
+        ),
+    ] = None,
+    tape: Annotated[
+        str | None, typer.Option("--tape", help="With --machine: the symbols from the head on. Default: a blank tape.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Continue a prompt, one token at a time.
@@ -60,6 +76,11 @@ def generate(
     of_text = task.get("kind") in (None, "text")
     if trace and task.get("kind") != "program":
         raise ArlearnError(f"{model} was not compiled from a program, so there are no steps to trace")
+    if tape is not None and machine is None:
+        raise ArlearnError("--tape is the input of a machine: say which one with --machine")
+    if machine is not None and (prompt is not None or task.get("kind") != "program"):
+        why = "give --machine or --prompt, not both" if prompt is not None else f"{model} is not a universal machine"
+        raise ArlearnError(f"{why} (arlearn compile universal --out DIR makes one that runs any small machine)")
     settings = {
         "temperature": temperature if temperature is not None else (TEXT_TEMPERATURE if of_text else 0.0),
         "top_k": top_k,
@@ -72,7 +93,7 @@ def generate(
     if of_text:
         result = _text(model, predictor, card, prompt, tokens or TEXT_TOKENS, samples, show, settings)
     else:
-        result = _task(model, predictor, task, prompt, tokens, samples, show, settings, trace)
+        result = _task(model, predictor, task, prompt, tokens, samples, show, settings, trace, (machine, tape or ""))
     if as_json:
         print(json.dumps(result | settings, ensure_ascii=False))
     else:
@@ -145,7 +166,9 @@ def _task(
     show: Show,
     settings: dict[str, Any],
     trace: bool,
+    machine: tuple[str | None, str],
 ) -> dict[str, Any]:
+    """Answer a task's question, or run ``machine`` (a universal model's: name or file, and tape)."""
     import torch
 
     from arlearn.decoding.generate import generate as decode
@@ -157,13 +180,20 @@ def _task(
     task = load_task(described["kind"], described.get("configuration") or {})
     if not isinstance(task, SequenceTask):
         raise ArlearnError(f"{model} is a model of {described['kind']}, which has no questions to answer")
-    if prompt is None:
-        prompt = getattr(task, "default_prompt", None)
-    if prompt is None:
-        example = " ".join(task.render(task.encode_prompts(task.draw(1, 0))[0]))
-        raise ArlearnError(f"{model} answers questions: give one with --prompt (tokens of one: {example})")
+    answer: Callable[[torch.Tensor], str] = task.final_answer
+    if machine[0] is not None:
+        prompt, inputs, answer = _machine(model, task, machine[0], machine[1])
+    else:
+        prompt = getattr(task, "default_prompt", None) if prompt is None else prompt
+        hint = task.interface.hint if isinstance(task, ProgramTask) else None
+        if prompt is None and hint is not None:
+            raise ArlearnError(f"{model} runs machines: {hint}")
+        if prompt is None:
+            example = " ".join(task.render(task.encode_prompts(task.draw(1, 0))[0]))
+            raise ArlearnError(f"{model} answers questions: give one with --prompt (tokens of one: {example})")
+        inputs = task.parse_prompt(prompt)
     count = task.generated if count is None else min(count, task.generated)
-    given = task.encode_prompts(task.parse_prompt(prompt)).expand(samples, -1)
+    given = task.encode_prompts(inputs).expand(samples, -1)
     asked = task.render(given[0])
 
     def tell(_rows: torch.Tensor, token: torch.Tensor) -> None:
@@ -179,21 +209,22 @@ def _task(
         print()
     rows = [row[row >= 0] for row in made]
     ended = [int(row[-1]) in stop if stop else count == task.generated for row in rows]
+    partial = isinstance(task, ProgramTask) and task.interface.partial
     answers = [
-        task.final_answer(torch.cat([given[0], row])) if end else None for row, end in zip(rows, ended, strict=True)
+        answer(torch.cat([given[0], row])) if end or partial else None for row, end in zip(rows, ended, strict=True)
     ]
     chains = [task.render(row) for row in rows]
     origins = (
         [task.trace(torch.cat([given[0], row])) for row in rows] if isinstance(task, ProgramTask) and trace else []
     )
-    for place, (chain, answer) in enumerate(zip(chains, answers, strict=True)):
+    for place, (chain, said) in enumerate(zip(chains, answers, strict=True)):
         if show == "samples":
             _print_sample(" ".join([*asked, *chain]), place, samples, settings)
         if trace and show != "nothing":
             print(*origins[place], sep="\n")
-        if answer is not None and show != "nothing":
-            print(answer)
-    if not all(ended):
+        if said is not None and show != "nothing":
+            print(said)
+    if not all(ended) and not partial:
         whole = "its end is not known beforehand" if stop else f"the chain has {task.generated} tokens"
         print(f"{whole}; after {count} there is no answer yet", file=sys.stderr)
     return {
@@ -205,3 +236,29 @@ def _task(
         "tokens": sum(map(len, chains)),
         "tokens_per_second": sum(map(len, chains)) / seconds if seconds > 0 else 0.0,
     }
+
+
+def _machine(
+    model: Path, task: SequenceTask, name: str, tape: str
+) -> tuple[str, torch.Tensor, Callable[[torch.Tensor], str]]:
+    """A machine's prompt as text and as inputs, and what tells from the tokens how its run ended, in its own names."""
+    import torch
+
+    from arlearn.errors import ArlearnError
+    from arlearn.programs import examples
+    from arlearn.programs.turing import is_notation, parse
+    from arlearn.programs.universal import UniversalInterface, prompt_of, read_run
+    from arlearn.tasks.program import ProgramTask
+
+    interface = task.interface if isinstance(task, ProgramTask) else None
+    if not isinstance(interface, UniversalInterface):
+        raise ArlearnError(
+            f"{model} is not a universal machine (arlearn compile universal --out DIR makes one that runs any small machine)"
+        )
+    parsed = parse(name, "machine") if is_notation(name) else parse(*examples.read(name, ".toml"))
+    prompted = prompt_of(parsed, tape, interface.sizes)
+
+    def answer(tokens: torch.Tensor) -> str:
+        return prompted.answer(read_run(task.render(tokens[tokens >= 0]), interface.sizes))
+
+    return " ".join(prompted.words), torch.tensor([interface.inputs(prompted)]), answer

@@ -29,7 +29,7 @@ ABSENT = -1
 WHOLE = 2**24  # whole numbers up to this are exact in float32
 LARGEST = 1 << 26  # numbers in all tables of vectors together
 DENSE = 1 << 20  # codes that a batch keeps in an array
-FEW = 1 << 12  # codes that are computed together when the first is needed
+FEW = 1 << 7  # codes that are computed together when the first is needed
 KEPT = 1 << 20  # codes that a single stream keeps, for each kind of row
 
 Callback = Callable[[Int[Tensor, " rows"], Int[Tensor, " rows"]], None]
@@ -102,8 +102,9 @@ class LookupDecoder:
                 if size > LARGEST:
                     raise ValueError("the tables would be too large")
                 made = self._embedding @ block.astype(np.float64).T + 0.0  # -0.0 becomes 0.0
-                vectors, classes = np.unique(made, axis=0, return_inverse=True)
-                found[key] = (len(found), vectors, classes.reshape(-1))
+                rows = made.view(np.dtype((np.void, made.shape[1] * made.itemsize))).ravel()
+                _, first, classes = np.unique(rows, return_index=True, return_inverse=True)
+                found[key] = (len(found), made[first], classes.reshape(-1))
             blocks.append(found[key])
         self._by_number = {number: (vectors, classes) for number, vectors, classes in found.values()}
         return blocks

@@ -28,12 +28,14 @@ class Interface(ABC):
     Attributes:
         default: what a person would type where they give no prompt; None if a prompt is needed.
         partial: ``answer`` has something to say of a run that has not ended yet.
+        hint: how a person gives an input, where a prompt's tokens would not help.
     """
 
     kind: ClassVar[str]
     arity: int
     default: str | None = None
     partial: bool = False
+    hint: str | None = None
 
     @abstractmethod
     def prompt(self, inputs: np.ndarray) -> np.ndarray:

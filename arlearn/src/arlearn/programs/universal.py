@@ -352,6 +352,7 @@ class UniversalInterface(Interface):
 
     kind = "universal"
     partial = True
+    hint = "give a Turing machine with --machine NAME or --machine FILE, and its input with --tape"
 
     def __init__(self, semantics: Semantics, configuration: Mapping[str, Any]) -> None:
         self.semantics = semantics
