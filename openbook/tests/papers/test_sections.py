@@ -62,3 +62,63 @@ def test_list_items_are_none_once_headings_have_a_style() -> None:
     outline.enter("1 Introduction", marked=True)
     assert not outline.is_heading("2. We Show That It Works")
     assert outline.is_heading("2. We Show That It Works", marked=True)
+
+
+def test_entries_of_the_contents_are_no_headings() -> None:
+    outline = Outline()
+    outline.enter("Contents")
+    for entry in ("1 Introduction 2", "2 Setup ..... 3", "Appendix. More results 6", "References 5", "A Proofs 14", "2.1 Data iv"):
+        assert not outline.is_heading(entry, marked=True), entry
+    assert outline.is_heading("Abstract")
+    outline.enter("Abstract")
+    assert outline.is_heading("1 Introduction")
+    assert not Outline().is_heading("1 Introduction . . . . . . . . 2")
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [("S1 Training Details", "S1.1 Machines", "S2 Data and Code"), ("A1 Training Details", "A2 Data and Code"),
+     ("A Training Details", "B Data and Code"), ("Supporting Information", "S1 Training Details"), ("Technical Appendix",)],
+)  # fmt: skip
+def test_what_opens_the_appendix_after_the_references(titles: tuple[str, ...]) -> None:
+    outline = Outline()
+    for title in ("1 Introduction", "2 Results", "References"):
+        outline.enter(title)
+    for title in titles:
+        assert outline.is_heading(title), title
+        assert outline.enter(title)[1] == "appendix"
+
+
+def test_letters_with_numbers_are_no_headings_elsewhere() -> None:
+    outline = Outline()
+    outline.enter("3 Results")
+    assert not outline.is_heading("S1 Training Details")
+    assert not outline.is_heading("A1 Is Larger Than Others")
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["ACL 2023 Responsible NLP Checklist", "Responsible NLP Research Checklist", "NeurIPS Paper Checklist", "Checklist",
+     "Reproducibility Checklist", "ICML Paper Checklist", "AAAI Reproducibility Checklist for Authors"],
+)  # fmt: skip
+def test_checklists_to_their_end(title: str) -> None:
+    items = ["A For every submission:", "B Did you use or create scientific artifacts?",
+             "C Did you run computational experiments?", "D Did you use human annotators?"]  # fmt: skip
+    assert [part for _, part in follow("1 Introduction", "References", "A Proofs", title, *items)][3:] == ["checklist"] * 5
+    assert [part for _, part in follow("1 Introduction", "References", title, "A Proofs")][2:] == ["checklist", "appendix"]
+    assert follow("1 Introduction", "References", title, *items, "Appendix A: Proofs")[-1][1] == "appendix"
+
+
+def test_the_questions_of_a_checklist_without_its_title() -> None:
+    outline = Outline()
+    for title in ("1 Introduction", "References", "A Proofs", "B More"):
+        outline.enter(title)
+    assert outline.is_heading("A For every submission:")
+    assert outline.enter("A For every submission:")[1] == "checklist"
+    assert outline.enter("B Did you use or create scientific artifacts?")[1] == "checklist"
+
+
+@pytest.mark.parametrize("title", ["References", "Bibliography", "Literature", "Literaturverzeichnis", "Références", "Referencias"])
+def test_references_by_name(title: str) -> None:
+    assert Outline().is_heading(title)
+    assert follow("1 Introduction", title)[-1][1] == "references"

@@ -11,6 +11,14 @@ _OPEN_URL = re.compile(
     r".{0,20}?((?:https?://|ftp://|www\.).*|(?<![\w.@])[\w-]*\.?[\w-]+\.(?:com|org|edu|net|io|gov|ai)/.*)",
     re.IGNORECASE,
 )
+#: Words that a sentence goes on with after an address. A part of an address that is one of them ends in a mark.
+_WORDS = frozenset(
+    (
+        "a along also an and are as at be but by can contains for from has have here in includes including is it its of on or "
+        "our so that the their there these they this through to under upon using via was we were when where which while who "
+        "will with you your"
+    ).split()
+)
 _URL_WORD = re.compile(r"[\w./~%?=&#+:@,;()-]+")
 
 
@@ -23,7 +31,7 @@ def continues_url(before: str, after: str) -> bool:
     if not found:
         return False
     address, token = found.group(1), after.split(None, 1)[0]
-    if not _URL_WORD.match(token) or token[0] in "(,;":
+    if not _URL_WORD.match(token) or token[0] in "(,;" or token.rstrip(".,;:").lower() in _WORDS:
         return False
     if address.endswith(("://", "www.")) or address[-1] in "/-_=?&#%~+:":
         return not token[0].isupper() or any(mark in token for mark in "/._-=0123456789") or address[-1] in "-_=&%"
