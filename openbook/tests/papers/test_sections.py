@@ -67,7 +67,14 @@ def test_list_items_are_none_once_headings_have_a_style() -> None:
 def test_entries_of_the_contents_are_no_headings() -> None:
     outline = Outline()
     outline.enter("Contents")
-    for entry in ("1 Introduction 2", "2 Setup ..... 3", "Appendix. More results 6", "References 5", "A Proofs 14", "2.1 Data iv"):
+    for entry in (
+        "1 Introduction 2",
+        "2 Setup ..... 3",
+        "Appendix. More results 6",
+        "References 5",
+        "A Proofs 14",
+        "2.1 Data iv",
+    ):
         assert not outline.is_heading(entry, marked=True), entry
     assert outline.is_heading("Abstract")
     outline.enter("Abstract")
@@ -104,8 +111,13 @@ def test_letters_with_numbers_are_no_headings_elsewhere() -> None:
 def test_checklists_to_their_end(title: str) -> None:
     items = ["A For every submission:", "B Did you use or create scientific artifacts?",
              "C Did you run computational experiments?", "D Did you use human annotators?"]  # fmt: skip
-    assert [part for _, part in follow("1 Introduction", "References", "A Proofs", title, *items)][3:] == ["checklist"] * 5
-    assert [part for _, part in follow("1 Introduction", "References", title, "A Proofs")][2:] == ["checklist", "appendix"]
+    assert [part for _, part in follow("1 Introduction", "References", "A Proofs", title, *items)][3:] == [
+        "checklist"
+    ] * 5
+    assert [part for _, part in follow("1 Introduction", "References", title, "A Proofs")][2:] == [
+        "checklist",
+        "appendix",
+    ]
     assert follow("1 Introduction", "References", title, *items, "Appendix A: Proofs")[-1][1] == "appendix"
 
 
@@ -118,7 +130,9 @@ def test_the_questions_of_a_checklist_without_its_title() -> None:
     assert outline.enter("B Did you use or create scientific artifacts?")[1] == "checklist"
 
 
-@pytest.mark.parametrize("title", ["References", "Bibliography", "Literature", "Literaturverzeichnis", "Références", "Referencias"])
+@pytest.mark.parametrize(
+    "title", ["References", "Bibliography", "Literature", "Literaturverzeichnis", "Références", "Referencias"]
+)
 def test_references_by_name(title: str) -> None:
     assert Outline().is_heading(title)
     assert follow("1 Introduction", title)[-1][1] == "references"

@@ -34,6 +34,9 @@ _SITES = (
     ),
 )
 """Sites whose addresses papers print without ``https://``."""
+_FUSED = re.compile(
+    r"(?<=[\w/)])[.,;](?=(?:https?://|The\b|This\b|We\b|Our\b|In\b|All\b|It\b|For\b)|$)|(?<=\w)(?=https?://)"
+)
 _TRAILING = ".,;:!?'’”)]}>*"
 
 
@@ -152,7 +155,9 @@ def _sentences(paper: Paper, spans: list[tuple[int, Block]]) -> None:
 
 
 def trim_url(url: str) -> str:
-    """The address without the punctuation of the sentence around it."""
+    """The address without the punctuation, the next sentence or the next address that stands right after it."""
+    fused = _FUSED.search(url, 8)
+    url = url[: fused.start()] if fused else url
     while url and url[-1] in _TRAILING:
         if url[-1] == ")" and url.count("(") >= url.count(")"):
             break

@@ -116,9 +116,11 @@ def decode(data: bytes, *, html: bool = False) -> str:
     ):
         if data.startswith(mark):
             return data.decode(encoding, "replace")
-    zeros = [data[place:4096:2].count(0) for place in (0, 1)]
-    if max(zeros) > 0.4 * min(len(data), 4096) / 2 and min(zeros) < 0.1 * max(zeros):  # UTF-16 without its mark
-        return data.decode("utf-16-be" if zeros[0] > zeros[1] else "utf-16-le", "replace")
+    for encoding in ("utf-16-le", "utf-16-be"):  # without a mark
+        if b"\x00" in data[:64]:
+            sample = data[:2000].decode(encoding, "replace")
+            if sum(" " <= character < "\x7f" or character in "\r\n\t" for character in sample) > 0.8 * len(sample):
+                return data.decode(encoding, "replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -129,7 +131,9 @@ def decode(data: bytes, *, html: bool = False) -> str:
         with suppress(LookupError):
             return data.decode(named.group(1).decode("ascii"), "replace")
     decoded = data.decode("utf-8-sig", "replace")
-    return decoded if decoded.count("\ufffd") < 0.02 * len(decoded) else data.decode("cp1252", "replace")
+    few = decoded.count("\ufffd") < 0.02 * len(decoded)
+    mixed = any(character > "\x7f" and character != "\ufffd" for character in decoded)
+    return decoded if few and mixed else data.decode("cp1252", "replace")
 
 
 def read_markup(data: bytes, kind: str) -> Document:

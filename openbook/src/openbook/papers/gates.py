@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from openbook.papers.paper import Paper
 
@@ -13,46 +14,13 @@ FEWEST_WORDS = 60
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _COMMON = frozenset(
-    [
-        "the",
-        "of",
-        "and",
-        "to",
-        "in",
-        "is",
-        "for",
-        "we",
-        "that",
-        "with",
-        "on",
-        "as",
-        "by",
-        "are",
-        "this",
-        "an",
-        "be",
-        "or",
-        "der",
-        "die",
-        "und",
-        "le",
-        "la",
-        "les",
-        "des",
-        "et",
-        "el",
-        "los",
-        "de",
-        "en",
-        "que",
-        "di",
-        "il",
-        "da",
-        "do",
-        "um",
-    ]
+    (
+        "the of and to in is for we that with on as by are this an be or der die und le la les des et el los de en que di il "
+        "da do um"
+    ).split()
 )
-_VOWEL = re.compile(r"[aeiouyAEIOUYà-üÀ-Ü]")
+_VOWEL = re.compile(r"[aeiouyıæøœə]")
+_IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def problem_of(paper: Paper, *, scanned_pages: int = 0, hidden: int = 0) -> str | None:
@@ -65,19 +33,37 @@ def problem_of(paper: Paper, *, scanned_pages: int = 0, hidden: int = 0) -> str 
         if hidden:
             return f"empty: all of its {hidden} characters are hidden from readers"
         return "empty: there is no text in it"
-    if len(words) < FEWEST_WORDS:
-        return f"too short: {len(words)} words of text are no paper (a paper has at least {FEWEST_WORDS})"
+    if _count(words) < FEWEST_WORDS:
+        return f"too short: {_count(words)} words of text are no paper (a paper has at least {FEWEST_WORDS})"
     if _garbled(paper.text, words):
         return "garbled: its characters do not make words (fonts without a character map, or binary data)"
     return None
 
 
+def _count(words: list[str]) -> int:
+    """How many words there are, where two letters of a script without spaces count as one."""
+    return sum(len(word) // 2 if _IDEOGRAPHS.match(word) else 1 for word in words)
+
+
 def _garbled(text: str, words: list[str]) -> bool:
-    sample = words[:800]
-    common = sum(word.lower() in _COMMON for word in sample) / len(sample)
+    sample = [_bare(word) for word in words[:800]]
+    common = sum(word in _COMMON for word in sample) / len(sample)
+    packed = "".join(text[:SAMPLE].split())
+    letters = sum(character.isalpha() or unicodedata.category(character)[0] == "M" for character in packed)
+    share = letters / max(len(packed), 1)
+    if sum(word.isascii() for word in sample) / len(sample) < 0.3:
+        # Another script: only symbols and scraps of letters are garbage there.
+        return share < 0.4
     voiced = sum(bool(_VOWEL.search(word)) for word in sample) / len(sample)
-    letters = sum(len(word) for word in words) / max(len("".join(text[:SAMPLE].split())), 1)
-    ascii_share = sum(word.isascii() for word in sample) / len(sample)
-    if ascii_share < 0.3:  # another script: only symbols and scraps of letters are garbage there
-        return letters < 0.4
-    return (common < 0.02 and letters < 0.85) or common < 0.005 or voiced < 0.4 or letters < 0.3
+    together = "".join(sample)
+    vowels = len(_VOWEL.findall(together)) / max(len(together), 1)
+    # Words of any language in Latin letters have vowels, in every word and in a natural number; shifted letters do not.
+    pronounced = voiced > 0.94 and 0.32 < vowels < 0.6 and share > 0.6 and len(set(sample)) > 10
+    unknown = (common < 0.02 and share < 0.85) or common < 0.005 or (common < 0.08 and voiced < 0.94)
+    return (unknown and not pronounced) or voiced < 0.4 or share < 0.3
+
+
+def _bare(word: str) -> str:
+    """A word in lower case without its accents."""
+    parts = unicodedata.normalize("NFKD", word.lower())
+    return "".join(part for part in parts if not unicodedata.combining(part)) if not word.isascii() else parts

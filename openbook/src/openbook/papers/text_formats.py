@@ -23,7 +23,10 @@ _ENTRY: Final = re.compile(r"\[[\w+.-]{1,12}\]\s|\d{1,3}\. +[A-Z]")
 _BULLET: Final = re.compile(r"[•▪◦‣●■–]\s|[-*]\s+(?=[A-Z])")
 _ENDED: Final = re.compile(r"[.!?:][)\]”’\"']*(?:\[\d+\]|\d{1,2})?$")
 _PAGE_NUMBER: Final = re.compile(r"\s*[-–—]?\s*\d{1,4}\s*[-–—]?\s*")
-_GOES_ON: Final = re.compile(r"(?:[-:,&]|\b(?:a|an|and|by|for|from|in|of|on|or|the|to|using|via|with))$", re.IGNORECASE)
+_GOES_ON: Final = re.compile(
+    r"(?:[-:,&]|\b(?:a|an|and|by|for|from|in|of|on|or|the|to|using|via|with|sections?|sec\.|figures?|fig\.|tables?))$",
+    re.IGNORECASE,
+)
 #: A paper's first lines, title and authors, are at most so many.
 _FRONT_LINES: Final = 30
 
@@ -124,10 +127,10 @@ class _Lines:
         """Whether the lines around one may be another paragraph's: the one above ended, the one below begins."""
         before = bodies[place - 1] if place else ""
         after = bodies[place + 1] if place + 1 < len(bodies) else ""
-        ended = (
-            not before or _ENDED.search(before) or len(before) < 0.75 * self._full or self._outline.part == "references"
-        )
-        return bool(ended) and not (after and (after[0].islower() or after[0] in ",;)"))
+        short = len(before) < 0.75 * self._full and not _GOES_ON.search(before)
+        ended = not before or _ENDED.search(before) or short or self._outline.part == "references"
+        goes_on = _GOES_ON.search(bodies[place]) or (after and (after[0].islower() or after[0] in ",;)"))
+        return bool(ended) and not goes_on
 
     def _begins(self, line: str, previous: str, body: str, before: str) -> bool:
         """Whether a line begins a paragraph, an entry or a list's item of its own."""
