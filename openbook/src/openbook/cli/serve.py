@@ -68,7 +68,7 @@ def serve(
         OPENBOOK_TOKEN=$(openssl rand -hex 32) openbook serve --host 0.0.0.0 --name openbook.example.org
     """
     try:
-        from openbook.web.server.running import run
+        from openbook.web.server.run import run
         from openbook.web.server.settings import ServerSettings
     except ModuleNotFoundError as error:
         raise OpenbookError(f"openbook serve needs {error.name}: pip install 'openbook[server]'") from error

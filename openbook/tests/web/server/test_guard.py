@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import throttled.utils
+from itsdangerous import TimestampSigner
 from starlette.testclient import TestClient
 
 from openbook.errors import OpenbookError
-from openbook.web.server.rate import Rate
+from openbook.web.server import middleware
+from openbook.web.server.middleware import RateLimit
 from openbook.web.server.settings import ServerSettings
 
 V1 = "/api/v1"
@@ -77,8 +82,9 @@ def test_a_form_needs_its_value(client: TestClient, wait: Wait, paper: Paper) ->
     client.cookies.clear()
     value = form_value(client)
     cookie = next(cookie for cookie in client.cookies.jar)
-    assert cookie.has_nonstandard_attr("HttpOnly")
-    assert cookie.get_nonstandard_attr("SameSite") == "lax"
+    assert {"httponly": None, "samesite": "lax"}.items() <= {
+        name.lower(): value for name, value in vars(cookie)["_rest"].items()
+    }.items()
     for given in ("", "0" * 64, value[:-1] + ("0" if value[-1] != "0" else "1")):
         refused = client.post("/upload", files={"file": ("a.txt", paper(400))}, data={"form": given})
         assert refused.status_code == 403
@@ -166,8 +172,15 @@ def test_a_cookie_that_was_changed_is_nobody(guarded: TestClient, token: str) ->
     guarded.cookies.clear()
     form_value(guarded)
     cookie = next(cookie for cookie in guarded.cookies.jar)
-    nonce, expiry, _, mac = str(cookie.value).split(".")
-    for forged in (f"{nonce}.{expiry}.1.{mac}", f"{nonce}.9{expiry}.0.{mac}", "a.b.c.d", "....", "ü.1.1.x", ""):
+    content, moment, signature = str(cookie.value).split(".")
+    session = json.loads(base64.b64decode(content))
+    assert not session.get("signed_in")
+    signed_in = base64.b64encode(json.dumps(session | {"signed_in": True}).encode()).decode()
+    stranger = str(TimestampSigner("another key").sign(signed_in).decode())
+    for forged in (
+        f"{signed_in}.{moment}.{signature}", f"{content}.9{moment}.{signature}", f"{signed_in}..{signature}",
+        signed_in, stranger, "a.b.c.d", "....", "ü.1.1.x", "",
+    ):  # fmt: skip
         page = guarded.get("/", headers={"Cookie": f"{cookie.name}={forged}".encode()})
         assert "Sign in to upload" in page.text
     guarded.cookies.clear()
@@ -191,24 +204,25 @@ def test_too_often(serve: Serve, tmp_path: Path) -> None:
         assert client.get(f"{V1}/health").status_code == 200, "reading has a bucket of its own"
 
 
-def test_buckets() -> None:
-    clock = [0.0]
-    rate = Rate(60, 2, lambda: clock[0])
-    assert [rate.take("a") > 0 for _ in range(3)] == [False, False, True]
-    assert not rate.take("b")
+def test_rate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(throttled.utils, "now_mono_f", lambda: clock[0])
+    rate = RateLimit(60, 2)
+    assert [rate.wait("a") > 0 for _ in range(3)] == [False, False, True]
+    assert not rate.wait("b")
     clock[0] += 1
-    assert not rate.take("a")
-    assert 0 < rate.take("a") <= 1
-    assert rate.take("2001:db8::1") == rate.take("2001:db8::2") == 0
-    assert rate.take("2001:db8::3") > 0, "one network, one bucket"
-    assert not any(Rate(0, 0).take("a") for _ in range(9))
-    Rate.REMEMBERED, before = 3, Rate.REMEMBERED
-    try:
-        for number in range(50):
-            rate.take(str(number))
-        assert len(rate._buckets) == 3
-    finally:
-        Rate.REMEMBERED = before
+    assert not rate.wait("a")
+    assert 0 < rate.wait("a") <= 1
+    assert rate.wait("2001:db8::1") == rate.wait("2001:db8::2") == 0
+    assert rate.wait("2001:db8::3") > 0, "one network, one limit"
+    assert not any(RateLimit(0, 0).wait("a") for _ in range(9))
+    monkeypatch.setattr(middleware, "REMEMBERED", 3)
+    few = RateLimit(60, 1)
+    assert not few.wait("first")
+    for number in range(50):
+        few.wait(str(number))
+    assert few.wait("49") > 0
+    assert not few.wait("first"), "only the addresses seen last are remembered"
 
 
 @pytest.mark.parametrize(

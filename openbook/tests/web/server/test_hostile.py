@@ -13,8 +13,8 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.testclient import TestClient
 
-from openbook.web.server.receiving import shown_name
-from openbook.web.server.workers import identifier
+from openbook.web.server.state import ServerState
+from openbook.web.server.uploads import identifier, shown_name
 
 V1 = "/api/v1"
 Serve = Callable[..., AbstractContextManager[TestClient]]
@@ -40,6 +40,12 @@ NAMES = [
 ]
 
 
+def state_of(client: TestClient) -> ServerState:
+    """What the server behind a client holds."""
+    state: ServerState = client.app.app.app.state.server  # type: ignore[attr-defined]
+    return state
+
+
 def body_of(name: bytes, data: bytes, field: bytes = b"file") -> bytes:
     head = b'--B\r\nContent-Disposition: form-data; name="%s"; filename="%s"\r\n\r\n' % (field, name)
     return head + data + b"\r\n--B--\r\n"
@@ -50,7 +56,7 @@ FORM = {"Content-Type": "multipart/form-data; boundary=B"}
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_path_comes_from_a_name(client: TestClient, wait: Wait, paper: Paper, name: str, tmp_path: Path) -> None:
-    spool: Path = client.app._app.state.house.spool.folder  # type: ignore[attr-defined]
+    spool: Path = state_of(client).uploads.folder
     before = set(spool.parent.rglob("*"))
     raw = name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22").encode()
     sent = client.post(f"{V1}/papers", content=body_of(raw, paper(300 + NAMES.index(name))), headers=FORM)
@@ -149,7 +155,7 @@ def test_an_encrypted_pdf(client: TestClient, wait: Wait, a_pdf: bytes) -> None:
     ],
 )
 def test_what_is_no_upload(client: TestClient, content: bytes, headers: dict[str, str], status: int) -> None:
-    spool: Path = client.app._app.state.house.spool.folder  # type: ignore[attr-defined]
+    spool: Path = state_of(client).uploads.folder
     refused = client.post(f"{V1}/papers", content=content, headers=headers)
     assert refused.status_code == status, refused.text
     assert refused.headers["content-type"] == "application/problem+json"
@@ -159,7 +165,7 @@ def test_what_is_no_upload(client: TestClient, content: bytes, headers: dict[str
 
 def test_too_large(serve: Serve, tmp_path: Path) -> None:
     with serve(tmp_path, upload_megabytes=0.05) as client:
-        house = client.app._app.state.house  # type: ignore[attr-defined]
+        folder = state_of(client).uploads.folder
 
         def endless() -> Any:
             for _ in range(100):
@@ -172,21 +178,21 @@ def test_too_large(serve: Serve, tmp_path: Path) -> None:
         ):
             assert sent.status_code == 413, sent.text
             assert sent.headers["content-type"] == "application/problem+json"
-        assert sorted(path.name for path in house.spool.folder.iterdir()) == ["id", "lock", "secret"]
+        assert sorted(path.name for path in folder.iterdir()) == ["id", "lock", "secret"]
 
 
 def test_a_full_disk(serve: Serve, paper: Paper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from openbook.web.server.spool import Incoming
+    from openbook.web.server.uploads import PartialUpload
 
-    def full(self: Incoming, data: bytes) -> None:
+    def full(self: PartialUpload, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
     with serve(tmp_path) as client:
-        monkeypatch.setattr(Incoming, "write", full)
+        monkeypatch.setattr(PartialUpload, "write", full)
         refused = client.post(f"{V1}/papers", files={"file": ("a.txt", paper(1))})
         assert refused.status_code == 507
         assert "No space left" in refused.json()["detail"]
-        assert not list(client.app._app.state.house.spool.folder.glob("*.part"))  # type: ignore[attr-defined]
+        assert not list(state_of(client).uploads.folder.glob("*.part"))
 
 
 def test_a_bug_is_a_problem_without_its_secrets(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

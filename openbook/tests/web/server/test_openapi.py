@@ -29,7 +29,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server with one paper, in a thread of this process."""
     import uvicorn
 
-    from openbook.web.server.running import run
+    from openbook.web.server.run import run
     from openbook.web.server.settings import ServerSettings
 
     folder = tmp_path_factory.mktemp("openapi")

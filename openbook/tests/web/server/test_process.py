@@ -24,7 +24,7 @@ pytest.importorskip("uvicorn", reason="the server's libraries are not installed 
 from openbook.benchmarks.synthetic import make_pdf, make_text
 from openbook.cli import app
 from openbook.errors import OpenbookError
-from openbook.web.server.running import run
+from openbook.web.server.run import run
 from openbook.web.server.settings import ServerSettings
 
 UPLOADS = 50

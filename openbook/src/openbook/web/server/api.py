@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
 import anyio
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from sse_starlette import EventSourceResponse
+from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 import openbook
@@ -18,9 +20,8 @@ from openbook.ledger.store import ALLOWED
 from openbook.record.files import dump_record, record_schema
 from openbook.record.model import Record
 from openbook.variables.definitions import definitions
-from openbook.web.server.events import watch_job
-from openbook.web.server.house import WATCHERS, House
 from openbook.web.server.models import (
+    API,
     CorrectionBody,
     Health,
     History,
@@ -30,12 +31,19 @@ from openbook.web.server.models import (
     OfferBody,
     Reading,
     VariableBody,
+    is_over,
+    job_body,
+    listed_body,
 )
 from openbook.web.server.problems import Fault, Problem, documented
-from openbook.web.server.receiving import BODIES, FORM, receive_upload
-from openbook.web.server.views import API, job_body, listed_body
+from openbook.web.server.state import ServerState
+from openbook.web.server.uploads import BODIES, FORM, receive_upload
 
-#: What any operation can answer: too often, no such host, the ledger is away.
+#: Progress streams at the same time.
+WATCHERS: Final = 200
+#: Seconds between looks at a job that another server works on, or that only moves up in the queue.
+LOOK: Final = 1.0
+#: What any operation can answer: no such host, too many requests, the ledger is away.
 _ALWAYS: Final = (421, 429, 503)
 _PAPER = Path(
     description="The paper: the SHA-256 of its file or 8 or more digits of it, or its id.", min_length=1, max_length=600,
@@ -44,35 +52,36 @@ _PAPER = Path(
 _JOB = Path(description="The job's id.", pattern="^[0-9a-f]{32}$")
 
 
-def house_of(request: Request) -> House:
+def state_of(request: Request) -> ServerState:
     """What the running server holds."""
-    house: House = request.app.state.house
-    return house
+    state: ServerState = request.app.state.server
+    return state
 
 
-def _reader(request: Request) -> House:
-    house = house_of(request)
-    house.access.check_reading(request)
-    return house
+def reader(request: Request) -> ServerState:
+    """What the server holds, for a request that reads. Raises Problem 401."""
+    state = state_of(request)
+    state.access.check_reading(request)
+    return state
 
 
-def _writer(request: Request) -> House:
-    house = house_of(request)
-    house.access.check_program(request)
-    return house
+def _writer(request: Request) -> ServerState:
+    state = state_of(request)
+    state.access.check_program(request)
+    return state
 
 
-Reader = Annotated[House, Depends(_reader)]
-Writer = Annotated[House, Depends(_writer)]
+Reader = Annotated[ServerState, Depends(reader)]
+Writer = Annotated[ServerState, Depends(_writer)]
 router = APIRouter(prefix=API)
 
 
-def find(house: House, paper: str) -> str:
+def find(state: ServerState, paper: str) -> str:
     """The key of a paper. Raises Problem 404, or 409 when the name means several."""
     if not paper.isprintable():  # not every database takes such
         raise Problem(404, "No such paper", "There is no such paper here.")
     try:
-        return house.ledger.find(paper)
+        return state.ledger.find(paper)
     except LedgerError as error:
         if "means" in str(error):
             raise Problem(409, "Several papers", str(error)) from error
@@ -81,18 +90,18 @@ def find(house: House, paper: str) -> str:
         raise
 
 
-def record_of(house: House, paper: str) -> tuple[str, Record]:
+def record_of(state: ServerState, paper: str) -> tuple[str, Record]:
     """A paper's key and record. Raises Problem 404 or 409."""
-    key = find(house, paper)
-    record = house.ledger.of([key]).get(key)
+    key = find(state, paper)
+    record = state.ledger.of([key]).get(key)
     if record is None:
         raise Problem(404, "No record", f"The paper {paper!r} has not been assessed.")
     return key, record
 
 
-def job_of(house: House, job: str) -> Job:
+def job_of(state: ServerState, job: str) -> Job:
     """A job. Raises Problem 404."""
-    found = house.jobs.get(job)
+    found = state.jobs.get(job)
     if found is None:
         raise Problem(404, "No such job", "There is no such job here.")
     return found
@@ -124,8 +133,8 @@ _ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def _accepted(house: House, job: Job) -> Response:
-    body = job_body(house, job)
+def _accepted(state: ServerState, job: Job) -> Response:
+    body = job_body(state, job)
     return JSONResponse(
         body.model_dump(), 200 if body.state == "done" else 202, headers={"Location": f"{API}/jobs/{job.id}"}
     )
@@ -142,24 +151,24 @@ def _accepted(house: House, job: Job) -> Response:
 )
 async def upload(
     request: Request,
-    house: Writer,
+    state: Writer,
     assessor: Annotated[str, Query(description="Who reads it; /health lists them.", max_length=64)] = "linear",
     name: Annotated[
         str, Query(description="What to call the file, when the body is the paper itself.", max_length=500)
     ] = "",
 ) -> Response:
     """Upload a paper to be read. The same file and assessor again give the same record, without reading again."""
-    with await run_in_threadpool(house.spool.receive) as incoming:
-        arrived = await receive_upload(request, incoming)
+    with await run_in_threadpool(state.uploads.receive) as partial:
+        arrived = await receive_upload(request, partial)
         chosen = arrived.fields.get("assessor", assessor)
-        job = await run_in_threadpool(house.accept, incoming, arrived, chosen)
-    return await run_in_threadpool(_accepted, house, job)
+        job = await run_in_threadpool(state.accept, partial, arrived, chosen)
+    return await run_in_threadpool(_accepted, state, job)
 
 
 @router.get("/jobs/{job}", tags=["jobs"], responses=documented(401, 404, 422, *_ALWAYS), operation_id="job")
-def job(house: Reader, job: Annotated[str, _JOB]) -> JobBody:
+def job(state: Reader, job: Annotated[str, _JOB]) -> JobBody:
     """How far an upload has come."""
-    return job_body(house, job_of(house, job))
+    return job_body(state, job_of(state, job))
 
 
 @router.delete(
@@ -169,13 +178,13 @@ def job(house: Reader, job: Annotated[str, _JOB]) -> JobBody:
     responses=documented(401, 403, 404, 408, 409, 413, 422, *_ALWAYS),
     operation_id="cancel",
 )
-def cancel(house: Writer, job: Annotated[str, _JOB]) -> Response:
+def cancel(state: Writer, job: Annotated[str, _JOB]) -> Response:
     """Give up an upload that still waits, and delete its file."""
-    known = job_of(house, job)
-    if not house.jobs.cancel(job):
-        raise Problem(409, "Too late", f"The job does not wait any more: it is {job_of(house, job).state}.")
-    house.drop(known)
-    house.board.tell(job)
+    known = job_of(state, job)
+    if not state.jobs.cancel(job):
+        raise Problem(409, "Too late", f"The job does not wait any more: it is {job_of(state, job).state}.")
+    state.drop(known)
+    state.events.notify(job)
     return Response(status_code=204)
 
 
@@ -199,22 +208,43 @@ def cancel(house: Writer, job: Annotated[str, _JOB]) -> Response:
     response_class=EventSourceResponse,
     operation_id="events",
 )
-async def events(house: Reader, job: Annotated[str, _JOB]) -> EventSourceResponse:
+async def events(state: Reader, job: Annotated[str, _JOB]) -> EventSourceResponse:
     """Watch an upload being read, as server-sent events."""
-    await run_in_threadpool(job_of, house, job)
-    if house.board.watching >= WATCHERS:
+    await run_in_threadpool(job_of, state, job)
+    if state.events.watching >= WATCHERS:
         raise Problem(
             503, "Busy", "Too many watch already; ask for the job now and then.", headers={"Retry-After": "10"}
         )
     stopping = anyio.Event()
-    return EventSourceResponse(
-        watch_job(house, job, stopping), ping=15, shutdown_event=stopping, shutdown_grace_period=3
-    )
+    return EventSourceResponse(_watch(state, job, stopping), ping=15, shutdown_event=stopping, shutdown_grace_period=3)
+
+
+async def _watch(state: ServerState, id_: str, stopping: anyio.Event) -> AsyncIterator[ServerSentEvent]:
+    """The job as it is, then each time it changes, until it is over or gone, or the server stops."""
+    before: JobBody | None = None
+    number = 0
+    with state.events.watch(id_) as changed:
+        while True:
+            changed.clear()
+            found = await run_in_threadpool(state.jobs.get, id_)
+            if found is None:
+                return
+            body = await run_in_threadpool(job_body, state, found)
+            if body != before:
+                number += 1
+                yield ServerSentEvent(body.model_dump_json(), event="job", id=str(number))
+                before = body
+            if is_over(body) or stopping.is_set():
+                return
+            try:
+                await asyncio.wait_for(changed.wait(), LOOK)
+            except TimeoutError:
+                continue
 
 
 @router.get("/records", tags=["records"], responses=documented(401, 422, *_ALWAYS), operation_id="records")
 def records(
-    house: Reader,
+    state: Reader,
     q: Annotated[
         str, Query(description="Words of the title or the id.", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
     ] = "",
@@ -222,7 +252,7 @@ def records(
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> Listing:
     """The papers, newest record first."""
-    found, total = listed(house.ledger, q, limit=limit, offset=offset)
+    found, total = listed(state.ledger, q, limit=limit, offset=offset)
     return Listing(total=total, offset=offset, records=[listed_body(key, record) for key, record in found.items()])
 
 
@@ -233,9 +263,9 @@ def records(
     response_model=None,
     operation_id="record",
 )
-def record(house: Reader, paper: Annotated[str, _PAPER]) -> Response:
+def record(state: Reader, paper: Annotated[str, _PAPER]) -> Response:
     """A paper's record, as `openbook show --json` prints it, people's corrections applied."""
-    return Response(dump_record(record_of(house, paper)[1]), media_type="application/json")
+    return Response(dump_record(record_of(state, paper)[1]), media_type="application/json")
 
 
 @router.get(
@@ -244,10 +274,10 @@ def record(house: Reader, paper: Annotated[str, _PAPER]) -> Response:
     responses=documented(401, 404, 409, 422, *_ALWAYS),
     operation_id="history",
 )
-def history(house: Reader, paper: Annotated[str, _PAPER]) -> History:
+def history(state: Reader, paper: Annotated[str, _PAPER]) -> History:
     """All that happened to a paper: how it was assessed, and what people corrected."""
-    key = find(house, paper)
-    told = [HistoryEvent.model_validate(vars_of(event)) for event in house.ledger.history(key)]
+    key = find(state, paper)
+    told = [HistoryEvent.model_validate(vars_of(event)) for event in state.ledger.history(key)]
     return History(paper=key, events=told)
 
 
@@ -264,14 +294,14 @@ def vars_of(event: Any) -> dict[str, Any]:
     response_model=None,
     operation_id="correct",
 )
-def correct(house: Writer, paper: Annotated[str, _PAPER], body: CorrectionBody) -> Response:
+def correct(state: Writer, paper: Annotated[str, _PAPER], body: CorrectionBody) -> Response:
     """Correct (or confirm) one answer. Corrections are appended, never changed, and win over any assessor."""
-    return Response(dump_record(correct_answer(house, paper, body)), 201, media_type="application/json")
+    return Response(dump_record(correct_answer(state, paper, body)), 201, media_type="application/json")
 
 
-def correct_answer(house: House, paper: str, body: CorrectionBody) -> Record:
+def correct_answer(state: ServerState, paper: str, body: CorrectionBody) -> Record:
     """Append a correction; the record as it is then. Raises Problem 404, 409, 422."""
-    key, before = record_of(house, paper)
+    key, before = record_of(state, paper)
     allowed = ALLOWED[body.variable]
     if body.result not in allowed:
         what = f"{body.variable} can be {', '.join(allowed)}, not {body.result!r}"
@@ -279,8 +309,8 @@ def correct_answer(house: House, paper: str, body: CorrectionBody) -> Record:
     now = before.answers[body.variable].result if body.variable in before.answers else "unread"
     if body.replaces is not None and body.replaces != now:
         raise Problem(409, "Changed meanwhile", f"The answer is {now} by now, not {body.replaces}; look again.")
-    house.ledger.correct(key, body.variable, body.result, who=body.who, why=body.why)
-    return record_of(house, key)[1]
+    state.ledger.correct(key, body.variable, body.result, who=body.who, why=body.why)
+    return record_of(state, key)[1]
 
 
 @router.post(
@@ -291,10 +321,10 @@ def correct_answer(house: House, paper: str, body: CorrectionBody) -> Record:
     response_model=None,
     operation_id="read_again",
 )
-def read_again(house: Writer, paper: Annotated[str, _PAPER], body: Reading) -> Response:
+def read_again(state: Writer, paper: Annotated[str, _PAPER], body: Reading) -> Response:
     """Have a paper read by another assessor, while its upload is still here (410 when it is not)."""
-    key, _ = record_of(house, paper)
-    return _accepted(house, house.read_again(key, body.assessor))
+    key, _ = record_of(state, paper)
+    return _accepted(state, state.read_again(key, body.assessor))
 
 
 @router.get("/schema", tags=["about"], responses=documented(421, 429), operation_id="schema")
@@ -324,10 +354,10 @@ def variables() -> list[VariableBody]:
 )
 def health(request: Request) -> Response:
     """Whether the server works, what it offers, and its limits."""
-    house = house_of(request)
+    state = state_of(request)
     counts, working = {"waiting": 0, "working": 0}, True
     try:
-        counts = house.jobs.counts()
+        counts = state.jobs.counts()
     except LedgerError:
         working = False
     body = Health(
@@ -338,9 +368,9 @@ def health(request: Request) -> Response:
         working=counts["working"],
         assessors=[
             OfferBody(name=offer.name, model=offer.run.model, version=offer.run.version, about=offer.about)
-            for offer in house.readers.offers.values()
+            for offer in state.assessors.offers.values()
         ],
-        upload_bytes=house.settings.upload_bytes,
-        token_needed=house.access.guarded,
+        upload_bytes=state.settings.upload_bytes,
+        token_needed=state.access.guarded,
     )
     return JSONResponse(body.model_dump(), 200 if working else 503)

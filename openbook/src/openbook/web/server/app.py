@@ -1,4 +1,4 @@
-"""The application: the guard around the API and the pages, and one shape for every error."""
+"""The application: sessions and the guard around the API and the pages, and one shape for every error."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from starlette.types import ASGIApp, Scope
 import openbook
 from openbook.ledger import LedgerError
 from openbook.web.server import api, pages
-from openbook.web.server.guard import Guard
-from openbook.web.server.house import House
+from openbook.web.server.middleware import Guard
+from openbook.web.server.models import API
 from openbook.web.server.problems import Fault, Problem, ProblemBody, as_problem
+from openbook.web.server.sessions import Sessions
 from openbook.web.server.settings import ServerSettings
-from openbook.web.server.views import API
+from openbook.web.server.state import ServerState
 
 
 def create_app(settings: ServerSettings) -> ASGIApp:
-    """The server as an ASGI application. Opens ledger and spool; raises OpenbookError when one cannot be had."""
-    house = House(settings)
+    """The server as an ASGI application. Raises OpenbookError when the ledger or the folder of uploads cannot be opened."""
+    state = ServerState(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(house.open)
+        await run_in_threadpool(state.open)
         yield
-        await run_in_threadpool(house.close)
+        await run_in_threadpool(state.close)
 
     app = FastAPI(
         title="openbook",
@@ -46,7 +47,7 @@ def create_app(settings: ServerSettings) -> ASGIApp:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.house = house
+    app.state.server = state
     app.include_router(api.router)
     app.include_router(pages.router, include_in_schema=False)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -54,19 +55,20 @@ def create_app(settings: ServerSettings) -> ASGIApp:
     app.add_exception_handler(LedgerError, _on_ledger_error)
     app.add_exception_handler(Exception, _on_bug)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
-    return Guard(app, settings, lambda problem, scope: answer(problem, scope, house))
+    guard = Guard(app, settings, lambda problem, scope: answer(problem, scope, state))
+    return Sessions(guard, state.uploads.secret, settings.token, f"openbook_{state.uploads.id[:8]}")
 
 
-def answer(problem: Problem, scope: Scope, house: House) -> Response:
+def answer(problem: Problem, scope: Scope, state: ServerState) -> Response:
     """A problem as JSON, or as a page for whoever looks at pages."""
     request = Request(scope)
     if scope["path"].startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
         return problem.response()
-    return pages.problem_page(request, problem, house)
+    return pages.problem_page(request, problem, state)
 
 
 def _respond(request: Request, problem: Problem) -> Response:
-    return answer(problem, request.scope, api.house_of(request))
+    return answer(problem, request.scope, api.state_of(request))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

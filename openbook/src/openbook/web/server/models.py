@@ -1,12 +1,19 @@
-"""What the HTTP API takes and gives, beside records."""
+"""What the HTTP API takes and gives beside records, and how jobs and records become that."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from openbook.ledger.jobs import Job
+from openbook.record.model import Record
 from openbook.variables import VARIABLES
+from openbook.web.server.events import STAGES, Progress
+from openbook.web.server.state import ServerState
+
+API: Final = "/api/v1"
 
 #: A line of text that every database can keep.
 Line = Annotated[
@@ -20,7 +27,7 @@ Variable = Literal[VARIABLES]  # type: ignore[valid-type]
 
 
 class ApiModel(BaseModel):
-    """Base of all: unknown fields are refused."""
+    """The base of all bodies. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,7 +61,7 @@ class JobBody(ApiModel):
 
 
 class Reading(ApiModel):
-    """A wish: have a paper read once more."""
+    """A request to have a paper read by another assessor."""
 
     assessor: Line = Field(description="One of those that /health lists.", examples=["linear"])
 
@@ -72,7 +79,7 @@ class CorrectionBody(ApiModel):
     )
 
 
-class Listed(ApiModel):
+class ListedRecord(ApiModel):
     """One paper of a list."""
 
     key: str
@@ -92,11 +99,11 @@ class Listed(ApiModel):
 
 
 class Listing(ApiModel):
-    """A stretch of the papers, newest record first."""
+    """A part of the list of papers, newest record first."""
 
     total: int
     offset: int
-    records: list[Listed]
+    records: list[ListedRecord]
 
 
 class HistoryEvent(ApiModel):
@@ -108,7 +115,7 @@ class HistoryEvent(ApiModel):
 
 
 class History(ApiModel):
-    """All that happened to a paper, oldest first."""
+    """Everything that happened to a paper, oldest first."""
 
     paper: str
     events: list[HistoryEvent]
@@ -145,3 +152,82 @@ class VariableBody(ApiModel):
     scored: bool
     yes: str = Field(description="What counts.")
     corrections: list[str] = Field(description="What a person may set it to.")
+
+
+# --- from jobs and records
+
+
+def record_path(key: str) -> str:
+    """Where the API has a record."""
+    return f"{API}/records/{quote(key, safe='')}"
+
+
+def page_path(key: str) -> str:
+    """Where the page of a paper is."""
+    return f"/papers/{quote(key, safe='')}"
+
+
+def job_body(state: ServerState, job: Job) -> JobBody:
+    """A job with its stages as far as they are known here."""
+    done = job.state == "done" and job.paper is not None
+    problem = None
+    if done and not job.reused:
+        record = state.ledger.of([str(job.paper)]).get(str(job.paper))
+        problem = record.paper.problem if record else None
+    return JobBody(
+        id=job.id,
+        state=job.state,
+        name=job.name,
+        bytes=job.size,
+        sha256=job.sha256,
+        assessor=job.assessor,
+        stages=stages(job, state.events.progress(job.id)),
+        ahead=state.jobs.ahead(job.id) if job.state == "waiting" else 0,
+        record=record_path(str(job.paper)) if done else None,
+        page=page_path(str(job.paper)) if done else None,
+        problem=problem,
+        error=job.error,
+        reused=job.reused,
+        created=job.created,
+        finished=job.finished,
+    )
+
+
+def stages(job: Job, progress: Progress | None) -> list[Stage]:
+    """The stages of a job in their order."""
+    results = dict(progress.done) if progress else {}
+    shown = []
+    under_way = job.state == "working"
+    for name in STAGES:
+        state = "done" if name in results or (job.state == "done" and progress is None) else "waiting"
+        if state == "waiting" and under_way:
+            state, under_way = "working", False
+        note = progress.note if progress and state == "working" else ""
+        shown.append(Stage.model_validate({"name": name, "state": state, "came": results.get(name, note)}))
+    return shown
+
+
+def listed_body(key: str, record: Record) -> ListedRecord:
+    """A record as a list shows it."""
+    paper = record.paper
+    return ListedRecord(
+        key=key,
+        id=paper.id,
+        title=paper.title,
+        authors=paper.authors,
+        venue=paper.venue,
+        year=paper.year,
+        problem=paper.problem,
+        documentation=record.scores.documentation,
+        reproducibility=record.scores.reproducibility,
+        assessor=record.run.assessor,
+        created=record.run.created,
+        corrected=sum(answer.correction is not None for answer in record.answers.values()),
+        record=record_path(key),
+        page=page_path(key),
+    )
+
+
+def is_over(job: Job | JobBody) -> bool:
+    """Whether nothing will happen to a job any more."""
+    return job.state in ("done", "failed")

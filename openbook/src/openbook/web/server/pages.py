@@ -22,13 +22,12 @@ from openbook.variables import VARIABLES
 from openbook.variables.definitions import definition
 from openbook.web.record.page import environment, record_context, theme
 from openbook.web.record.view import RESULTS, answers_of
-from openbook.web.server.api import correct_answer, house_of, job_of, record_of
-from openbook.web.server.board import STAGES
-from openbook.web.server.house import House
-from openbook.web.server.models import CorrectionBody
+from openbook.web.server.api import Reader, correct_answer, job_of, record_of, state_of
+from openbook.web.server.events import STAGES
+from openbook.web.server.models import CorrectionBody, is_over, job_body, listed_body, page_path
 from openbook.web.server.problems import Problem
-from openbook.web.server.receiving import receive_upload
-from openbook.web.server.views import is_over, job_body, listed_body, page_path
+from openbook.web.server.state import ServerState
+from openbook.web.server.uploads import receive_upload
 
 log = logging.getLogger("openbook.web.server")
 router = APIRouter(default_response_class=HTMLResponse)
@@ -41,15 +40,6 @@ STAGE_TITLES: Final = {
     "record": "Keep the record",
 }
 PER_PAGE: Final = 25
-
-
-def _reader(request: Request) -> House:
-    house = house_of(request)
-    house.access.check_reading(request)
-    return house
-
-
-Reader = Annotated[House, Depends(_reader)]
 
 
 # --- rendering
@@ -80,29 +70,24 @@ def asset_path(name: str) -> str:
     return f"/static/{name}?v={_assets()[name][2]}"
 
 
-def page(request: Request, template: str, status: int = 200, **shown: Any) -> Response:
-    """A page, with the session that its forms need."""
-    house: House = request.app.state.house if "app" in request.scope else shown["house"]
-    access = house.access
-    session = access.session(request)
-    about: dict[str, Any] = {
+def page(request: Request, state: ServerState, template: str, status: int = 200, **shown: Any) -> Response:
+    """A page, with what every page shows and the form value of its session."""
+    access = state.access
+    shared: dict[str, Any] = {
         "here": request.url.path,
-        "form_value": access.form_value(session),
+        "form_value": access.form_value(request),
         "guarded": access.guarded,
-        "signed_in": session.signed_in,
-        "may_write": session.signed_in or not access.guarded,
-        "offers": list(house.readers.offers.values()),
-        "settings": house.settings,
+        "signed_in": access.signed_in(request),
+        "may_write": access.may_write(request),
+        "offers": list(state.assessors.offers.values()),
+        "settings": state.settings,
     }
-    response = HTMLResponse(_templates().get_template(template).render(**about | shown), status)
-    if session.fresh:
-        access.send(session, response, secure=request.url.scheme == "https")
-    return response
+    return HTMLResponse(_templates().get_template(template).render(**shared | shown), status)
 
 
-def problem_page(request: Request, problem: Problem, house: House) -> Response:
+def problem_page(request: Request, problem: Problem, state: ServerState) -> Response:
     """An error as a page."""
-    response = page(request, "problem.html.jinja", problem.status_code, problem=problem.body, house=house)
+    response = page(request, state, "problem.html.jinja", problem.status_code, problem=problem.body)
     for name, value in (problem.headers or {}).items():
         response.headers[name] = value
     return response
@@ -122,8 +107,9 @@ async def form_fields(request: Request) -> dict[str, str]:
 async def checked_form(request: Request) -> dict[str, str]:
     """The fields of a form that may write. Raises Problem."""
     fields = await form_fields(request)
-    access = house_of(request).access
-    access.check_page(access.session(request), fields.get("form", ""))
+    access = state_of(request).access
+    access.check_signed_in(request)
+    access.check_form(request, fields.get("form", ""))
     return fields
 
 
@@ -134,55 +120,64 @@ Form = Annotated[dict[str, str], Depends(checked_form)]
 
 
 @router.get("/")
-def home(request: Request, house: Reader) -> Response:
+def home(request: Request, state: Reader) -> Response:
     """Drop a paper; the newest records."""
-    found, total = listed(house.ledger, limit=8)
+    found, total = listed(state.ledger, limit=8)
     shown = [listed_body(key, record) for key, record in found.items()]
-    return page(request, "home.html.jinja", entries=shown, total=total)
+    return page(request, state, "home.html.jinja", entries=shown, total=total)
 
 
 @router.get("/papers")
 def papers(
     request: Request,
-    house: Reader,
+    state: Reader,
     q: Annotated[str, Query(max_length=200)] = "",
     number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
 ) -> Response:
     """All papers, newest record first, or those whose titles have some words."""
     words = " ".join(q.replace("\x00", " ").split())
-    found, total = listed(house.ledger, words, limit=PER_PAGE, offset=PER_PAGE * (number - 1))
+    found, total = listed(state.ledger, words, limit=PER_PAGE, offset=PER_PAGE * (number - 1))
     shown = [listed_body(key, record) for key, record in found.items()]
     last = max(1, -(-total // PER_PAGE))
     query = f"q={quote(words)}&" if words else ""
     return page(
-        request, "papers.html.jinja", entries=shown, total=total, words=words, number=number, last=last, query=query
+        request,
+        state,
+        "papers.html.jinja",
+        entries=shown,
+        total=total,
+        words=words,
+        number=number,
+        last=last,
+        query=query,
     )
 
 
 @router.get("/papers/{paper}")
 def paper(
-    request: Request, house: Reader, paper: str, corrected: Annotated[str, Query(max_length=64)] = ""
+    request: Request, state: Reader, paper: str, corrected: Annotated[str, Query(max_length=64)] = ""
 ) -> Response:
     """A paper's record."""
-    key, record = record_of(house, paper)
+    key, record = record_of(state, paper)
     context = record_context(record, None, "the paper itself is not kept here")
     corrections = f"{page_path(key)}/correct/"
-    may = not house.access.guarded or house.access.session(request).signed_in
+    may = state.access.may_write(request)
     return page(
         request,
+        state,
         "paper.html.jinja",
         **context | {"correct": corrections if may else None, "no_context": None},
         key=key,
         corrected=definition(corrected).title if corrected in VARIABLES else "",
-        others=[offer for offer in house.readers.offers.values() if offer.name != record.run.assessor],
-        kept=house.jobs.kept(key) is not None,
+        others=[offer for offer in state.assessors.offers.values() if offer.name != record.run.assessor],
+        kept=state.jobs.kept(key) is not None,
     )
 
 
 @router.get("/papers/{paper}/record.json")
-def download(house: Reader, paper: str) -> Response:
+def download(state: Reader, paper: str) -> Response:
     """The record as a file."""
-    _, record = record_of(house, paper)
+    _, record = record_of(state, paper)
     stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in record.paper.id)[:120] or "record"
     return Response(
         dump_record(record),
@@ -192,12 +187,13 @@ def download(house: Reader, paper: str) -> Response:
 
 
 @router.get("/papers/{paper}/history")
-def history(request: Request, house: Reader, paper: str) -> Response:
+def history(request: Request, state: Reader, paper: str) -> Response:
     """All that happened to a paper, and its readings beside each other."""
-    key, record = record_of(house, paper)
-    events = house.ledger.history(key)
+    key, record = record_of(state, paper)
+    events = state.ledger.history(key)
     return page(
         request,
+        state,
         "history.html.jinja",
         key=key,
         paper=record.paper,
@@ -209,21 +205,29 @@ def history(request: Request, house: Reader, paper: str) -> Response:
 
 
 @router.get("/jobs/{job}")
-def job(request: Request, house: Reader, job: str) -> Response:
+def job(request: Request, state: Reader, job: str) -> Response:
     """A paper being read; once it is, its record."""
-    known = job_of(house, job)
-    body = job_body(house, known)
+    known = job_of(state, job)
+    body = job_body(state, known)
     if body.page is not None:
         return RedirectResponse(body.page, 303)
     return page(
-        request, "job.html.jinja", job=body, over=is_over(known), stage_titles=STAGE_TITLES, stage_count=len(STAGES)
+        request,
+        state,
+        "job.html.jinja",
+        job=body,
+        over=is_over(known),
+        stage_titles=STAGE_TITLES,
+        stage_count=len(STAGES),
     )
 
 
 @router.get("/api")
-def about_api(request: Request, house: Reader) -> Response:
+def about_api(request: Request, state: Reader) -> Response:
     """The HTTP API, described."""
-    return page(request, "api.html.jinja", description=request.app.openapi(), base=str(request.base_url).rstrip("/"))
+    return page(
+        request, state, "api.html.jinja", description=request.app.openapi(), base=str(request.base_url).rstrip("/")
+    )
 
 
 @router.get("/static/{name}")
@@ -247,53 +251,51 @@ def favicon() -> Response:
 @router.post("/upload")
 async def upload(request: Request) -> Response:
     """A paper from the form on the first page."""
-    house = house_of(request)
-    access = house.access
-    session = access.session(request)
-    if access.guarded and not session.signed_in:
-        access.check_page(session, "")
-    with await run_in_threadpool(house.spool.receive) as incoming:
-        arrived = await receive_upload(request, incoming)
-        access.check_page(session, arrived.fields.get("form", ""))
-        job = await run_in_threadpool(house.accept, incoming, arrived, arrived.fields.get("assessor", "linear"))
+    state = state_of(request)
+    state.access.check_signed_in(request)
+    with await run_in_threadpool(state.uploads.receive) as partial:
+        arrived = await receive_upload(request, partial)
+        state.access.check_form(request, arrived.fields.get("form", ""))
+        job = await run_in_threadpool(state.accept, partial, arrived, arrived.fields.get("assessor", "linear"))
     return RedirectResponse(f"/jobs/{job.id}", 303)
 
 
 @router.get("/papers/{paper}/correct/{variable}")
-def correction(request: Request, house: Reader, paper: str, variable: str) -> Response:
+def correction(request: Request, state: Reader, paper: str, variable: str) -> Response:
     """The form for correcting one answer."""
-    return _correction(request, house, paper, variable, {}, "")
+    return _correction(request, state, paper, variable, {}, "")
 
 
 @router.post("/papers/{paper}/correct/{variable}")
 def correct(request: Request, fields: Form, paper: str, variable: str) -> Response:
     """A correction from the form."""
-    house = house_of(request)
+    state = state_of(request)
     if variable not in VARIABLES:
         raise Problem(404, "No such variable", f"There is no variable {variable!r}.")
     asked = {name: fields.get(name, "") for name in ("result", "who", "why")}
     try:
         body = CorrectionBody(variable=variable, replaces=fields.get("replaces") or None, **asked)
     except ValueError:
-        return _correction(request, house, paper, variable, asked, "Choose an answer, and say who you are and why.")
+        return _correction(request, state, paper, variable, asked, "Choose an answer, and say who you are and why.")
     try:
-        correct_answer(house, paper, body)
+        correct_answer(state, paper, body)
     except Problem as problem:
         if problem.status_code not in (409, 422):
             raise
-        return _correction(request, house, paper, variable, asked, problem.body.detail)
-    return RedirectResponse(f"{page_path(record_of(house, paper)[0])}?corrected={variable}", 303)
+        return _correction(request, state, paper, variable, asked, problem.body.detail)
+    return RedirectResponse(f"{page_path(record_of(state, paper)[0])}?corrected={variable}", 303)
 
 
 def _correction(
-    request: Request, house: House, paper: str, variable: str, asked: dict[str, str], wrong: str
+    request: Request, state: ServerState, paper: str, variable: str, asked: dict[str, str], wrong: str
 ) -> Response:
     if variable not in VARIABLES:
         raise Problem(404, "No such variable", f"There is no variable {variable!r}.")
-    key, record = record_of(house, paper)
+    key, record = record_of(state, paper)
     view = next((view for view in answers_of(record) if view.variable == variable), None)
     return page(
         request,
+        state,
         "correct.html.jinja",
         422 if wrong else 200,
         key=key,
@@ -309,37 +311,34 @@ def _correction(
 @router.post("/papers/{paper}/read-again")
 def read_again(request: Request, fields: Form, paper: str) -> Response:
     """Another assessor, please."""
-    house = house_of(request)
-    key, _ = record_of(house, paper)
-    return RedirectResponse(f"/jobs/{house.read_again(key, fields.get('assessor', '')).id}", 303)
+    state = state_of(request)
+    key, _ = record_of(state, paper)
+    return RedirectResponse(f"/jobs/{state.read_again(key, fields.get('assessor', '')).id}", 303)
 
 
 @router.get("/sign-in")
 def sign_in_form(request: Request, next_: Annotated[str, Query(alias="next", max_length=700)] = "/") -> Response:
     """The form that takes the token."""
-    return page(request, "sign-in.html.jinja", next=_local(next_), wrong=False)
+    return page(request, state_of(request), "sign-in.html.jinja", next=_local(next_), wrong=False)
 
 
 @router.post("/sign-in")
 async def sign_in(request: Request) -> Response:
     """Exchange the token for a session."""
-    access = house_of(request).access
+    state = state_of(request)
     fields = await form_fields(request)
-    access.check_form(access.session(request), fields.get("form", ""))
-    if not access.is_token(fields.get("token", "").strip()):
-        return page(request, "sign-in.html.jinja", 403, next=_local(fields.get("next", "/")), wrong=True)
-    response = RedirectResponse(_local(fields.get("next", "/")), 303)
-    access.send(access.new_session(signed_in=True), response, secure=request.url.scheme == "https")
-    return response
+    state.access.check_form(request, fields.get("form", ""))
+    if not state.access.is_token(fields.get("token", "").strip()):
+        return page(request, state, "sign-in.html.jinja", 403, next=_local(fields.get("next", "/")), wrong=True)
+    state.access.sign_in(request)
+    return RedirectResponse(_local(fields.get("next", "/")), 303)
 
 
 @router.post("/sign-out")
 def sign_out(request: Request, fields: Form) -> Response:
     """End a session."""
-    access = house_of(request).access
-    response = RedirectResponse("/", 303)
-    access.send(access.new_session(signed_in=False), response, secure=request.url.scheme == "https")
-    return response
+    state_of(request).access.sign_out(request)
+    return RedirectResponse("/", 303)
 
 
 def _local(address: str) -> str:

@@ -1,102 +1,176 @@
-"""The threads that take jobs from the queue, one paper each at a time, and put records into the ledger."""
+"""The threads that take jobs from the queue, one paper each at a time, and put records into the ledger; their assessors."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
+from openbook.assess.papers_list import PaperSource
+from openbook.assess.pipeline import Pipeline, run_of
+from openbook.assessors.base import Assessor
+from openbook.assessors.linear.assessor import LinearAssessor
+from openbook.assessors.llm.assessor import LlmAssessor
+from openbook.assessors.llm.cached_client import CallCounts
+from openbook.assessors.llm.reply_cache import LedgerReplyCache
+from openbook.assessors.llm.settings import LlmSettings
 from openbook.errors import OpenbookError
-from openbook.ledger import Ledger, LedgerError
+from openbook.ledger import Ledger, LedgerError, run_key
 from openbook.ledger.jobs import Job, JobQueue
 from openbook.ledger.store import paper_key
-from openbook.web.server.board import Board
-from openbook.web.server.readers import PaperReaders
-from openbook.web.server.spool import Spool
+from openbook.record.model import Record, Run
+from openbook.web.server.events import JobEvents
+from openbook.web.server.uploads import UploadFolder, identifier
 
 log = logging.getLogger("openbook.web.server")
-#: Seconds between looks at the queue when nobody calls, and after the database failed.
+#: Seconds between looks at the queue when no job is announced, and after the database failed.
 LOOK: Final = 2.0
 #: Seconds between looks for uploads to delete.
-TIDY: Final = 30.0
+CLEAN_UP: Final = 30.0
+
+
+#: Told of each stage that is done and its result; the stage is "" for a note on the one under way.
+Tell = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An assessor by its short name, the run that its records will name, and one line about it."""
+
+    name: str
+    run: Run
+    key: str
+    about: str
+
+
+class Assessors:
+    """The assessors that a server offers. They read uploads in processes under limits.
+
+    The linear assessor works in the process that read the paper, under the same limits. A language model is asked from
+    this process, about one paper at a time.
+    """
+
+    def __init__(
+        self, ledger: Ledger, *, count: int, seconds: float, megabytes: int, llm: LlmSettings | None = None
+    ) -> None:
+        linear = LinearAssessor()
+        self.offers = {"linear": _offer("linear", linear, "on this machine, in a second or two")}
+        self._pipelines = {"linear": Pipeline(linear, jobs=count, seconds=seconds, megabytes=megabytes)}
+        self._asking = threading.Lock()
+        self._tell: Tell | None = None
+        if llm is not None:
+            asked = LlmAssessor(llm, cache=lambda: LedgerReplyCache(ledger.reply_cache()), watch=self._called)
+            self.offers["llm"] = _offer("llm", asked, f"asks {llm.model}")
+            self._pipelines["llm"] = Pipeline(asked, seconds=seconds, megabytes=megabytes)
+
+    def record(self, path: Path, *, name: str, source: str, assessor: str, tell: Tell) -> Record:
+        """The record of a file. ``name`` becomes its id, ``source`` what the record calls its file.
+
+        Raises OpenbookError when the assessor cannot answer or the file is gone.
+        """
+        with self._asking if assessor == "llm" else contextlib.nullcontext():
+            self._tell = tell if assessor == "llm" else self._tell
+            return self._pipelines[assessor].record(
+                path, PaperSource(source, name), lambda step: tell(step.stage, step.result)
+            )
+
+    def _called(self, counts: CallCounts) -> None:
+        if self._tell is not None:
+            self._tell("", f"{counts.calls + counts.cached} replies of {self.offers['llm'].run.model} so far")
+
+    def close(self) -> None:
+        """End the reading processes at once."""
+        for pipeline in self._pipelines.values():
+            pipeline.close()
+
+
+def _offer(name: str, assessor: Assessor, about: str) -> Offer:
+    run = run_of(assessor)
+    return Offer(name, run, run_key(run), about)
 
 
 class Workers:
-    """Reads what waits. One thread per reading process, and one more for the assessor that asks a model."""
+    """The threads: one for each reading process, and one more for the assessor that asks a model."""
 
     def __init__(
         self,
         ledger: Ledger,
         jobs: JobQueue,
-        spool: Spool,
-        board: Board,
-        readers: PaperReaders,
+        uploads: UploadFolder,
+        events: JobEvents,
+        assessors: Assessors,
         *,
         count: int,
         keep_minutes: float,
     ) -> None:
-        self._ledger, self._jobs, self._spool, self._board, self._readers = ledger, jobs, spool, board, readers
+        self._ledger = ledger
+        self._jobs = jobs
+        self._uploads = uploads
+        self._events = events
+        self._assessors = assessors
         self._keep = timedelta(minutes=keep_minutes)
         self._stopping = threading.Event()
-        self._bell = threading.Condition()
-        self._rung = 0
-        kinds = [("linear",)] * count + [(name,) for name in readers.offers if name != "linear"]
+        self._woken = threading.Condition()
+        self._wakes = 0
+        kinds = [("linear",)] * count + [(name,) for name in assessors.offers if name != "linear"]
         self._threads = [
             threading.Thread(target=self._work, args=(kind,), name=f"reader-{number}", daemon=True)
             for number, kind in enumerate(kinds)
         ]
-        self._threads.append(threading.Thread(target=self._tidy, name="tidy", daemon=True))
+        self._threads.append(threading.Thread(target=self._clean_up, name="clean-up", daemon=True))
 
     def start(self) -> None:
         """Take up what an earlier server left, and begin. Raises LedgerError."""
         again = self._jobs.take_up()
         if again:
             log.warning("%d papers were being read when the server stopped; they are read again", again)
-        swept = self._spool.sweep({job.file for job in self._jobs.with_files() if job.file})
+        swept = self._uploads.sweep({job.file for job in self._jobs.with_files() if job.file})
         if swept:
             log.info("%d uploads that were cut off are deleted", swept)
         for thread in self._threads:
             thread.start()
 
-    def ring(self) -> None:
-        """There is a new job."""
-        with self._bell:
-            self._rung += 1
-            self._bell.notify_all()
+    def wake(self) -> None:
+        """Wake a thread for a new job."""
+        with self._woken:
+            self._wakes += 1
+            self._woken.notify_all()
 
     def stop(self, patience: float) -> None:
-        """Let papers that are being read be finished, for ``patience`` seconds; the others wait for the next start."""
+        """Give papers that are being read ``patience`` seconds to finish; the others wait for the next start."""
         self._stopping.set()
-        self.ring()
+        self.wake()
         deadline = time.monotonic() + patience
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        self._readers.close()
+        self._assessors.close()
         for thread in self._threads:
             thread.join(5.0)
 
-    def _work(self, assessors: tuple[str, ...]) -> None:
+    def _work(self, names: tuple[str, ...]) -> None:
         while not self._stopping.is_set():
-            job, rung = None, self._rung
+            job, wakes = None, self._wakes
             try:
-                job = self._jobs.claim(assessors)
+                job = self._jobs.claim(names)
                 if job is not None:
                     self._one(job)
             except LedgerError as error:
                 log.error("%s", error)
                 self._stopping.wait(LOOK)
             except Exception:
-                if not self._stopping.is_set():  # else the reading process was ended under its hands
+                if not self._stopping.is_set():  # otherwise the stop ended its reading process
                     log.exception("a paper could not be dealt with")
                 if job is not None:
                     self._give_up(job)
             if job is None:
-                with self._bell:
-                    self._bell.wait_for(lambda seen=rung: self._rung != seen, LOOK)  # type: ignore[misc]
+                with self._woken:
+                    self._woken.wait_for(lambda seen=wakes: self._wakes != seen, LOOK)  # type: ignore[misc]
 
     def _give_up(self, job: Job) -> None:
         with contextlib.suppress(LedgerError):
@@ -104,23 +178,23 @@ class Workers:
                 self._jobs.put_back(job.id)
             else:
                 self._jobs.finish(job.id, error="the server failed; its log says how")
-                self._board.tell(job.id)
+                self._events.notify(job.id)
 
     def _one(self, job: Job) -> None:
         """Read one paper. Its job ends done or failed, or waits again when the server is being stopped."""
-        self._board.begin(job.id)
-        path = self._spool.path(job.file) if job.file else None
+        self._events.begin(job.id)
+        path = self._uploads.path(job.file) if job.file else None
         try:
             if path is None or not path.is_file():
                 raise OpenbookError("its file is gone; upload it again")
 
-            def tell(stage: str, came: str) -> None:
+            def tell(stage: str, result: str) -> None:
                 if stage:
-                    self._board.stage(job.id, stage, came)
+                    self._events.stage(job.id, stage, result)
                 else:
-                    self._board.note(job.id, came)
+                    self._events.note(job.id, result)
 
-            record = self._readers.record(
+            record = self._assessors.record(
                 path, name=identifier(job.name, job.sha256), source=job.name, assessor=job.assessor, tell=tell
             )
         except OpenbookError as error:
@@ -134,15 +208,15 @@ class Workers:
                 return
             self._ledger.put(record)
             key = paper_key(record.paper)
-            self._board.stage(job.id, "record", "kept")
+            self._events.stage(job.id, "record", "kept")
             self._jobs.finish(job.id, paper=key)
         if not self._keep:
             self._drop(job)
-        self._board.tell(job.id)
+        self._events.notify(job.id)
 
-    def _tidy(self) -> None:
+    def _clean_up(self) -> None:
         """Delete uploads that were read long enough ago."""
-        while not self._stopping.wait(TIDY):
+        while not self._stopping.wait(CLEAN_UP):
             before = (datetime.now(UTC) - self._keep).isoformat(timespec="microseconds")
             try:
                 for job in self._jobs.with_files(finished_before=before):
@@ -152,12 +226,5 @@ class Workers:
 
     def _drop(self, job: Job) -> None:
         if job.file:
-            self._spool.delete(job.file)
+            self._uploads.delete(job.file)
             self._jobs.forget_file(job.id)
-
-
-def identifier(name: str, sha256: str) -> str:
-    """The id of an upload's record: its name without the ending, as far as it is letters, and eight hex digits."""
-    stem = name[: name.rindex(".")] if "." in name[1:] else name
-    plain = re.sub(r"[^\w.-]+", "_", stem).strip("._-")[:80]
-    return f"{plain or 'paper'}__{sha256[:8]}"

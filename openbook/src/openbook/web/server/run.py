@@ -46,7 +46,7 @@ def address_of(settings: ServerSettings, listening: socket.socket) -> str:
 def run(settings: ServerSettings, ready: Callable[[str], None], *, log_level: str = "warning") -> None:
     """Serve until interrupted. ``ready`` is told the address once requests are answered.
 
-    Raises OpenbookError when the port, the ledger or the spool cannot be had.
+    Raises OpenbookError when the port, the ledger or the folder of uploads cannot be used.
     """
     import uvicorn
 

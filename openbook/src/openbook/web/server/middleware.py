@@ -1,4 +1,4 @@
-"""What every request passes first: which host it means, where it comes from, how often, how large, how slow.
+"""What every request passes first: checks of its host, its origin, its rate, its size and its time.
 
 And what every response carries: a content security policy without inline script, and no framing, sniffing or caching.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import math
 import time
 from collections.abc import Callable, MutableMapping
@@ -15,9 +16,9 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from throttled import MemoryStore, RateLimiterType, Throttled, per_min
 
 from openbook.web.server.problems import Problem
-from openbook.web.server.rate import Rate
 from openbook.web.server.settings import ServerSettings, is_address
 
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
@@ -28,6 +29,8 @@ SMALL: Final = 100_000
 FRAME: Final = 20_000
 #: Seconds without a byte after which a body is given up.
 IDLE: Final = 20.0
+#: How many addresses the rate limits remember: those seen last.
+REMEMBERED: Final = 20_000
 
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -45,20 +48,49 @@ _HEADERS: Final = {
 }
 
 
+class RateLimit:
+    """At most ``per_minute`` requests in the long run and ``burst`` at once from each address; 0 per minute: no limit."""
+
+    def __init__(self, per_minute: int, burst: int) -> None:
+        self._limiter: Throttled | None = None
+        if per_minute:
+            self._limiter = Throttled(
+                using=RateLimiterType.GCRA.value,
+                quota=per_min(per_minute, burst=burst),
+                store=MemoryStore(options={"MAX_SIZE": REMEMBERED}),
+            )
+
+    def wait(self, address: str) -> float:
+        """Count a request: 0 when it may go on, else the seconds until the next one may."""
+        if self._limiter is None:
+            return 0.0
+        result = self._limiter.limit(_network(address))
+        return float(result.state.retry_after) if result.limited else 0.0
+
+
+def _network(address: str) -> str:
+    """An IPv4 address, or the /64 of an IPv6 address: one household has as many of those as it likes."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((known, 64), strict=False)) if known.version == 6 else address
+
+
 class Guard:
-    """The ASGI layer around the application. ``answer`` makes the response of a problem, in JSON or as a page."""
+    """The ASGI layer around the application. ``answer`` makes the response to a problem, in JSON or as a page."""
 
     def __init__(self, app: ASGIApp, settings: ServerSettings, answer: Callable[[Problem, Scope], ASGIApp]) -> None:
-        self._app = app
+        self.app = app
         self._settings = settings
         self._answer = answer
         self._names = {name.lower() for name in ("localhost", settings.host, *settings.names)}
-        self._writing = Rate(settings.rate, settings.rate)
-        self._reading = Rate(20 * settings.rate, 10 * settings.rate)
+        self._writing = RateLimit(settings.rate, settings.rate)
+        self._reading = RateLimit(20 * settings.rate, 10 * settings.rate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
 
         started = False
@@ -75,7 +107,7 @@ class Guard:
         try:
             self._check(scope)
             body = _Body(receive, self._most(scope), self._settings.upload_seconds, Headers(scope=scope))
-            await self._app(scope, body.receive if scope["method"] not in SAFE else receive, sending)
+            await self.app(scope, body.receive if scope["method"] not in SAFE else receive, sending)
         except Problem as problem:
             if started:
                 raise
@@ -92,7 +124,7 @@ class Guard:
         method = scope["method"]
         client = (scope.get("client") or ("unknown", 0))[0]
         if not scope["path"].startswith("/static/"):
-            wait = (self._reading if method in SAFE else self._writing).take(client)
+            wait = (self._reading if method in SAFE else self._writing).wait(client)
             if wait:
                 raise Problem(
                     429, "Too many requests", f"Wait {math.ceil(wait)} seconds, then go on.",
@@ -102,7 +134,10 @@ class Guard:
             _check_origin(headers)
 
     def _check_host(self, headers: Headers) -> None:
-        """A page of another site may point its own name at this machine: only names that are ours are answered."""
+        """A page of another site may point its own name at this machine: only our names are answered.
+
+        Starlette's TrustedHostMiddleware knows no addresses, which are safe here and which people use.
+        """
         host = headers.get("host", "").lower()
         name = urlsplit(f"//{host}").hostname if _is_netloc(host) else None
         if name is None or not (is_address(name) or name in self._names or host in self._names):
