@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from openbook.cli import app
+
+if TYPE_CHECKING:
+    from openbook.record.model import Record
 
 
 @app.command()
 def show(
     record: Annotated[Path, typer.Argument(help="A record, DIR/STEM.json, that openbook assess wrote.")],
     html: Annotated[Path | None, typer.Option(help="Write one self-contained page to this file instead.")] = None,
+    pdf: Annotated[
+        Path | None, typer.Option(help="Write a copy of the paper's PDF to this file, with every quote highlighted.")
+    ] = None,
     paper: Annotated[
         Path | None, typer.Option(help="The paper itself, for the context of its quotes; default: its source.")
     ] = None,
@@ -23,15 +29,18 @@ def show(
     """Show a record: variable, result and response, each quote with its page, the scores, the notice, the run.
 
     openbook show records/paper.json --html paper.html
+    openbook show records/paper.json --pdf marked.pdf
     """
-    if html is not None and as_json:
-        raise typer.BadParameter("give one of --html and --json, not both")
+    if sum((html is not None, pdf is not None, as_json)) > 1:
+        raise typer.BadParameter("give one of --html, --pdf and --json")
     from openbook.files import write_atomically
     from openbook.record.files import dump_record, read_record
 
     found = read_record(record)
     if as_json:
         print(dump_record(found), end="")
+    elif pdf is not None:
+        _mark(found, record, pdf, paper)
     elif html is not None:
         from openbook.web.record.page import render_page
         from openbook.web.record.view import paper_of
@@ -48,3 +57,23 @@ def show(
 
         wide = None if sys.stdout.isatty() else 120
         show_record(found, Console(width=wide, highlight=False))
+
+
+def _mark(found: Record, record: Path, out: Path, given: Path | None) -> None:
+    """Write the marked copy of the record's PDF. Raises OpenbookError where there is none to mark."""
+    from openbook.errors import OpenbookError
+    from openbook.files import write_atomically
+    from openbook.papers.fetch import local_path
+    from openbook.web.marked_pdf import mark_pdf
+    from openbook.web.record.view import paper_of
+
+    read, reason = paper_of(found, given, record.parent)
+    if read is None:
+        raise OpenbookError(f"{record}: marks need the paper itself, and {reason}; give it with --paper")
+    source = local_path(read.source)
+    if out.exists() and out.samefile(source):
+        raise OpenbookError(
+            f"{out} is the paper itself, which is never changed; choose another name for the marked copy"
+        )
+    write_atomically(out, mark_pdf(found, read, source.read_bytes()))
+    print(f"{out} written")

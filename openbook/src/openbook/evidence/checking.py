@@ -67,11 +67,18 @@ def _checked(finder: Finder, variable: str, answer: Answer) -> Answer:
     for item in answer.evidence:
         pieces = finder.relocate(item)
         proven = proven or (is_proven(pieces) and not speaks_to_the_assessor(item.quote))
-        evidence += pieces
+        evidence += [_with_boxes(finder.paper, piece) for piece in pieces]
     result = answer.result
     if variable in SCORED and result in ("yes", "unverified"):
         result = "yes" if proven else "unverified"
     return answer.model_copy(update={"result": result, "evidence": evidence})
+
+
+def _with_boxes(paper: Paper, piece: Evidence) -> Evidence:
+    """Evidence with the boxes of its quote on the pages, where the paper is a PDF."""
+    if not paper.runs or piece.start is None or piece.end is None:
+        return piece
+    return piece.model_copy(update={"boxes": paper.boxes(piece.start, piece.end)})
 
 
 @lru_cache(maxsize=1024)  # an answer's quotes are looked at by the assessor and by the engine
