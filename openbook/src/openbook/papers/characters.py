@@ -29,6 +29,8 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable() and "  " not in text:
         return text
     text = _PRIVATE.sub(" ", text.translate(_TABLE))
+    if "¸" in text:
+        text = text.replace("c¸", "ç").replace("C¸", "Ç")
     if any(mark in text for mark in "´¨ˇ˜ˆ"):
         text = _ACCENT_FIRST.sub(_accented, text)
     return _SPACES.sub(" ", text).strip()

@@ -55,7 +55,7 @@ class Layout:
     """(page, column) -> the usual left and right edge of its rows."""
     two_columns: bool = False
     edges: list[str] = field(default_factory=list)
-    """What stood at the edges of the first pages and is no text of the paper: running heads, footers, stamps."""
+    """What stood at the edges of the first page and is no text of the paper: running heads, footers, stamps."""
     lost: dict[int, int] = field(default_factory=dict)
     """Page -> letters that a reader sees on it and that were left out."""
 
@@ -151,12 +151,12 @@ def _without_stamps(pages: list[RawPage], layout: Layout) -> list[RawPage]:
             repeated = line.size > 1.4 * size and counts[_place(line)] >= max(2, 0.5 * upright)
             across = line.size > 1.8 * size and sum(_overlap(line, other) for other in page.lines) > 2
             if repeated or across or _STAMP.match(line.text):
-                layout.edges.append(line.text)
+                layout.edges.extend([line.text] if page.number == 1 else [])
             else:
                 lines.append(line)
         page.lines = lines
         if page.turned and (aside := _aside(page)):
-            layout.edges.extend(line.text for line in aside)
+            layout.edges.extend(line.text for line in aside if page.number == 1)
             if len(aside) > 3:
                 layout.lost[page.number] = layout.lost.get(page.number, 0) + _letters(aside)
             page.lines = [line for line in page.lines if not any(line is other for other in aside)]
@@ -296,7 +296,7 @@ def _drop_running_heads(pages: list[RawPage], layout: Layout) -> None:
                 or _RUNNING.fullmatch(key)
             ):
                 page.lines.append(line)
-            elif page.number <= 2:
+            elif page.number == 1:
                 layout.edges.append(line.text)
 
 

@@ -29,6 +29,7 @@ _BREAK = re.compile("\r\n|\r|\n|\ufffe|\x02")
 _RAISED = re.compile(r"(?:\d{1,2}|[a-z*†‡§¶∗⋆])(?=[A-Za-z(“\"‘'])")
 _LEADING_NUMBER = re.compile(r"(\d{1,4})\s+(?=\S)")
 _TRAILING_NUMBER = re.compile(r"\s+(\d{1,4})$")
+_ABSTRACT = re.compile(r"abstract|summary|1\.?\s+introduction", re.IGNORECASE)
 _initialised = False
 
 Direction = Literal[0, 1, 2, 3]
@@ -62,6 +63,7 @@ class Line:
     trail: float = 0.0
     """The white space before a number at its end, in points."""
     font: str = ""
+    """The font of its first character, in small letters."""
     run: Run | None = None
     """Where its characters stand on the page as it was written."""
 
@@ -206,6 +208,7 @@ def _lines(
                 characters[place] = " "
         text = "".join(characters)
     found: list[tuple[Direction, Line, int]] = []
+    heading = number == 1
     start = 0
     for stop, following, mark in _pieces(text):
         piece = text[start:stop]
@@ -220,6 +223,9 @@ def _lines(
             elif measured[1].size < TINY:
                 main.hidden += len(stripped)
             else:
+                heading = heading and not _ABSTRACT.match(stripped) and len(found) < 60
+                if heading and aligned:
+                    measure.part_marks(*measured, first)
                 measured[1].broken = mark in ("\ufffe", "\x02")
                 found.append((*measured, first))
         start = following
@@ -373,7 +379,7 @@ class _Measure:
             x0, x1, y0, y1 = min(xa, xb), max(xa, xb), min(ya, yb), max(ya, yb)
             base = point(direction, *chosen.base)[1]
         bold = begin.bold and centre.bold and end.bold
-        line = Line(text, x0, y0, x1, y1, base, chosen.size, bold, font=chosen.font)
+        line = Line(text, x0, y0, x1, y1, base, chosen.size, bold, font=begin.font)
         if begin.size < 0.87 * chosen.size and length > 2 and (raised := _RAISED.match(text)):
             self.mark(line, begin, start, raised.end(), direction)
         extra = None
@@ -384,6 +390,24 @@ class _Measure:
             line.trail = self.gap(start + number.start() - 1, start + number.start(1), direction)
         line.run = self.run(text, start, chosen, direction, box, extra)
         return direction, line
+
+    def part_marks(self, direction: Direction, line: Line, start: int) -> None:
+        """Set the raised marks of the names and addresses in a paper's head apart from them, by spaces."""
+        text, cuts = line.text, []
+        before = False
+        for offset, character in enumerate(text):
+            if character.isspace():
+                continue
+            style = self.style(start + offset)
+            height = self.frame.point(direction, *style.base)[1]
+            raised = style.size < 0.87 * line.size and height > line.base + 0.12 * line.size
+            if raised != before and offset and not text[offset - 1].isspace():
+                cuts.append(offset)
+            before = raised
+        if not cuts or line.run is None:
+            return
+        line.text = " ".join(text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True))
+        line.run.stops = [(at + sum(cut <= at for cut in cuts if at), place) for at, place in line.run.stops]
 
     def gap(self, first: int, second: int, direction: Direction) -> float:
         """The white space between two neighbours."""

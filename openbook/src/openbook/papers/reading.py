@@ -133,6 +133,7 @@ def _read_pdf(data: bytes, paper: Paper, limits: Limits) -> Paper:
         scanned_pages=found.scanned_pages,
         hidden=found.hidden,
     )
+    built.venue, built.year = front.venue, front.year
     built.problem = built.problem or found.lost or None
     return built
 

@@ -33,6 +33,10 @@ def continues_url(before: str, after: str) -> bool:
     address, token = found.group(1), after.split(None, 1)[0]
     if not _URL_WORD.match(token) or token[0] in "(,;" or token.rstrip(".,;:").lower() in _WORDS:
         return False
+    if re.fullmatch(r"[A-Za-z]+[.,;:)]*", token) and address[-1] == "/" and address.split("://")[-1].count("/") > 2:
+        return False  # host/owner/name/ is whole: a plain word goes on with the sentence
+    if re.fullmatch(r"(?:and/or|train(?:ing)?/\w+|input/output|either/or)[.,;:)]*", token):
+        return False
     if address.endswith(("://", "www.")) or address[-1] in "/-_=?&#%~+:":
         return not token[0].isupper() or any(mark in token for mark in "/._-=0123456789") or address[-1] in "-_=&%"
     if address.endswith("."):
