@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final, Literal
 
 from openbook.errors import OpenbookError
 
@@ -62,3 +63,51 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+FileKind = Literal[
+    "missing", "folder", "empty", "PDF", "Parquet table", "SQLite database", "archive", "JSON", "text", "binary file"
+]
+
+#: The kinds of files with their article.
+NAMED: Final[dict[FileKind, str]] = {
+    "missing": "not there",
+    "folder": "a folder",
+    "empty": "empty",
+    "PDF": "a PDF",
+    "Parquet table": "a Parquet table",
+    "SQLite database": "a SQLite database",
+    "archive": "an archive",
+    "JSON": "a JSON file",
+    "text": "a text file",
+    "binary file": "a binary file",
+}
+
+
+def kind_of(path: Path) -> FileKind:
+    """What stands at a path, told by its content: for messages that say what was given and what was expected."""
+    try:
+        if path.is_dir():
+            return "folder"
+        with path.open("rb") as file:
+            start = file.read(4096)
+    except (OSError, ValueError):
+        return "missing"
+    if not start.strip():
+        return "empty"
+    if b"%PDF-" in start[:1024]:
+        return "PDF"
+    if start.startswith(b"PAR1"):
+        return "Parquet table"
+    if start.startswith(b"SQLite format 3"):
+        return "SQLite database"
+    if start.startswith((b"PK\x03\x04", b"\x1f\x8b")) or start[257:262] == b"ustar":
+        return "archive"
+    if b"\x00" in start:
+        return "binary file"
+    try:
+        start.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start < len(start) - 4:  # not only a character that the 4096 bytes cut
+            return "binary file"
+    return "JSON" if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") else "text"

@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from openbook.errors import OpenbookError
-from openbook.files import file_sha256, replacing, sha256
+from openbook.files import NAMED, file_sha256, kind_of, replacing, sha256
 from openbook.record.model import PaperInfo
 
 COLUMNS: Final = ("Conference", "Year", "Filename", "Title", "Authors", "Category", "PDF_URL")
@@ -133,8 +133,11 @@ def read_list(path: Path, folder: Path | None = None) -> tuple[list[str], dict[s
                 sources.append(source)
                 known[source] = info
     except (OSError, UnicodeDecodeError, csv.Error) as error:
+        kind = kind_of(path)
+        reason = str(error) if isinstance(error, csv.Error) else f"it is {NAMED[kind]}"
+        hint = f"; assess papers with: openbook assess {path}" if kind in ("PDF", "folder") else ""
         raise OpenbookError(
-            f"cannot read the list {path}: {error}; give a CSV file with {', '.join(COLUMNS)}"
+            f"cannot read the list {path}: {reason}; give a CSV file with {', '.join(COLUMNS)}{hint}"
         ) from error
     return sources, known
 
@@ -161,6 +164,18 @@ def _authors(text: str) -> list[str]:
     """Names between semicolons, or between commas where there is no semicolon; the index writes Unknown for none."""
     names = [name.strip() for name in re.split(r";" if ";" in text else r",", text)]
     return [name for name in names if name and name.casefold() not in ("unknown", "none", "nan")]
+
+
+def check_paper(path: Path) -> None:
+    """Raise OpenbookError where a file is clearly no paper: it is not there, empty, a table, a database or a record."""
+    kind = kind_of(path)
+    if kind == "missing":
+        raise OpenbookError(f"there is no file {str(path)!r}: give the path of a paper, or a folder of papers")
+    if kind in ("empty", "Parquet table", "SQLite database", "binary file", "JSON"):
+        hint = f"; openbook show {path} shows a record" if kind == "JSON" else ""
+        raise OpenbookError(
+            f"{path} is {NAMED[kind]}, not a paper; give a PDF, LaTeX, HTML, Markdown or text file{hint}"
+        )
 
 
 class Locator:

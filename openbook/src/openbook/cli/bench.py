@@ -91,6 +91,8 @@ def evidence(
 
     paths = {path.stem: path for path in _paths([papers])}
     table = read_table(records)
+    if "id" not in table.column_names:
+        raise OpenbookError(f"{records} is not a table of records: it has no column id")
     rows = table.filter(pc.is_in(table["id"], pc.cast(_array(list(paths)), table["id"].type))).to_pylist()
     quotes = quotes_of(rows)
     if not quotes:
@@ -132,17 +134,16 @@ def _array(values: list[str]) -> Any:
 
 def _paths(given: list[Path]) -> list[Path]:
     """Files, and the papers in folders."""
-    from openbook.assess.papers_list import papers_in
+    from openbook.assess.papers_list import check_paper, papers_in
     from openbook.errors import OpenbookError
 
     found: list[Path] = []
     for path in given:
         if path.is_dir():
             found += map(Path, papers_in(path))
-        elif path.is_file():
-            found.append(path)
         else:
-            raise OpenbookError(f"there is no paper and no folder {path}")
+            check_paper(path)
+            found.append(path)
     if not found:
         raise OpenbookError(f"no papers in {', '.join(map(str, given))}")
     return found

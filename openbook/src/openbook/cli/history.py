@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from openbook.cli import app
+
+if TYPE_CHECKING:
+    from openbook.ledger import Ledger
 
 
 @app.command()
@@ -23,9 +27,10 @@ def history(
     from dataclasses import asdict
 
     from openbook.ledger import Ledger
+    from openbook.ledger.database import existing_ledger
 
-    with Ledger.open(_existing(ledger)) as kept:
-        key = kept.find(_named(paper))
+    with Ledger.open(existing_ledger(ledger)) as kept:
+        key = _key(kept, paper)
         events = kept.history(key)
     if as_json:
         print(json.dumps({"paper": key, "events": [asdict(event) for event in events]}, ensure_ascii=False))
@@ -57,22 +62,18 @@ def _changes(before: dict[str, str], what: dict[str, Any]) -> str:
     return f"; changed: {', '.join(changed)}" if changed else "; nothing changed"
 
 
-def _named(paper: str) -> str:
-    """A file stands for its content hash."""
-    from hashlib import sha256
-    from pathlib import Path
+def _key(ledger: Ledger, paper: str) -> str:
+    """The key of a paper; a file stands for its content. Raises LedgerError where the ledger does not have it."""
+    from openbook.files import NAMED, file_sha256, kind_of
+    from openbook.ledger import LedgerError
 
     path = Path(paper)
-    return sha256(path.read_bytes()).hexdigest() if path.is_file() else paper
-
-
-def _existing(ledger: str) -> str:
-    """The ledger, which must be there: looking must not make one."""
-    from pathlib import Path
-
-    from openbook.ledger.database import LedgerError, parse_url
-
-    url = parse_url(ledger)
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
-        raise LedgerError(f"there is no ledger {url.database}; make one with openbook assess … --ledger {ledger}")
-    return ledger
+    if not path.is_file():
+        return ledger.find(paper)
+    try:
+        return ledger.find(file_sha256(path))
+    except LedgerError as error:
+        raise LedgerError(
+            f"no paper with the content of {paper} ({NAMED[kind_of(path)]}) in this ledger; give the paper's own file, its "
+            "id, or 8 or more digits of its SHA-256"
+        ) from error

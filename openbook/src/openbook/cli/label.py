@@ -31,6 +31,7 @@ def label(
         openbook validate --records out/ --labels mine.csv
         openbook validate --records mine.csv --labels hers.csv
     """
+    from openbook.assess.papers_list import check_paper
     from openbook.corpus.validation.annotator import Item, Labels, annotate
     from openbook.errors import OpenbookError
     from openbook.papers.paper import Paper
@@ -46,9 +47,9 @@ def label(
             f"{', '.join(unknown) or 'nothing'}; the variables are {', '.join(VARIABLES)}", param_hint="--variables"
         )
     paths = [path for place in papers for path in (sorted(place.iterdir()) if place.is_dir() else [place])]
-    missing = [path for path in paths if not path.is_file() and not path.is_dir()]
-    if missing:
-        raise OpenbookError(f"there is no file {missing[0]}: give the papers' files, or a folder of them.")
+    for place in papers:
+        if not place.is_dir():
+            check_paper(place)
 
     def item(path: Path) -> Item:
         def read() -> Paper:
@@ -58,7 +59,7 @@ def label(
 
     items = [item(path) for path in paths if path.is_file()]
     if not items:
-        raise OpenbookError("there are no papers to label in what you gave.")
+        raise OpenbookError(f"there are no papers to label in {', '.join(map(str, papers))}")
     annotate(items, Labels.open(out, wanted), annotator or getpass.getuser(), _ask, typer.echo)
 
 

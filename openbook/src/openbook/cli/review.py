@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from openbook.cli import app
-from openbook.cli.history import _existing
 
 if TYPE_CHECKING:
     from openbook.ledger import Ledger
@@ -33,9 +32,10 @@ def review(
     as it is, `s` to skip, `q` to stop. Kept and corrected answers do not come again.
     """
     from openbook.ledger import Ledger
+    from openbook.ledger.database import existing_ledger
     from openbook.ledger.queries import doubts
 
-    with Ledger.open(_existing(ledger)) as kept:
+    with Ledger.open(existing_ledger(ledger)) as kept:
         found = doubts(kept, below)
         if as_json:
             rows = [

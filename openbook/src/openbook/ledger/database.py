@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from openbook.errors import OpenbookError
+from openbook.files import NAMED, kind_of
 
 #: How long a writer waits for another process's transaction, in seconds.
 PATIENCE = 60
@@ -41,6 +42,23 @@ def parse_url(given: str) -> URL:
     if backend == "sqlite":
         return url
     raise LedgerError(f"ledger {shown(url)}: {backend} is not supported; use sqlite:///FILE or postgresql://…")
+
+
+def existing_ledger(ledger: str) -> str:
+    """A ledger's URL, which must lead to one: looking must not make one. Raises LedgerError."""
+    url = parse_url(ledger)
+    if url.get_backend_name() == "sqlite":
+        path = Path(str(url.database))
+        kind = kind_of(path)
+        if kind == "missing":
+            raise LedgerError(
+                f"there is no ledger {path}; make one with: openbook assess PAPER --ledger sqlite:///{path}"
+            )
+        if kind not in ("SQLite database", "binary file"):
+            raise LedgerError(
+                f"{path} is {NAMED[kind]}, not a ledger; a ledger is a database that openbook assess --ledger made"
+            )
+    return ledger
 
 
 def shown(url: URL) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def read_paper(source: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Paper:
     return read_bytes(data, source=str(source), suffix=path.suffix, limits=limits)
 
 
+def _is_record(data: bytes) -> bool:
+    """Whether the content is one of our own records, whose quotes must not be taken for a paper's text."""
+    if data.lstrip()[:1] != b"{" or b'"answers"' not in data:
+        return False
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and {"paper", "answers", "scores", "run"} <= set(found)
+
+
 def read_bytes(data: bytes, *, source: str, suffix: str = "", limits: Limits = DEFAULT_LIMITS) -> Paper:
     """Read a paper from the content of a file. ``suffix`` is the ending of its name, such as ``.tex``."""
     sha256 = hashlib.sha256(data).hexdigest()
@@ -57,6 +69,8 @@ def read_bytes(data: bytes, *, source: str, suffix: str = "", limits: Limits = D
         return _read_pdf(data, paper, limits)
     elif kind == "archive":
         return _read_archive(data, paper, limits)
+    elif _is_record(data):
+        paper.problem = "not a paper: it is a record that openbook assess wrote; openbook show shows it"
     elif refused := refusal(kind, suffix):
         paper.problem = refused
     elif len(data) > limits.markup_megabytes << 20:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from openbook.errors import OpenbookError
-from openbook.files import write_atomically
+from openbook.files import NAMED, FileKind, kind_of, write_atomically
 from openbook.record.model import Affiliation, Record, ResearchType, ScoredResult
 from openbook.variables import VARIABLES
 
@@ -54,12 +54,28 @@ def write_record(record: Record, path: Path) -> None:
 def read_record(path: Path) -> Record:
     """Read a record from a JSON file. Raises OpenbookError that says what is wrong with it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return parse_record(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError as error:
         raise OpenbookError(f"there is no record {path}; make one with: openbook assess PAPER --out DIR") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise OpenbookError(f"cannot read {path}: {error}; give a record that openbook assess wrote") from error
-    return parse_record(text, str(path))
+    except (OSError, UnicodeDecodeError, OpenbookError) as error:
+        kind = kind_of(path)
+        if kind == "JSON" and isinstance(error, OpenbookError):
+            raise
+        raise OpenbookError(no_record(path, kind)) from error
+
+
+def no_record(path: Path, kind: FileKind) -> str:
+    """In words: what stands at a path instead of a record, and which command takes it."""
+    if kind == "folder":
+        first = next(iter(record_paths(path)), None)
+        if first is not None:
+            return f"{path} is a folder, and one record is expected; give one of its records, such as {first}"
+        return f"{path} is a folder without records; make records of its papers with: openbook assess {path} --out DIR"
+    if kind in ("PDF", "text", "archive"):
+        return f"{path} is {NAMED[kind]}, not a record; make its record with: openbook assess {path} --out DIR"
+    if kind == "Parquet table":
+        return f"{path} is a Parquet table, and one record is expected; openbook audit, trends and site take tables"
+    return f"{path} is {NAMED[kind]}, not a record; a record is a JSON file that openbook assess wrote"
 
 
 def parse_record(text: str, where: str) -> Record:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from openbook.errors import OpenbookError
-from openbook.files import write_atomically
+from openbook.files import NAMED, kind_of, write_atomically
 from openbook.record.files import read_folder, read_record, record_paths
 from openbook.record.model import Answer, CodeReport, Correction, Evidence, NearMiss, PaperInfo, Record, Run, Scores
 from openbook.record.scores import score_answers
@@ -197,7 +197,14 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
         return pq.read_table(path, columns=columns)
     except (pa.ArrowException, OSError) as error:
-        raise OpenbookError(f"{path} is not a Parquet file of records: {str(error).splitlines()[0]}") from error
+        kind = kind_of(path)
+        if kind == "Parquet table":
+            reason = str(error).splitlines()[0]
+            raise OpenbookError(f"{path} is not a Parquet file of records: {reason}") from error
+        hint = f"; make records of papers with: openbook assess {path} --out DIR" if kind in ("PDF", "archive") else ""
+        raise OpenbookError(
+            f"{path} is {NAMED[kind]}, not a Parquet file of records or a folder of them{hint}"
+        ) from error
 
 
 def _read_folder(folder: Path, columns: list[str] | None) -> pa.Table:
