@@ -64,7 +64,7 @@ def record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
     if source.lower().endswith(".json"):
         from openbook.papers.paper import Paper
         from openbook.record.files import read_record
-        from openbook.web.record.view import paper_of
+        from openbook.web.record.page import paper_of
 
         record = read_record(Path(source))
         if record.paper.problem is not None:

@@ -42,8 +42,7 @@ def show(
     elif pdf is not None:
         _mark(found, record, pdf, paper)
     elif html is not None:
-        from openbook.web.record.page import render_page
-        from openbook.web.record.view import paper_of
+        from openbook.web.record.page import paper_of, render_page
 
         read, reason = paper_of(found, paper, record.parent)
         if reason:

@@ -87,7 +87,7 @@ def _told(report: Report) -> str:
 
 def _address(url: str) -> str:
     """The site's address with a slash at its end."""
-    from openbook.web.site.addresses import is_web
+    from openbook.web.addresses import is_web
 
     if url and (not is_web(url) or "?" in url or "#" in url):
         raise typer.BadParameter(
@@ -97,7 +97,7 @@ def _address(url: str) -> str:
 
 
 def _corrections(url: str | None) -> str | None:
-    from openbook.web.site.addresses import is_web
+    from openbook.web.addresses import is_web
 
     if url is not None and not is_web(url.replace("{id}", "x")) and not url.startswith("mailto:"):
         raise typer.BadParameter(f"{url!r} is neither https: nor mailto:", param_hint="--corrections")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from site_records import EVIL
 
+from openbook.web.addresses import folder_name
 from openbook.web.site import searching
-from openbook.web.site.addresses import folder_name
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

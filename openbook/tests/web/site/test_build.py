@@ -21,10 +21,10 @@ from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.record.files import read_record
 from openbook.record.parquet import to_table, write_table
+from openbook.web.addresses import folder_name
 from openbook.web.site import feeds, rendering
-from openbook.web.site.addresses import folder_name
 from openbook.web.site.building import Report, Settings, build
-from openbook.web.site.files import write_fast
+from openbook.web.site.folder import write_fast
 
 LIGHT = 60_000
 
@@ -197,7 +197,10 @@ def test_without_an_address_there_is_no_sitemap(records: Path, tmp_path: Path) -
     report = build(Settings(records, tmp_path / "site", search=False))
     assert not (tmp_path / "site/sitemap.xml").exists()
     assert not (tmp_path / "site/pagefind").exists()
-    assert "built without a search index" in (tmp_path / "site/search/index.html").read_text(encoding="utf-8")
+    explore = (tmp_path / "site/explore/index.html").read_text(encoding="utf-8")
+    assert "data-search" not in explore  # the page looks through the titles itself
+    assert "connect-src" not in explore
+    assert "../explore/index.html" in (tmp_path / "site/search/index.html").read_text(encoding="utf-8")
     assert report.search_seconds is None
 
 

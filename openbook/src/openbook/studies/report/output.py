@@ -42,7 +42,7 @@ class _Numbers:
 
 def to_html(document: Document) -> str:
     """The page. Figures are images inside it; whatever text says is escaped."""
-    style = files("openbook.web.record").joinpath("theme.css").read_text(encoding="utf-8")
+    style = files("openbook.web").joinpath("static", "theme.css").read_text(encoding="utf-8")
     here = files("openbook.studies.report")
     style += here.joinpath("report.css").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

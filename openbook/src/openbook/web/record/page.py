@@ -4,60 +4,47 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import partial
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-import openbook
+from openbook.assess.pipeline import text_hash
+from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.record.model import Record
-from openbook.record.scores import CODE_AND_DATA, DATA_ONLY
-from openbook.web.record.view import answers_of, interval_text
+from openbook.record.scores import CODE_AND_DATA, DATA_ONLY, count_unclear
+from openbook.web.addresses import is_web, source_name
+from openbook.web.record.view import answers_of, interval_text, plain_title
+from openbook.web.templating import environment, static_text
 
 
 def render_page(record: Record, paper: Paper | None = None, no_context: str | None = None) -> str:
     """The page. With ``paper`` each quote stands in its context; else ``no_context`` says why it does not."""
-    style = theme()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    template = environment().get_template("page.html.jinja")
-    return template.render(
-        **record_context(record, paper, no_context),
-        style=Markup(style),
-        style_hash=digest,
-        version=openbook.__version__,
+    style = static_text("theme.css")
+    return (
+        environment()
+        .get_template("record/page.html.jinja")
+        .render(
+            **record_context(record, paper, no_context),
+            style=Markup(style),
+            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        )
     )
-
-
-def theme() -> str:
-    """The style sheet that all pages share."""
-    return files("openbook.web.record").joinpath("theme.css").read_text(encoding="utf-8")
-
-
-def environment(*rooms: str) -> Environment:
-    """Templates of this room, after those of ``rooms`` (packages). Everything is escaped, nothing may be undefined."""
-    loaders = [FunctionLoader(partial(_source, room)) for room in (*rooms, "openbook.web.record")]
-    return Environment(
-        loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-
-
-def _source(room: str, name: str) -> str | None:
-    place = files(room).joinpath(name)
-    return place.read_text(encoding="utf-8") if place.is_file() else None
 
 
 def record_context(record: Record, paper: Paper | None = None, no_context: str | None = None) -> dict[str, Any]:
-    """What ``record.html.jinja`` shows. A ``correct`` there is where each answer can be corrected."""
+    """What ``record/record.html.jinja`` shows. A ``correct`` there is where each answer can be corrected."""
     answers = answers_of(record, paper)
     kind = record.answers.get("research_type")
     return {
         "record": record,
         "paper": record.paper,
-        "link": _safe(record.paper.url),
+        "link": record.paper.url if is_web(record.paper.url) else None,
+        "title": plain_title(record.paper.title) or record.paper.id,
+        "source": source_name(record.paper.source),
         "scores": record.scores,
+        "unclear": count_unclear(record.answers),
         "run": record.run,
         "scored": [view for view in answers if view.scored],
         "described": [view for view in answers if not view.scored],
@@ -70,6 +57,42 @@ def record_context(record: Record, paper: Paper | None = None, no_context: str |
     }
 
 
-def _safe(url: str | None) -> str | None:
-    """An address that a page may link to: only the web's own schemes."""
-    return url if url and url.lower().startswith(("https://", "http://")) else None
+def paper_of(record: Record, given: Path | None = None, beside: Path | None = None) -> tuple[Paper | None, str | None]:
+    """The paper a record was made from, read again for the context of its quotes; or None and why not.
+
+    ``given`` is where the user says that it is; else its source is tried, as it stands and from the folder ``beside``.
+    Offsets only fit the very text that was assessed, so a paper whose text differs is not used.
+    """
+    from openbook.papers.sandbox import read_safely
+
+    if record.paper.problem is not None:
+        return None, f"the paper could not be read: {record.paper.problem}"
+    path = given or _source(record, beside)
+    if path is None:
+        return None, f"the paper is not at {record.paper.source}; say where it is with --paper"
+    try:
+        paper = read_safely(path)
+    except OpenbookError as error:
+        return None, str(error)
+    if paper.problem is not None:
+        return None, f"{path} cannot be read: {paper.problem}"
+    if record.run.text_hash and text_hash(paper) != record.run.text_hash:
+        return None, f"{path} does not have the text that was assessed; assess it again"
+    return paper, None
+
+
+def _source(record: Record, beside: Path | None) -> Path | None:
+    if not record.paper.source:
+        return None
+    source = Path(record.paper.source)
+    for path in [source, *([] if beside is None else [beside / source, beside / source.name])]:
+        if path.is_file():
+            return path
+    from openbook.papers.fetch import is_remote, local_path
+
+    if is_remote(record.paper.source):
+        try:
+            return local_path(record.paper.source)
+        except OpenbookError:
+            return None
+    return None

@@ -9,15 +9,22 @@ from rich.table import Table
 from rich.text import Text
 
 from openbook.record.model import Record
-from openbook.web.record.view import AnswerView, answers_of, interval_text
+from openbook.record.scores import CLEAR_FROM, count_unclear
+from openbook.web.record.view import AnswerView, answers_of, interval_text, plain_title
 
-_STYLES: Final = {"yes": "bold green", "no": "bold red", "unverified": "bold yellow", "unread": "dim"}
+_STYLES: Final = {
+    "yes": "bold green",
+    "no": "bold red",
+    "unclear": "bold yellow",
+    "unverified": "bold yellow",
+    "unread": "dim",
+}
 
 
 def show_record(record: Record, console: Console) -> None:
     """Print a record. Text that comes from papers is printed as it is, never as markup."""
     paper = record.paper
-    console.print(Text(paper.title or paper.id, style="bold"))
+    console.print(Text(plain_title(paper.title) or paper.id, style="bold"))
     if paper.authors:
         console.print(Text(", ".join(paper.authors)))
     facts = [str(fact) for fact in (paper.venue, paper.year) if fact is not None]
@@ -35,7 +42,7 @@ def show_record(record: Record, console: Console) -> None:
     table.add_column("Result", no_wrap=True)
     table.add_column("Response", ratio=7)
     for view in answers_of(record):
-        style = _STYLES.get(view.answer.result, "bold")
+        style = _STYLES.get(view.kind, "bold")
         result = Text(view.result, style=style)
         if view.confidence:
             result.append(f"\n{view.confidence}", style="dim")
@@ -60,6 +67,9 @@ def _scores(record: Record) -> Text:
         text.append(f" (95 % interval {interval})")
     if scores.unverified:
         text.append(f"    {scores.unverified} unverified, not counted", style="yellow")
+    unclear = count_unclear(record.answers)
+    if unclear:
+        text.append(f"    {unclear} of the seven unclear (less than {100 * CLEAR_FROM:.0f} % sure)", style="yellow")
     kind = record.answers.get("research_type")
     if kind is not None and kind.result == "theoretical":
         text.append("    theoretical: left out of means", style="dim")
@@ -67,7 +77,7 @@ def _scores(record: Record) -> Text:
 
 
 def _response(view: AnswerView) -> Text:
-    text = Text(view.answer.response)
+    text = Text(view.response)
     if view.answer.correction is not None:
         change = view.answer.correction
         text.append(f"\nCorrected from {change.replaced} by {change.who}, {change.when}: {change.why}", style="yellow")

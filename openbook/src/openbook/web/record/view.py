@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cache
 from typing import Final
 
-from openbook.assess.pipeline import text_hash
-from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.record.model import Answer, Evidence, Record
+from openbook.record.scores import is_unclear
 from openbook.variables import SCORED, VARIABLES
 from openbook.variables.definitions import definition
 
@@ -19,6 +19,7 @@ CONTEXT: Final = 220
 RESULTS: Final = {
     "yes": "Yes",
     "no": "No",
+    "unclear": "Unclear",
     "unverified": "Unverified",
     "unread": "Unread",
     "experimental": "Experimental",
@@ -34,6 +35,11 @@ MATCHES: Final = {
     "fuzzy": "similar",
     "absent": "not in the paper",
 }
+_RAISED: Final = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
+_LOWERED: Final = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
+_MATHS: Final = re.compile(r"\$(?=\S)([^$]+)(?<=\S)\$")
+_COMMAND: Final = re.compile(r"\\[A-Za-z]|[\^_]\{")
+_GLUED: Final = re.compile(r"\\(mathcal|mathbb|mathbf|mathrm|sqrt)(?=[A-Z0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +55,26 @@ class QuoteView:
 
 @dataclass(frozen=True, slots=True)
 class AnswerView:
-    """An answer with the title of its variable and its quotes."""
+    """An answer with the title of its variable and its quotes.
+
+    ``kind`` is the class of its badge and ``result`` the word on it; ``response`` is the best quote, the near miss, or
+    what the assessor said.
+    """
 
     variable: str
     title: str
     question: str
     scored: bool
     answer: Answer
+    kind: str
     result: str
+    response: str
     quotes: list[QuoteView] = field(default_factory=list)
 
     @property
-    def confidence(self) -> str | None:
-        """The confidence as a percentage."""
-        return None if self.answer.confidence is None else f"{100 * self.answer.confidence:.0f} %"
+    def confidence(self) -> str:
+        """How sure the assessor is, in words; empty where it does not say."""
+        return sure_text(self.answer)
 
 
 def answers_of(record: Record, paper: Paper | None = None) -> list[AnswerView]:
@@ -72,6 +84,8 @@ def answers_of(record: Record, paper: Paper | None = None) -> list[AnswerView]:
         if variable not in record.answers:
             continue
         answer, known = record.answers[variable], definition(variable)
+        kind, result = shown_result(answer)
+        best = next((" ".join(item.quote.split()) for item in answer.evidence if item.match != "absent"), "")
         views.append(
             AnswerView(
                 variable=variable,
@@ -79,16 +93,45 @@ def answers_of(record: Record, paper: Paper | None = None) -> list[AnswerView]:
                 question=known.question,
                 scored=variable in SCORED,
                 answer=answer,
-                result=RESULTS[answer.result],
+                kind=kind,
+                result=result,
+                response=response_of(answer, record.run.assessor) or (f"“{best}”" if best else ""),
                 quotes=[quote_view(item, paper) for item in answer.evidence],
             )
         )
     return views
 
 
+def shown_result(answer: Answer) -> tuple[str, str]:
+    """The class of a result's badge, and the word on it."""
+    kind = "unclear" if is_unclear(answer) else answer.result
+    return kind, RESULTS[kind]
+
+
+def sure_text(answer: Answer) -> str:
+    """How sure the assessor is of its result; an unclear answer names that result, since its badge does not."""
+    if answer.confidence is None:
+        return ""
+    sure = f"{100 * answer.confidence:.0f} % sure"
+    return f"{answer.result}, {sure}" if is_unclear(answer) else sure
+
+
+def response_of(answer: Answer, assessor: str) -> str:
+    """What is said beside a result, besides its quotes: the near miss and why it does not count, else the response.
+
+    The linear assessor's response only repeats its result, so where it gives quotes they stand alone.
+    """
+    miss = answer.near_miss
+    if miss is not None and not answer.evidence:
+        page = f"page {miss.page}: " if miss.page is not None else ""
+        return f"Comes nearest: {page}“{' '.join(miss.quote.split())}” ({miss.kind})"
+    return "" if assessor == "linear" and answer.evidence and answer.correction is None else answer.response
+
+
 def quote_view(item: Evidence, paper: Paper | None) -> QuoteView:
     """A quote with its place in words, and its context where the paper is at hand."""
-    where = _where(item, paper)
+    section = paper.section_at(item.start) if paper and item.start is not None else None
+    where = evidence_place(item, _one_line(section.title)[:80] if section and section.title else "")
     if paper is None or item.start is None or item.end is None or item.end > len(paper.text):
         return QuoteView(item, where)
     first, last = _context(paper.text, item.start, item.end)
@@ -101,15 +144,13 @@ def quote_view(item: Evidence, paper: Paper | None) -> QuoteView:
     )
 
 
-def _where(item: Evidence, paper: Paper | None) -> str:
+def evidence_place(item: Evidence, section: str = "") -> str:
+    """Where a quote stands, and how it was found there."""
     if item.match == "absent":
         return MATCHES["absent"]
     parts = [f"page {item.page}"] if item.page is not None else []
-    section = paper.section_at(item.start) if paper and item.start is not None else None
-    if section and section.title:
-        parts.append(f"“{_one_line(section.title)[:80]}”")
-    if item.part and item.part != "body":
-        parts.append(item.part)
+    parts += [f"“{section}”"] if section else []
+    parts += [item.part] if item.part and item.part != "body" else []
     score = f" ({item.score:.0f} of 100)" if item.match == "fuzzy" and item.score is not None else ""
     return " · ".join([*parts, MATCHES[item.match] + score])
 
@@ -125,55 +166,27 @@ def _context(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _one_line(text: str) -> str:
-    before, after = _edges(text)
+    before, after = " " if text[:1].isspace() else "", " " if text[-1:].isspace() else ""
     return f"{before}{' '.join(text.split())}{after}" if text.strip() else before
-
-
-def _edges(text: str) -> tuple[str, str]:
-    return (" " if text[:1].isspace() else "", " " if text[-1:].isspace() else "")
-
-
-def paper_of(record: Record, given: Path | None = None, beside: Path | None = None) -> tuple[Paper | None, str | None]:
-    """The paper a record was made from, read again for the context of its quotes; or None and why not.
-
-    ``given`` is where the user says that it is; else its source is tried, as it stands and from the folder ``beside``.
-    Offsets only fit the very text that was assessed, so a paper whose text differs is not used.
-    """
-    from openbook.papers.sandbox import read_safely
-
-    if record.paper.problem is not None:
-        return None, f"the paper could not be read: {record.paper.problem}"
-    path = given or _source(record, beside)
-    if path is None:
-        return None, f"the paper is not at {record.paper.source}; say where it is with --paper"
-    try:
-        paper = read_safely(path)
-    except OpenbookError as error:
-        return None, str(error)
-    if paper.problem is not None:
-        return None, f"{path} cannot be read: {paper.problem}"
-    if record.run.text_hash and text_hash(paper) != record.run.text_hash:
-        return None, f"{path} does not have the text that was assessed; assess it again"
-    return paper, None
-
-
-def _source(record: Record, beside: Path | None) -> Path | None:
-    if not record.paper.source:
-        return None
-    source = Path(record.paper.source)
-    for path in [source, *([] if beside is None else [beside / source, beside / source.name])]:
-        if path.is_file():
-            return path
-    from openbook.papers.fetch import is_remote, local_path
-
-    if is_remote(record.paper.source):
-        try:
-            return local_path(record.paper.source)
-        except OpenbookError:
-            return None
-    return None
 
 
 def interval_text(interval: tuple[float, float] | None) -> str:
     """An interval in words."""
     return "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
+
+
+def plain_title(title: str) -> str:
+    """A title without LaTeX: ``$\\ell_2$`` becomes ``ℓ₂``. A lone dollar sign stays."""
+    if "$" not in title and "\\" not in title and "{" not in title:
+        return title
+    plain = _MATHS.sub(lambda found: _without_latex(found[1]), title)
+    return _without_latex(re.sub(r"(?<!\\)([%#&$~])", r"\\\1", plain)) if _COMMAND.search(plain) else plain
+
+
+@cache
+def _without_latex(text: str) -> str:
+    from pylatexenc.latex2text import LatexNodes2Text
+
+    plain = LatexNodes2Text().latex_to_text(_GLUED.sub(r"\\\1 ", text), tolerant_parsing=True)
+    plain = re.sub(r"\^([0-9+-]+)", lambda found: found[1].translate(_RAISED), plain)
+    return re.sub(r"_([0-9+-]+)", lambda found: found[1].translate(_LOWERED), plain)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, quote
 
@@ -14,13 +13,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 from starlette.concurrency import run_in_threadpool
 
-import openbook
 from openbook.ledger.queries import listed
 from openbook.ledger.store import ALLOWED
 from openbook.record.files import dump_record
 from openbook.variables import VARIABLES
 from openbook.variables.definitions import definition
-from openbook.web.record.page import environment, record_context, theme
+from openbook.web.record.page import record_context
 from openbook.web.record.view import RESULTS, answers_of
 from openbook.web.server.api import Reader, correct_answer, job_of, record_of, state_of
 from openbook.web.server.events import STAGES
@@ -28,6 +26,7 @@ from openbook.web.server.models import CorrectionBody, is_over, job_body, listed
 from openbook.web.server.problems import Problem
 from openbook.web.server.state import ServerState
 from openbook.web.server.uploads import receive_upload
+from openbook.web.templating import environment, static_text
 
 log = logging.getLogger("openbook.web.server")
 router = APIRouter(default_response_class=HTMLResponse)
@@ -47,21 +46,19 @@ PER_PAGE: Final = 25
 
 @cache
 def _templates() -> Environment:
-    made = environment("openbook.web.server.templates")
-    made.globals |= {"version": openbook.__version__, "asset": asset_path, "results": RESULTS, "page_path": page_path}
-    return made
+    return environment(asset=asset_path, results=RESULTS, page_path=page_path)
 
 
 @cache
 def _assets() -> dict[str, tuple[bytes, str, str]]:
     """Style and script: name -> content, type, and a hash that changes with the content."""
-    here = files("openbook.web.server.static")
-    found = {
-        "theme.css": (theme().encode(), "text/css; charset=utf-8"),
-        "server.css": (here.joinpath("server.css").read_bytes(), "text/css; charset=utf-8"),
-        "server.js": (here.joinpath("server.js").read_bytes(), "text/javascript; charset=utf-8"),
-        "icon.svg": (here.joinpath("icon.svg").read_bytes(), "image/svg+xml"),
+    kinds = {
+        "theme.css": "text/css",
+        "server.css": "text/css",
+        "server.js": "text/javascript",
+        "icon.svg": "image/svg+xml",
     }
+    found = {name: (static_text(name).encode(), f"{kind}; charset=utf-8") for name, kind in kinds.items()}
     return {name: (data, kind, hashlib.sha256(data).hexdigest()[:12]) for name, (data, kind) in found.items()}
 
 
@@ -82,7 +79,7 @@ def page(request: Request, state: ServerState, template: str, status: int = 200,
         "offers": list(state.assessors.offers.values()),
         "settings": state.settings,
     }
-    return HTMLResponse(_templates().get_template(template).render(**shared | shown), status)
+    return HTMLResponse(_templates().get_template(f"server/{template}").render(**shared | shown), status)
 
 
 def problem_page(request: Request, problem: Problem, state: ServerState) -> Response:

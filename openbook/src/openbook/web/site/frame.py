@@ -1,113 +1,74 @@
-"""What stands around every page: head, bar, foot."""
+"""What all pages of the site share: where it stands, how a page is rendered, where a paper's page is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
-from typing import Final
+from functools import cache, lru_cache
+from typing import Any, Final
 
-import openbook
-from openbook.web.site.addresses import href, is_web
+from jinja2 import Environment, Template
+from markupsafe import Markup
 
-#: Title and folder of the parts of the site, in the order of the bar.
-PARTS: Final = (
-    ("Explore", "explore"), ("Venues", "venues"), ("Years", "years"), ("Trends", "trends"), ("Audit", "audit"),
-    ("Studies", "studies"), ("Method", "method"), ("Accuracy", "accuracy"), ("Search", "search"),
-)  # fmt: skip
-NOTICE: Final = (
-    "These scores are <strong>estimates</strong> made by a program from the text of the paper. They say what the paper "
-    'documents, not whether its results are right. <a href="{root}accuracy/index.html">How accurate they are</a>.'
-)
+from openbook.web.addresses import href
+from openbook.web.templating import environment
+
+#: Colours of a badge's right half with white text on them, each above 4.5:1, from none documented to all seven.
+_BADGES: Final = ("#5f6670", "#5f6670", "#7a5a12", "#7a5a12", "#3a6a2c", "#2b6b3a", "#1d6a42", "#17633f")
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What all pages share. ``base_url`` ends in a slash, or is empty when the site does not know its address."""
+@dataclass(frozen=True)
+class Site:
+    """The site's address (``base_url``: empty, or ends in a slash), where corrections are proposed (``correct``: ``{id}``
+    in it stands for the paper's id), and whether papers' pages are kept in bundles."""
 
     base_url: str = ""
-    parts: tuple[tuple[str, str], ...] = PARTS
+    correct: str | None = None
+    bundle: bool = False
 
-    def page(
-        self,
-        title: str,
-        body: str,
-        at: str,
-        *,
-        description: str = "",
-        head: str = "",
-        part: str = "",
-        scripts: tuple[str, ...] = (),
-        charts: bool = False,
-        narrow: bool = False,
-        search: bool = False,
-    ) -> str:
-        """A page at the path ``at`` (such as ``years/2024/index.html``). ``title`` and ``description`` are plain text,
-        ``body`` and ``head`` markup; ``scripts`` are names in ``assets``. ``charts`` lets SVGs style themselves."""
+    def page(self, template: str, at: str, title: str, **context: Any) -> str:
+        """A page at the path ``at`` from the root of the site, such as ``years/2024/index.html``."""
         root = "../" * at.count("/")
-        described = f'<meta name="description" content="{escape(description)}">\n' if description else ""
-        address = self.base_url + href(at.removesuffix("index.html"))
-        canonical = f'<link rel="canonical" href="{escape(address)}">\n' if self.base_url else ""
-        loaded = "".join(f'<script src="{root}assets/{name}" defer></script>\n' for name in scripts)
-        name = "openbook" if at == "index.html" else f"{escape(title)} · openbook"
-        return (
-            f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(bool(scripts), charts, search)}">\n'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{name}</title>\n{described}'
-            f'{canonical}<link rel="icon" href="{root}assets/icon.svg">\n'
-            f'<link rel="stylesheet" href="{root}assets/site.css">\n'
-            f'<link rel="alternate" type="application/atom+xml" title="New records" href="{root}feed.xml">\n{head}{loaded}'
-            f'</head>\n<body>\n<a class="skip" href="#content">Skip to the content</a>\n{self._bar(root, part)}'
-            f'<main id="content"{" class=narrow" if narrow else ""}>\n{body}\n</main>\n{_foot(root)}</body>\n</html>\n'
-        )
+        return _template(template).render(site=self, at=at, root=root, title=title, **context)
 
-    def _bar(self, root: str, part: str) -> str:
-        links = "".join(
-            f'<li><a href="{root}{folder}/index.html"{" aria-current=page" if folder == part else ""}>{name}</a></li>'
-            for name, folder in self.parts
-        )
-        return (
-            f'<header class="bar"><div class="inner"><a class="brand" href="{root}index.html">openbook</a>'
-            f'<nav aria-label="Site"><ul>{links}</ul></nav></div></header>\n'
-        )
+    def paper(self, folder: str) -> str:
+        """The link to a paper's page, from the root of the site."""
+        return f"papers/index.html?paper={href(folder)}" if self.bundle else f"papers/{href(folder)}/index.html"
+
+    def address(self, path: str) -> str:
+        """The whole address of a page, or its path where the site does not know its address."""
+        return self.base_url + href(path.removesuffix("index.html"))
 
 
-def _policy(scripts: bool, charts: bool, search: bool) -> str:
-    """What a page may load: its own files only. ``file:`` lets it be opened without a server."""
-    rules = ["default-src 'none'", "img-src 'self' file: data:", "base-uri 'none'", "form-action 'self' file:"]
-    rules.append("style-src 'self' file: 'unsafe-inline'" if charts else "style-src 'self' file:")
-    if scripts:
-        rules.append("script-src 'self' file: 'wasm-unsafe-eval'" if search else "script-src 'self' file:")
-    if search:
-        rules += ["connect-src 'self'", "worker-src 'self'"]
-    return "; ".join(rules)
+@cache
+def _environment() -> Environment:
+    """This process's templates."""
+    return environment(cached=cached)
 
 
-def _foot(root: str) -> str:
-    return (
-        '<footer class="foot"><div class="inner"><p>Scores are estimates: '
-        f'<a href="{root}accuracy/index.html">how accurate they are</a>. Quotes belong to the authors of the papers.</p>'
-        f'<p><a href="{root}data/index.html">Data and downloads</a> · <a href="{root}feed.xml">New records (Atom)</a> · '
-        f'<a href="{root}corrections/index.html">Propose a correction</a> · made by openbook {openbook.__version__}</p>'
-        "</div></footer>\n"
-    )
+@cache
+def _template(name: str) -> Template:
+    return _environment().get_template(f"site/{name}")
 
 
-def crumbs(root: str, *steps: tuple[str, str | None]) -> str:
-    """Where a page stands: names with their paths from the root of the site; the last has none."""
-    items = "".join(
-        f'<li><a href="{root}{href(path)}">{escape(name)}</a></li>'
-        if path is not None
-        else f'<li aria-current="page">{escape(name)}</li>'
-        for name, path in (("openbook", "index.html"), *steps)
-    )
-    return f'<nav class="crumbs" aria-label="Breadcrumbs"><ol>{items}</ol></nav>\n'
+def render(template: str, **context: Any) -> Markup:
+    """A part of a page, or a file that is no HTML page."""
+    return Markup(_template(template).render(**context))
 
 
-def link(url: str | None, words: str) -> str:
-    """A link out of the site, or nothing where the address is none of the web's."""
-    return f'<a href="{escape(url or "")}" rel="noopener noreferrer">{escape(words)}</a>' if is_web(url) else ""
+@lru_cache(4096)
+def cached(template: str, *values: Any) -> Markup:
+    """A part that is the same on many pages, such as the bar above them: rendered once for each ``values``."""
+    return render(template, values=values)
 
 
-def percent(value: float | None, digits: int = 0) -> str:
-    """A fraction in words."""
-    return "–" if value is None else f"{100 * value:.{digits}f}\u00a0%"
+def badge_words(documentation: int | None) -> str:
+    """What a badge says."""
+    return "not read" if documentation is None else f"documents {documentation} of 7"
+
+
+@cache
+def badge(documentation: int | None) -> str:
+    """The badge, an SVG: the same for all papers of one Documentation Score."""
+    said = badge_words(documentation)
+    width = 20 + round(6.4 * len(said))
+    return render("badge.svg.jinja", said=said, colour=_BADGES[documentation or 0], left=68, right=width)

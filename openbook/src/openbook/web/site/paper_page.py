@@ -1,215 +1,295 @@
-"""The page of one paper. Plain string building: at 56,800 pages a template engine would take most of the time."""
+"""The page of one paper: what its template shows, and the texts that are too long for it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from html import escape
-from typing import Final
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from markupsafe import Markup, escape
 
 from openbook.advice.advising import drafts
 from openbook.corpus.audit.findings import KINDS, Finding
-from openbook.record.model import Record
-from openbook.record.scores import CODE_AND_DATA, DATA_ONLY
-from openbook.variables import SCORED
+from openbook.record.model import Answer, Evidence, Record
+from openbook.record.scores import CODE_AND_DATA, DATA_ONLY, count_unclear
+from openbook.variables import SCORED, VARIABLES
 from openbook.variables.definitions import definition
-from openbook.web.record.view import RESULTS, interval_text
-from openbook.web.site.addresses import href, is_web
-from openbook.web.site.answers import Folded, answers_table, is_published, seven
-from openbook.web.site.badges import words
-from openbook.web.site.frame import NOTICE, Frame, crumbs, link
-from openbook.web.site.jsonld import json_ld
+from openbook.web.addresses import href, is_web, source_name
+from openbook.web.record.view import (
+    RESULTS,
+    evidence_place,
+    interval_text,
+    plain_title,
+    response_of,
+    shown_result,
+    sure_text,
+)
+from openbook.web.site.frame import Site, badge_words, cached
 
-ROOT: Final = "../../"
-_ADVICE: Final = {
-    variable: f"<li><strong>{escape(definition(variable).title)}.</strong> {escape(definition(variable).advice)} "
-    f'<span class="muted">For example: “{escape(drafts()[variable]["draft"])}”</span></li>\n'
-    for variable in SCORED
-}
+#: Bytes of one text that a page shows; the rest is in a file beside it. All that may be long together stays below 60 KB.
+LONGEST: Final = 3000
+#: Findings of the audit, and facts of a run, that a page shows.
+FINDINGS: Final = 12
+FACTS: Final = 24
+
+
+@dataclass(slots=True)
+class Folded:
+    """Texts that went into files beside the page: name -> content."""
+
+    files: dict[str, str] = field(default_factory=dict)
+
+    def fold(self, text: str, name: str, longest: int = LONGEST) -> str:
+        """A text whole where it is short, else, as markup, its beginning and a link to a file with all of it."""
+        if 6 * len(text) <= longest or len(escape(text).encode()) <= longest:
+            return text
+        self.files[name] = text + "\n"
+        # Escaped, a character takes at most 6 bytes: cut by what the beginning takes, between words where there are any.
+        start = text[: longest // 3]
+        while len(escape(start).encode()) > longest // 3:
+            start = start[: len(start) * 3 // 4]
+        start = start.rsplit(" ", 1)[0] or start
+        rest = Markup('{} … <a href="{}">All of it, {} characters, as text</a>')
+        return rest.format(start, name, f"{len(text):,}")
+
+
+class Row(NamedTuple):
+    """A row of the table of answers. ``head`` is its variable and result; ``quotes`` are (quote, whether it is absent from
+    the paper, where it stands)."""
+
+    head: str
+    sure: str
+    said: str
+    quotes: Sequence[tuple[str, bool, str]]
+    more: str
+    corrected: bool
+
+
+@cache
+def _titles() -> dict[str, str]:
+    return {variable: definition(variable).title for variable in VARIABLES}
+
+
+@cache
+def _advice(variable: str) -> tuple[str, str, str]:
+    """What a paper that lacks a variable could add: its title, what to add, an example."""
+    return definition(variable).title, definition(variable).advice, drafts()[variable]["draft"]
 
 
 def paper_page(
     record: Record,
     folder: str,
-    frame: Frame,
+    site: Site,
     findings: Sequence[Finding] = (),
     groups: tuple[str, str] | None = None,
     rebuilt: str = "",
-    history: str = "",
-    correct: str | None = None,
 ) -> tuple[str, dict[str, str]]:
     """The page, and the texts that were too long for it: name -> content.
 
-    ``groups`` are the paths of its venue's and its year's lists; ``rebuilt`` and ``history`` are markup about studies of
-    the paper and about what happened to its record; ``correct`` is where a correction is proposed, ``{id}`` in it stands
-    for the paper's id.
+    ``groups`` are the paths of its venue's and its year's lists; ``rebuilt`` is markup about studies of the paper.
     """
-    paper, folded = record.paper, Folded()
-    title = paper.title or paper.id
+    paper, run, scores, folded = record.paper, record.run, record.scores, Folded()
+    title = plain_title(paper.title) or paper.id
     at = f"papers/{folder}/index.html"
-    facts = [escape(str(fact)) for fact in (paper.venue, paper.year) if fact]
+    kinds = [(name, record.answers[name].result) for name in ("research_type", "affiliation") if name in record.answers]
+    facts = [str(fact) for fact in (paper.venue, paper.year) if fact]
     facts += [f"{paper.pages} pages"] if paper.pages else []
-    for variable, name in (("research_type", "Research type"), ("affiliation", "Affiliation")):
-        answer = record.answers.get(variable)
-        if answer is not None:
-            facts.append(RESULTS[answer.result] if answer.result != "unknown" else f"{name} unknown")
-    facts += [link(paper.url, "The paper")] if is_web(paper.url) else []
-    steps = (
-        [(paper.venue or "unknown", groups[0]), (str(paper.year or "unknown"), groups[1])]
-        if groups
-        else [("Explore", "explore/index.html")]
-    )
-    authors = folded.fold(", ".join(paper.authors), "authors.txt")
-    body = "".join(
-        [
-            crumbs(ROOT, *steps, (title if len(title) <= 60 else title[:60].rsplit(" ", 1)[0] + " …", None)),
-            f"<h1>{folded.fold(title, 'title.txt', 1500)}</h1>\n",
-            f'<p class="authors">{authors}</p>\n' if authors else "",
-            f'<p class="facts">{"".join(f"<span>{fact}</span>" for fact in facts)}</p>\n',
-            f'<p class="problem"><strong>Not read.</strong> {folded.fold(paper.problem, "problem.txt", 1000)}</p>\n'
-            if paper.problem
-            else "",
-            f'<p class="notice">{NOTICE.format(root=ROOT)}{_theoretical(record)}</p>\n',
-            rebuilt,
-            _scores(record),
-            _audit(findings),
-            f'<h2 id="answers">What the paper documents</h2>\n{answers_table(record, folded)}',
-            _advice(record),
-            _corrections(record, history, folder, correct, folded),
-            _take_away(record, folder, frame),
-            _run(record, folded),
-        ]
-    )
-    described = f"{words(record.scores.documentation)[0].upper()}{words(record.scores.documentation)[1:]} things that a reader needs to re-run it, by an estimate."
-    page = frame.page(
-        title[:300], body, at, description=described, head=json_ld(record, frame.base_url, at), part="papers"
+    facts += [RESULTS[said] if said != "unknown" else f"{_titles()[name]} unknown" for name, said in kinds]
+    lacking = [
+        name for name in SCORED if name in record.answers and record.answers[name].result in ("no", "unverified")
+    ]
+    correct = (site.correct or "").replace("{id}", href(paper.id)) or f"../../corrections/index.html#{href(folder)}"
+    said = badge_words(scores.documentation)
+    badge_page = f"{site.base_url or 'https://YOUR.SITE/'}{site.paper(folder).removesuffix('index.html')}"
+    badge_file = f"../../assets/badges/{badge_number(scores.documentation)}.svg" if site.bundle else "badge.svg"
+    page = site.page(
+        "paper.html.jinja",
+        at,
+        title[:300],
+        part="Papers",
+        description=f"{said[0].upper()}{said[1:]} things that a reader needs to re-run it, by an estimate.",
+        crumbs=_crumbs(record, groups, title),
+        json_ld=json_ld(record, site.base_url, at),
+        heading=folded.fold(title, "title.txt", 1500),
+        authors=folded.fold(", ".join(paper.authors), "authors.txt"),
+        facts=facts,
+        link=paper.url if is_web(paper.url) else None,
+        problem=folded.fold(paper.problem, "problem.txt", 1000) if paper.problem else "",
+        theoretical=("research_type", "theoretical") in kinds,
+        rebuilt=rebuilt,
+        scores=_scores(record),
+        findings=[
+            (KINDS[one.kind], definition(one.variable).title.lower() if one.variable else "", one)
+            for one in findings[:FINDINGS]
+        ],
+        more_findings=max(0, len(findings) - FINDINGS),
+        answers=[_row(name, record.answers[name], record, folded) for name in VARIABLES if name in record.answers],
+        published=is_published(record),
+        run=run,
+        advice=cached("advice.html.jinja", tuple(map(_advice, lacking))) if lacking else "",
+        corrections=[
+            (
+                change.when,
+                _titles()[name].lower(),
+                change.replaced,
+                change.result,
+                folded.fold(change.who, f"{name}-who.txt", 300),
+                folded.fold(change.why, f"{name}-why.txt", 1000),
+            )
+            for name, answer in record.answers.items()
+            if (change := answer.correction) is not None
+        ],
+        correct=correct,
+        badge=badge_file,
+        badge_alt=f"openbook: {said}",
+        badge_code=f'<a href="{badge_page}"><img src="{badge_page}badge.svg" alt="openbook: {said}"></a>',
+        told=_told(record, folded),
     )
     return page, folded.files
 
 
-def _theoretical(record: Record) -> str:
-    kind = record.answers.get("research_type")
-    theoretical = kind is not None and kind.result == "theoretical"
-    return " This paper is theoretical: its scores are shown, and left out of means." if theoretical else ""
+def badge_number(documentation: int | None) -> str:
+    """The name of a badge that many papers share."""
+    return "x" if documentation is None else str(documentation)
 
 
-def _scores(record: Record) -> str:
-    scores = record.scores
-    if scores.documentation is None or scores.reproducibility is None:
-        return (
-            '<section class="scores" aria-label="Scores"><div class="score"><h2>Scores</h2><p class="number">none</p>'
-            "<p>Nothing could be read, so nothing is scored.</p></div></section>\n"
-        )
-    unverified = (
-        f" <strong>{scores.unverified} more unverified</strong>, not counted: their quotes are not in the paper."
-        if scores.unverified
-        else ""
-    )
+def is_published(record: Record) -> bool:
+    """Whether a record was imported from the published index."""
+    return record.run.assessor == "published"
+
+
+def _crumbs(record: Record, groups: tuple[str, str] | None, title: str) -> list[tuple[str, str | None]]:
+    short = title if len(title) <= 60 else title[:60].rsplit(" ", 1)[0] + " …"
+    if groups is None:
+        return [("Explore", "explore/index.html"), (short, None)]
+    return [
+        (record.paper.venue or "unknown", groups[0]),
+        (str(record.paper.year or "unknown"), groups[1]),
+        (short, None),
+    ]
+
+
+def _scores(record: Record) -> Markup:
+    """The scores, the replications that they rest on, and the interval in words and as a bar of 100 units."""
+    scores, answers = record.scores, record.answers
     value, (low, high) = scores.reproducibility, scores.reproducibility_interval or (0.0, 0.0)
-    if value:
-        which, (reproduced, tried) = (
-            ("code and data", CODE_AND_DATA) if value > 0.5 else ("data but no code", DATA_ONLY)
-        )
-        said = interval_text((low, high))
-        meaning = (
-            f'<svg class="interval" viewBox="0 0 100 12" preserveAspectRatio="none" role="img" aria-label="95 % interval '
-            f'{said}"><rect class="track" y="5" width="100" height="2"/><rect class="range" x="{100 * low:.1f}" y="3" '
-            f'width="{100 * (high - low):.1f}" height="6"/><rect class="value" x="{100 * value - 0.5:.1f}" width="1" '
-            f'height="12"/></svg>\n<p>Of papers with {which}, a replication study could reproduce {reproduced} of {tried}; '
-            f"95 % interval {said}.</p>"
-        )
-    else:
-        meaning = "<p>No open data is documented: by definition there is nothing to start from.</p>"
-    return (
-        '<section class="scores" aria-label="Scores">\n<div class="score"><h2>Documentation Score</h2>'
-        f'<p class="number">{scores.documentation}<small> of 7</small></p>{seven(record)}'
-        f"<p>How many of seven things that a reader needs are stated in the paper.{unverified}</p></div>\n"
-        '<div class="score"><h2>Reproducibility Score</h2>'
-        f'<p class="number">{value:.2f}</p>{meaning}</div>\n</section>\n'
+    read = scores.documentation is not None and value is not None
+    rate = ("code and data", *CODE_AND_DATA) if value and value > 0.5 else ("data but no code", *DATA_ONLY)
+    return cached(
+        "scores.html.jinja",
+        (scores.documentation, scores.unverified) if read else None,
+        f"{value or 0:.2f}",
+        rate if value else None,
+        interval_text((low, high)),
+        (f"{100 * low:.1f}", f"{100 * (high - low):.1f}", f"{100 * (value or 0) - 0.5:.1f}"),
+        count_unclear(record.answers),
+        tuple(answers[name].result if name in answers else "" for name in SCORED),
     )
 
 
-def _audit(findings: Sequence[Finding]) -> str:
-    if not findings:
-        return ""
-    items = "".join(
-        f"<li><strong>{escape(KINDS[one.kind])}</strong>"
-        f"{' (' + escape(definition(one.variable).title.lower()) + ')' if one.variable else ''}: {escape(one.why)}. "
-        f'<span class="muted">{escape(one.severity)} severity; it rests on “{escape(one.evidence)}”</span></li>\n'
-        for one in findings[:12]
-    )
-    more = f"<li>{len(findings) - 12} more findings.</li>" if len(findings) > 12 else ""
-    return (
-        f'<section class="flags" aria-labelledby="audit"><h2 id="audit">What the audit doubts</h2><ul>{items}{more}</ul>'
-        f'<p class="muted"><a href="{ROOT}audit/index.html">What the audit looks for</a></p></section>\n'
+def _row(variable: str, answer: Answer, record: Record, folded: Folded) -> Row:
+    kind, word = shown_result(answer)
+    quotes, more = _quotes(variable, answer.evidence, folded) if answer.evidence else ((), "")
+    said = answer.response if is_published(record) else response_of(answer, record.run.assessor)
+    return Row(
+        cached("answer.html.jinja", variable, _titles()[variable], kind, word),
+        sure_text(answer),
+        folded.fold(said, f"{variable}.txt") if said else "",
+        quotes,
+        more,
+        answer.correction is not None,
     )
 
 
-def _advice(record: Record) -> str:
-    lacking = [
-        variable
-        for variable in SCORED
-        if variable in record.answers and record.answers[variable].result in ("no", "unverified")
-    ]
-    if not lacking:
-        return ""
-    return (
-        f'<h2 id="advice">What its authors could add</h2>\n<ul class="advice">{"".join(map(_ADVICE.get, lacking))}</ul>\n'  # type: ignore[arg-type]
-        '<p class="muted">Where in the paper it fits best: <code>openbook advise paper.pdf</code>.</p>\n'
-    )
+def _quotes(variable: str, evidence: list[Evidence], folded: Folded) -> tuple[list[tuple[str, bool, str]], str]:
+    """The quotes that a page has room for, and a link to the others."""
+    items: list[tuple[str, bool, str]] = []
+    used = 0
+    for place, item in enumerate(evidence):
+        if used > LONGEST:
+            rest = "\n\n".join(f"{evidence_place(one)}: {one.quote}" for one in evidence[place:])
+            folded.files[f"{variable}-quotes.txt"] = rest + "\n"
+            link = Markup('<a href="{}-quotes.txt">{} more quotes, as text</a>')
+            return items, link.format(variable, len(evidence) - place)
+        quote = folded.fold(item.quote, f"{variable}-{place + 1}.txt", LONGEST // 2)
+        used += len(escape(quote).encode())
+        items.append((quote, item.match == "absent", evidence_place(item)))
+    return items, ""
 
 
-def _corrections(record: Record, history: str, folder: str, correct: str | None, folded: Folded) -> str:
-    made = "".join(
-        f"<li>{escape(change.when)}: {escape(definition(variable).title.lower())} corrected from "
-        f"{escape(change.replaced)} to {escape(change.result)} by {folded.fold(change.who, f'{variable}-who.txt', 300)}: "
-        f"{folded.fold(change.why, f'{variable}-why.txt', 1000)}</li>\n"
-        for variable, answer in record.answers.items()
-        if (change := answer.correction) is not None
-    )
-    listed = history or made
-    said = f"<ol>{listed}</ol>\n" if listed else "<p>No answer of this record has been corrected.</p>\n"
-    address = (
-        correct.replace("{id}", href(record.paper.id)) if correct else f"{ROOT}corrections/index.html#{href(folder)}"
-    )
-    return (
-        f'<h2 id="corrections">Corrections</h2>\n{said}'
-        f'<p><a href="{escape(address)}">Propose a correction</a> of this record.</p>\n'
-    )
-
-
-def _take_away(record: Record, folder: str, frame: Frame) -> str:
-    here = f"{frame.base_url or 'https://YOUR.SITE/'}papers/{href(folder)}/"
-    alt = f"openbook: {words(record.scores.documentation)}"
-    code = escape(f'<a href="{here}"><img src="{here}badge.svg" alt="{alt}"></a>')
-    told = "" if frame.base_url else " (put the address of this site in it)"
-    return (
-        f'<h2 id="badge">Record and badge</h2>\n<p><a href="record.json">The record as JSON</a>, with all that stands on '
-        f'this page.</p>\n<p><img src="badge.svg" alt="{alt}" height="20"></p>\n'
-        f"<p>To show the badge elsewhere{told}:</p>\n<pre><code>{code}</code></pre>\n"
-    )
-
-
-def _run(record: Record, folded: Folded) -> str:
+def _told(record: Record, folded: Folded) -> list[tuple[str, str]]:
+    """How the paper was read: names and values."""
     run, paper = record.run, record.paper
-    told: list[tuple[str, str]] = [("Assessor", "the published index" if is_published(record) else run.assessor)]
-    told += [("Model", run.model)] if run.model else []
-    told += [("Version", run.version)] if run.version else []
-    told += [("Prompt", f"SHA-256 {run.prompt_hash}")] if run.prompt_hash else []
-    told += [
-        (name, value if isinstance(value, str) else json.dumps(value)) for name, value in sorted(run.parameters.items())
+    counted = run.input_tokens or run.output_tokens
+    facts = [
+        ("Assessor", "the published index" if is_published(record) else run.assessor),
+        ("Model", run.model),
+        ("Version", run.version),
+        ("Prompt", run.prompt_hash and f"SHA-256 {run.prompt_hash}"),
+        *(
+            (name, value if isinstance(value, str) else json.dumps(value))
+            for name, value in sorted(run.parameters.items())
+        ),
+        ("Tokens", counted and f"{run.input_tokens:,} in, {run.output_tokens:,} out, thoughts included"),
+        ("Cost", counted and f"US$ {run.cost:.4f}"),
+        ("Time", run.seconds and f"{run.seconds:.2f} s"),
+        ("Made", run.created),
+        ("File", source_name(paper.source)),
+        ("SHA-256 of the paper", paper.sha256),
     ]
-    if run.input_tokens or run.output_tokens:
-        told.append(("Tokens", f"{run.input_tokens:,} in, {run.output_tokens:,} out, thoughts included"))
-        told.append(("Cost", f"US$ {run.cost:.4f}"))
-    told += [("Time", f"{run.seconds:.2f} s")] if run.seconds else []
-    told += [("Made", run.created)] if run.created else []
-    told += [("Source", paper.source)] if paper.source else []
-    told += [("SHA-256 of the paper", paper.sha256)] if paper.sha256 else []
-    if len(told) > 24:
-        told[23:] = [("And", f"{len(told) - 23} more, in the record as JSON")]
-    rows = "".join(
-        f"<dt>{escape(name[:80])}</dt><dd>{folded.fold(value, f'run-{place}.txt', 800)}</dd>"
-        for place, (name, value) in enumerate(told)
-    )
-    return f'<h2 id="run">How it was read</h2>\n<dl class="terms">{rows}</dl>\n'
+    told = [(name, value) for name, value in facts if value]
+    if len(told) > FACTS:
+        told[FACTS - 1 :] = [("And", f"{len(told) - FACTS + 1} more, in the record as JSON")]
+    return [(name[:80], folded.fold(str(value), f"run-{place}.txt", 800)) for place, (name, value) in enumerate(told)]
+
+
+def json_ld(record: Record, base_url: str, at: str) -> str:
+    """What search engines read of the page: schema.org as JSON-LD, in which nothing of a paper can end the element."""
+    paper, scores = record.paper, record.scores
+    article: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "ScholarlyArticle",
+        "name": (plain_title(paper.title) or paper.id)[:300],
+        "identifier": paper.id,
+    }
+    if paper.authors:
+        article["author"] = [{"@type": "Person", "name": name[:120]} for name in paper.authors[:50]]
+    if paper.year:
+        article["datePublished"] = str(paper.year)
+    if paper.venue:
+        article["isPartOf"] = {"@type": "PublicationIssue", "name": f"{paper.venue} {paper.year or ''}".strip()}
+    if is_web(paper.url):
+        article["url"] = paper.url
+    here = base_url + href(at.removesuffix("index.html"))
+    measured: list[dict[str, Any]] = [
+        {"@type": "PropertyValue", "name": _titles()[variable], "value": record.answers[variable].result}
+        for variable in SCORED
+        if variable in record.answers
+    ]
+    measured += [
+        {"@type": "PropertyValue", "name": name, "value": value, "maxValue": most}
+        for name, value, most in (
+            ("Documentation Score", scores.documentation, 7),
+            ("Reproducibility Score", scores.reproducibility, 1),
+        )
+        if value is not None
+    ]
+    article["subjectOf"] = {
+        "@type": "Dataset",
+        "name": "What this paper documents: an estimate",
+        "description": record.notice,
+        "measurementTechnique": " ".join(part for part in (record.run.assessor, record.run.model) if part),
+        "variableMeasured": measured,
+        "distribution": {
+            "@type": "DataDownload",
+            "encodingFormat": "application/json",
+            "contentUrl": f"{here}record.json" if base_url else "record.json",
+        },
+        **({"url": here} if base_url else {}),
+    }
+    text = json.dumps(article, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

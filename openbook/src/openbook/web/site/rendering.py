@@ -16,12 +16,11 @@ from openbook.errors import OpenbookError
 from openbook.record.files import dump_record
 from openbook.record.model import Record
 from openbook.variables import VARIABLES
-from openbook.web.site.addresses import folder_name, group_folder
-from openbook.web.site.badges import badge
-from openbook.web.site.files import unwritable, write_fast
-from openbook.web.site.frame import Frame
-from openbook.web.site.listed import UNKNOWN, Listed, describe
+from openbook.web.addresses import folder_name, group_folder
+from openbook.web.site.folder import unwritable, write_fast
+from openbook.web.site.frame import Site, badge
 from openbook.web.site.paper_page import paper_page
+from openbook.web.site.rows import UNKNOWN, Listed, describe
 from openbook.web.site.sources import Source
 
 #: Fewer pages than this are rendered in this process: starting another takes longer.
@@ -34,11 +33,10 @@ class Job:
 
     source: Source
     out: Path
-    frame: Frame
+    site: Site
     fingerprints: dict[int, str]
     seen: str
     rebuilt: dict[str, str] = field(default_factory=dict)
-    correct: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,35 +68,35 @@ def _one(job: Job, place: int, record: Record | str, row: dict[str, Any]) -> Lis
     page, texts = paper_page(
         record,
         folder,
-        job.frame,
+        job.site,
         findings,
         groups_of(record.paper.venue or UNKNOWN, record.paper.year),
-        rebuilt=job.rebuilt.get(record.paper.id, ""),
-        correct=job.correct,
+        job.rebuilt.get(record.paper.id, ""),
     )
     files = {"index.html": page, "record.json": dump_record(record), "badge.svg": badge(record.scores.documentation)}
-    files |= texts
-    total = html = 0
-    target = os.path.join(job.out, "papers", folder)
+    contents = {name: content.encode("utf-8", "replace") for name, content in (files | texts).items()}
+    _write_folder(os.path.join(job.out, "papers", folder), contents)
+    size = sum(map(len, contents.values())), len(contents["index.html"])
+    return describe(record, folder, job.fingerprints[place], findings, size, job.seen)
+
+
+def _write_folder(target: str, files: dict[str, bytes]) -> None:
+    """Write a paper's files: a new folder whole or not at all, else one by one. Raises OpenbookError."""
+    new = not os.path.isdir(target)
+    beside = f"{target}.part" if new else target
     try:
-        os.makedirs(target, exist_ok=True)
-        if not texts:
-            _remove_old_texts(target)
-        for name, content in files.items():
-            data = content.encode("utf-8", "replace")
-            total += len(data)
-            html = html or len(data)
-            write_fast(os.path.join(target, name), data)
+        if new:
+            os.makedirs(beside, exist_ok=True)
+        for name, data in files.items():
+            write_fast(os.path.join(beside, name), data, whole=not new)
+        if new:
+            os.rename(beside, target)
+        else:  # texts of an older record of this paper that its page no longer needs
+            for name in os.listdir(target):
+                if name.endswith(".txt") and name not in files:
+                    os.unlink(os.path.join(target, name))
     except OSError as error:
         raise unwritable(target, error) from error
-    return describe(record, folder, job.fingerprints[place], findings, (total, html), job.seen)
-
-
-def _remove_old_texts(folder: str) -> None:
-    """Texts of an older record of this paper that its page no longer needs."""
-    for name in os.listdir(folder):
-        if name.endswith(".txt"):
-            os.unlink(os.path.join(folder, name))
 
 
 def groups_of(venue: str, year: int | None) -> tuple[str, str]:

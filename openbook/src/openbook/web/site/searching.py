@@ -1,4 +1,7 @@
-"""The search index, built by Pagefind's own program from titles, authors and filters; no page is parsed for it.
+"""The search index, built by Pagefind's own program from titles and authors; no page is parsed for it.
+
+Pagefind keeps a file per entry (a fragment) with what it shows of it. The site's own page shows the rows of Explore
+instead, so one list of the fragments' names, in the order of those rows, takes the place of all these files.
 
 Pagefind's Python client waits a tenth of a second for every answer (0.1 s a record: 95 minutes for 56,800), so this speaks
 to the same program directly: base64 of one JSON object per message, a comma after each, answers likewise.
@@ -7,7 +10,9 @@ to the same program directly: base64 of one JSON object per message, a comma aft
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -27,12 +32,10 @@ _UNUSED: Final = ("pagefind-ui.*", "pagefind-modular-ui.*", "pagefind-component-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known to the search of one page."""
+    """What the search knows of one paper. ``url`` is its number among the rows of Explore."""
 
     url: str
     content: str
-    meta: dict[str, str]
-    filters: dict[str, list[str]]
 
 
 def available() -> bool:
@@ -70,11 +73,29 @@ def build_index(entries: Iterable[Entry], out: Path, progress: Callable[[], None
                 ) from error
             finally:
                 program.terminate()
+        try:
+            _number_fragments(Path(beside), count)
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            raise OpenbookError(
+                f"Pagefind wrote an index that this version of openbook does not understand ({error}); install the version "
+                "that constraints.txt names, or build with --no-search"
+            ) from error
         for pattern in _UNUSED:
             for path in Path(beside).glob(pattern):
                 path.unlink()
         _replace(Path(beside), out / FOLDER)
     return count
+
+
+def _number_fragments(index: Path, count: int) -> None:
+    """Write ``rows.js``: the names of the fragments in the order of their entries; remove the fragments."""
+    names = [""] * count
+    for path in (index / "fragment").iterdir():
+        text = gzip.decompress(path.read_bytes()).decode()
+        found = re.search(r"\d+", json.loads(text[text.index("{") :])["url"])
+        names[int(found[0]) if found else count] = path.stem
+    (index / "rows.js").write_text(f"searchable({json.dumps(' '.join(names))})\n", encoding="utf-8")
+    shutil.rmtree(index / "fragment")
 
 
 def _replace(new: Path, old: Path) -> None:
@@ -102,7 +123,7 @@ def _talk(to: IO[bytes], back: IO[bytes], entries: Iterable[Entry], folder: Path
                 room.acquire()
                 message = {
                     "type": "AddRecord", "index_id": index, "url": entry.url, "content": entry.content,
-                    "language": "en", "meta": entry.meta, "filters": entry.filters, "sort": None,
+                    "language": "en", "meta": {}, "filters": {}, "sort": None,
                 }  # fmt: skip
                 _send(to, sent + 1, message)
                 sent += 1

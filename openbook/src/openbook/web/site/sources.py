@@ -1,19 +1,27 @@
-"""Where the records of a site come from: a Parquet file, or a folder of JSON records; read a batch at a time."""
+"""The records of a site: read a batch at a time from Parquet or a folder of JSON, written again as its downloads."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
 from openbook.errors import OpenbookError
 from openbook.record.files import parse_record, record_paths
 from openbook.record.model import Record
-from openbook.record.parquet import TABLE_NAME, from_row, to_row
-from openbook.variables import VARIABLES
+from openbook.record.parquet import TABLE_NAME, from_row, schema, to_row, to_table
+from openbook.variables import SCORED, VARIABLES
+from openbook.web.addresses import source_name
+from openbook.web.site.folder import Folder, unwritable
+from openbook.web.site.rows import Listed
 
 BATCH: Final = 400
 
@@ -61,8 +69,6 @@ class Source:
             for start in range(0, len(ordered), BATCH):
                 yield self._from_files(ordered[start : start + BATCH])
             return
-        import pyarrow.parquet as pq
-
         first = 0
         with pq.ParquetFile(self.parquet) as file:
             for batch in file.iter_batches(batch_size=BATCH, use_threads=False):
@@ -75,7 +81,7 @@ class Source:
         for place in places:
             path = self.paths[place]
             try:
-                record = parse_record(path.read_text(encoding="utf-8"), path.name)
+                record = publishable(parse_record(path.read_text(encoding="utf-8"), path.name))
             except (OpenbookError, OSError, UnicodeDecodeError) as error:
                 yield place, str(error), {}
             else:
@@ -85,10 +91,21 @@ class Source:
 def _from_rows(batch: Any, places: Sequence[int], first: int) -> Iterator[tuple[int, Record | str, dict[str, Any]]]:
     for place, row in zip(places, batch.to_pylist(), strict=True):
         try:
-            yield first + place, from_row(row), row
+            yield first + place, publishable(from_row(row)), row
         except (OpenbookError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             yield first + place, f"row {first + place + 1} (id {row.get('id')!r}): {said}", row
+
+
+def publishable(record: Record) -> Record:
+    """The record without the paths of the machine that read the paper: of a file only its name is published."""
+    paper = record.paper
+    for name in ("url", "source"):
+        given = getattr(paper, name)
+        if given and (named := source_name(given)) != given:
+            setattr(paper, name, named)
+            paper.problem = paper.problem and paper.problem.replace(given, str(named))
+    return record
 
 
 def find_source(records: Path) -> Source:
@@ -115,3 +132,78 @@ def _hash_file(path: Path) -> tuple[str, str]:
     except (ValueError, KeyError, TypeError, RecursionError):
         identity = ""
     return identity, hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def write_tables(folder: Folder, source: Source, papers: Sequence[Listed], changed: bool) -> None:
+    """Write ``data/records.parquet`` and ``data/results.csv``, if the records changed or they are not there."""
+    parquet, results = folder.root / "data" / "records.parquet", folder.root / "data" / "results.csv"
+    if changed or not parquet.exists():
+        _write_parquet(source, parquet)
+    if changed or not results.exists():
+        _write_csv(papers, results)
+    folder.tell("data/records.parquet")
+    folder.tell("data/results.csv")
+
+
+def _write_parquet(source: Source, out: Path) -> None:
+    """The table as it was given but for local paths, or one of the records of a folder, a batch at a time."""
+    beside = out.with_suffix(".part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if source.parquet is not None and not _has_paths(source.parquet):
+            shutil.copyfile(source.parquet, beside)
+        elif source.parquet is not None:
+            _copy_without_paths(source.parquet, beside)
+        else:
+            with pq.ParquetWriter(beside, schema(), compression="zstd") as writer:
+                seen: set[str] = set()
+                for batch in source.batches(range(len(source.paths))):
+                    good: dict[str, Record] = {}
+                    for _, one, _ in batch:
+                        if isinstance(one, Record) and one.paper.id not in seen:
+                            good.setdefault(one.paper.id, one)
+                    writer.write_table(to_table(good.values()))
+                    seen |= good.keys()
+        beside.rename(out)
+    except OSError as error:
+        raise unwritable(out, error) from error
+
+
+def _has_paths(parquet: Path) -> bool:
+    """Whether a table names files of the machine on which it was made."""
+    columns = {"source", "url"} & set(pq.read_schema(parquet).names)
+    return any(
+        source_name(given) != given
+        for column in pq.read_table(parquet, columns=sorted(columns)).columns
+        for given in column.to_pylist()
+    )
+
+
+def _copy_without_paths(parquet: Path, out: Path) -> None:
+    with pq.ParquetFile(parquet) as file, pq.ParquetWriter(out, file.schema_arrow, compression="zstd") as writer:
+        for batch in file.iter_batches(batch_size=BATCH):
+            rows = batch.to_pylist()
+            for row in rows:
+                for name in {"source", "url"} & row.keys():
+                    given, row[name] = row[name], source_name(row[name])
+                    if given and row.get("problem"):
+                        row["problem"] = row["problem"].replace(given, row[name])
+            writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=batch.schema))
+
+
+def _write_csv(papers: Sequence[Listed], out: Path) -> None:
+    """A line per paper: what it is, seven results as 1 or 0, scores; the responses are in the Parquet file."""
+    columns: dict[str, Any] = {
+        name: [getattr(one, name) for one in papers] for name in ("id", "title", "authors", "venue", "year", "url")
+    }
+    for place, variable in enumerate(SCORED):
+        columns[variable] = [None if one.documentation is None else one.yes >> place & 1 for one in papers]
+    for name in ("documentation", "reproducibility", "research_type", "affiliation"):
+        columns[name] = [getattr(one, name) for one in papers]
+    columns["findings"] = [len(one.audited()) for one in papers]
+    beside = out.with_suffix(".part")
+    try:
+        pyarrow.csv.write_csv(pa.table(columns), beside)
+        beside.rename(out)
+    except OSError as error:
+        raise unwritable(out, error) from error

@@ -5,30 +5,18 @@ While pages are rendered, rows are appended to a journal, so that an interrupted
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any, Final
 
-import openbook
 from openbook.errors import OpenbookError
 from openbook.files import write_atomically
-from openbook.web.site.files import unwritable
-from openbook.web.site.listed import Listed
+from openbook.web.site.folder import unwritable
+from openbook.web.site.rows import Listed
 
 FOLDER: Final = ".openbook"
-#: What decides how a paper's page looks, besides its record.
-_CODE: Final = (
-    ("openbook.web.site", ("addresses", "answers", "badges", "frame", "jsonld", "paper_page", "rendering")),
-    (
-        "openbook.corpus.audit",
-        ("checklists", "contradictions", "entries", "explanations", "ghosts", "links", "promises", "run"),
-    ),
-)
-_DATA: Final = (("openbook.variables", "definitions.toml"), ("openbook.advice", "drafts.toml"))
 
 
 @dataclass
@@ -40,17 +28,6 @@ class State:
     files: dict[str, tuple[str, int]] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)
-
-
-def seal(*settings: object) -> str:
-    """A hash of everything besides a record that its page depends on: programs, definitions, settings of the build."""
-    total = hashlib.sha256(json.dumps([openbook.__version__, *map(repr, settings)]).encode())
-    for package, names in _CODE:
-        for name in names:
-            total.update(files(package).joinpath(f"{name}.py").read_bytes())
-    for package, name in _DATA:
-        total.update(files(package).joinpath(name).read_bytes())
-    return total.hexdigest()
 
 
 def check_ours(out: Path) -> None:

@@ -1,0 +1,61 @@
+"""Names of folders and files of the site, and links to them. No name comes from a record unless it is harmless."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from typing import Final
+from urllib.parse import quote
+
+#: Longest folder name in bytes; file systems take 255.
+_LONGEST: Final = 240
+_WILD: Final = re.compile(r"[^\w.-]+")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/#-]*")
+
+
+def folder_name(identity: str) -> str:
+    """The folder of a paper: its id where that is a plain file name, else a like one that ends in a hash of the id."""
+    plain = (
+        identity == unicodedata.normalize("NFC", identity)
+        and not identity.startswith((".", "-"))
+        and not any(character in '/\\:*?"<>|%#' or character < " " for character in identity)
+        and identity.strip(" .") == identity
+        and len(identity.encode()) <= _LONGEST
+    )
+    return identity if identity and plain else f"{slug(identity)[:100]}__{_digest(identity)}"
+
+
+def slug(name: str) -> str:
+    """A name as a file name: letters, digits, dots and dashes."""
+    plain = _WILD.sub("-", unicodedata.normalize("NFC", name)).strip(".-_")
+    return plain.encode()[:120].decode(errors="ignore") or "unnamed"
+
+
+def group_folder(name: str) -> str:
+    """The folder of a venue: its name where that is a plain one, else a like one that ends in a hash of the name."""
+    plain = slug(name)
+    return plain if plain == name else f"{plain}-{_digest(name)}"
+
+
+def href(path: str) -> str:
+    """A path within the site as a relative link."""
+    return path if _PLAIN.fullmatch(path) else quote(path, safe="/#.-_~")
+
+
+def is_web(url: str | None) -> bool:
+    """Whether an address may be linked to: only the web's own schemes, and no blanks."""
+    return bool(url) and re.fullmatch(r"https?://[^\s\"<>\\^`{|}]+", url or "", re.IGNORECASE) is not None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def source_name(source: str | None) -> str | None:
+    """Where a paper was read from, as it may be published: an address of the web, else only the file's name."""
+    return (
+        source
+        if not source or re.match(r"https?://", source, re.IGNORECASE)
+        else re.split(r"[/\\]", source.rstrip("/\\"))[-1]
+    )
