@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ KINDS = (
     "index.html", "papers/paper_1/index.html", "papers/promised/index.html", "papers/unread/index.html",
     "venues/index.html", "venues/PLUM/index.html", "venues/PLUM/2023/index.html", "years/index.html", "years/2022/index.html",
     "trends/index.html", "audit/index.html", "audit/promised_code/index.html", "studies/index.html",
-    "studies/orchard/index.html", "method/index.html", "accuracy/index.html", "explore/index.html", "search/index.html",
+    "studies/orchard/index.html", "method/index.html", "accuracy/index.html", "explore/index.html",
     "data/index.html", "corrections/index.html",
 )  # fmt: skip
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -94,22 +95,52 @@ def test_search_finds_and_filters(watched: Watched) -> None:
     page = watched.open("index.html")
     page.get_by_role("searchbox").fill("paper 42")
     page.get_by_role("button", name="Search").click()
-    page.wait_for_url("**/search/index.html?q=paper+42")
-    first = page.locator("#found li").first
-    first.wait_for()
-    assert "Made-up paper 42" in page.locator("#found").inner_text()
-    page.get_by_role("searchbox").fill("Gardener")
-    page.get_by_label("Documentation Score").select_option("7")
-    until(page, "document.querySelector('#count').textContent.match(/^\\d+ papers?$/)")
-    until(page, "!document.querySelector('#found').textContent.includes('paper 42')")
+    page.wait_for_selector("#found li")
+    assert page.get_by_label("Title or author").input_value() == "paper 42"
+    assert page.locator("#found a").first.inner_text() == "Made-up paper 42"
+    page.get_by_label("Title or author").fill("Gardener")
+    until(page, "document.querySelector('#count').textContent.match(/^1\\d\\d papers$/)")
+    page.get_by_label("Documented, at least").select_option("7")
+    until(page, "document.querySelector('#count').textContent.match(/^\\d papers?$/)")
+    page.wait_for_selector("#found .badge")
     badges = page.locator("#found .badge").all_inner_texts()
     assert badges
     assert set(badges) == {"7 of 7"}
-    page.get_by_label("Pseudocode").check()
-    page.wait_for_timeout(400)
     page.locator("#found a").first.click()
     page.wait_for_url("**/papers/*/index.html")
     assert page.locator("h1").inner_text().startswith("Made-up paper")
+    watched.quiet()
+    assert [url for url in watched.asked if "/pagefind/" in url]
+    assert not [url for url in watched.asked if "fragment" in url]
+
+
+def test_explore_counts_sorts_and_downloads(watched: Watched, tmp_path: Path) -> None:
+    page = watched.open("explore/index.html")
+    page.wait_for_selector("#found li")
+    options = page.get_by_label("Pseudocode").locator("option").all_inner_texts()
+    counted = [int(option.split("(")[1].rstrip(")").replace(",", "")) for option in options[1:]]
+    assert sum(counted) == 176
+    page.get_by_label("Pseudocode").select_option("1")
+    until(page, f"document.querySelector('#count').textContent === '{counted[0]} papers'")
+    assert "of 7 documented on average" in page.locator("#told").inner_text()
+    assert page.locator("#summary li").first.inner_text().split("\n")[-1] == "100\u00a0%"
+    page.get_by_label("Sort by").select_option("title")
+    until(page, "document.querySelector('#found a').textContent === 'Made-up paper 1'")
+    titles = page.locator("#found a").all_inner_texts()
+    assert titles == sorted(titles, key=str.casefold)
+    page.get_by_label("Sort by").select_option("most")
+    until(page, "document.querySelector('#found .badge').textContent === '7 of 7'")
+    scores = [int(badge[0]) for badge in page.locator("#found .badge").all_inner_texts()]
+    assert scores == sorted(scores, reverse=True)
+    page.get_by_label("Affiliation").select_option("academia")
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download these as CSV").click()
+    started.value.save_as(tmp_path / "papers.csv")
+    with (tmp_path / "papers.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == counted[0]
+    assert {row["pseudocode"] for row in rows} <= {"1", ""}
+    assert {row["affiliation"] for row in rows} == {"academia"}
     watched.quiet()
 
 
@@ -130,10 +161,10 @@ def test_explore_filters_and_remembers(watched: Watched) -> None:
     assert page.get_by_label("Documented, at least").input_value() == "6"
     page.get_by_role("button", name="Clear the filters").click()
     until(page, "document.querySelector('#count').textContent === '176 papers'")
-    page.get_by_label("Words of the title").fill("put right")
+    page.get_by_label("Title or author").fill("put right")
     until(page, "document.querySelector('#count').textContent === '1 paper'")
     assert page.locator("#found a").inner_text() == "A paper that was put right"
-    page.get_by_label("Words of the title").fill("")
+    page.get_by_label("Title or author").fill("")
     until(page, "document.querySelector('#count').textContent === '176 papers'")
     page.get_by_role("button", name="Show more").click()
     until(page, "document.querySelectorAll('#found li').length === 100")
@@ -145,7 +176,7 @@ def test_hostile_records_do_nothing(watched: Watched) -> None:
     page = watched.open(f"papers/{folder_name(EVIL)}/index.html")
     assert "<script>alert(1)</script>" in page.locator("h1").inner_text()
     page = watched.open("explore/index.html")
-    page.get_by_label("Words of the title").fill("<script>alert")
+    page.get_by_label("Title or author").fill("<script>alert")
     until(page, "document.querySelector('#count').textContent === '1 paper'")
     assert "onerror" in page.locator("#found a").inner_text()
     page.locator("#found a").click()
@@ -163,12 +194,9 @@ def test_opened_as_files(browser: Any, site: Path) -> None:
     page.locator("#found a").first.click()
     page.wait_for_selector("h1")
     assert page.evaluate("document.querySelector('img[src=\"badge.svg\"]').naturalWidth") > 0
-    page = one.open("search/index.html?q=Gardener")
-    if searching.available():
-        assert "needs a web server" in page.locator("#why").inner_text()
-        page.locator("#instead").click()
-        page.wait_for_selector("#count:not(:empty)")
-        assert page.get_by_label("Words of the title").input_value() == "Gardener"
+    page = one.open("explore/index.html?q=Gardener")
+    until(page, "document.querySelector('#count').textContent === '174 papers'")
+    assert page.get_by_label("Title or author").input_value() == "Gardener"
     one.quiet()
     one.context.close()
 

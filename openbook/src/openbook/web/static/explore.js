@@ -79,7 +79,8 @@
         await script("../pagefind/rows.js");
       }
       const answer = await engine.search(text);
-      return answer.results.map(function (one) { return papers[rows.get(one.id)]; }).filter(Boolean);
+      const ranked = answer.results.map(function (one) { return papers[rows.get(one.id)]; }).filter(Boolean);
+      if (ranked.length || !/[^\p{L}\p{N}\s]/u.test(text)) return ranked;  // signs are not in the index
     }
     await load(papers);
     const words = text.toLowerCase().split(/\s+/);
