@@ -64,7 +64,7 @@ def _mark(found: Record, record: Path, out: Path, given: Path | None) -> None:
     from openbook.files import write_atomically
     from openbook.papers.fetch import local_path
     from openbook.web.marked_pdf import mark_pdf
-    from openbook.web.record.view import paper_of
+    from openbook.web.record.page import paper_of
 
     read, reason = paper_of(found, given, record.parent)
     if read is None:
