@@ -48,6 +48,25 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         beside.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
+@contextmanager
+def locked(path: Path, busy: str) -> Iterator[None]:
+    """Hold the lock file ``path`` for the block. Raises OpenbookError: ``busy`` where another process holds it."""
+    from filelock import FileLock, Timeout
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise OpenbookError(busy) from error
+    except OSError as error:
+        raise OpenbookError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def sha256(data: bytes | str) -> str:
     """The SHA-256 of bytes, or of a text as UTF-8 (lone surrogates allowed), in hexadecimal."""
     return hashlib.sha256(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data).hexdigest()

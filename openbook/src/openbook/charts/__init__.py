@@ -3,5 +3,6 @@
 from openbook.charts.figure import Figure
 from openbook.charts.panels import Axis, Panel, Point, Series, draw
 from openbook.charts.ranges import Pair, draw_pairs
+from openbook.charts.style import percent
 
-__all__ = ["Axis", "Figure", "Pair", "Panel", "Point", "Series", "draw", "draw_pairs"]
+__all__ = ["Axis", "Figure", "Pair", "Panel", "Point", "Series", "draw", "draw_pairs", "percent"]

@@ -65,3 +65,13 @@ def stylesheet() -> str:
 def paint(colour: str) -> str:
     """The CSS value of a colour of the palette."""
     return f"var(--ob-{colour})"
+
+
+def percent(
+    share: float | None, digits: int = 0, *, interval: tuple[float, float] | None = None, sign: str = "\u00a0%"
+) -> str:
+    """A fraction as a percentage, with its interval; a dash where there is none. ``sign`` stands after the number."""
+    if share is None:
+        return "-"
+    low_and_high = f" [{100 * interval[0]:.{digits}f}, {100 * interval[1]:.{digits}f}]" if interval else ""
+    return f"{100 * share:.{digits}f}{low_and_high}{sign}"

@@ -25,11 +25,15 @@ class CommandsOnUse(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in self.commands:
-            for module in _modules().get(cmd_name, ()):
+            modules = _modules()
+            # an older name, such as train-linear, is registered by the module of the first word
+            for module in modules.get(cmd_name) or modules.get(cmd_name.split("-")[0]) or []:
                 import_module(f"{__name__}.{module}")
-            if cmd_name in _modules():
-                self.commands[cmd_name] = _registered(cmd_name)
-        return self.commands.get(cmd_name)
+            found = _registered(cmd_name)
+            if found is None:
+                return None
+            self.commands[cmd_name] = found
+        return self.commands[cmd_name]
 
 
 def _modules() -> dict[str, list[str]]:
@@ -43,13 +47,15 @@ def _modules() -> dict[str, list[str]]:
 
 
 def _registered(name: str) -> Any:
-    """The command or the group of commands that was registered with ``app`` under this name."""
+    """The command or the group of commands that was registered with ``app`` under this name; None where there is none."""
     how: dict[str, Any] = {"pretty_exceptions_short": True, "rich_markup_mode": app.rich_markup_mode}
     for info in app.registered_commands:
         if name == (info.name or get_command_name(info.callback.__name__ if info.callback else "")):
             return get_command_from_info(info, **how)
-    group = next(group for group in app.registered_groups if group.name == name)
-    return get_group_from_info(group, suggest_commands=True, **how)
+    for group in app.registered_groups:
+        if group.name == name:
+            return get_group_from_info(group, suggest_commands=True, **how)
+    return None
 
 
 app = typer.Typer(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from openbook.charts.style import percent
 from openbook.cli import app
+
+_percent = partial(percent, digits=2, sign="")
 
 
 @app.command()
@@ -114,26 +118,20 @@ def _show(table: list[dict[str, Any]], dimensions: list[str]) -> None:
     for row in table:
         cells = [str(row[name]) for name in dimensions] + [f"{row['papers']:,}", f"{row['empirical']:,}"]
         if long:
-            cells.append(_percent(row["share"], row["interval"]))
+            cells.append(_percent(row["share"], interval=row["interval"]))
         else:
             mean = row["documentation_mean"]
             cells += ["-" if mean is None else f"{mean:.4f}", _percent(row["code_and_data"])]
-            cells += [_percent(row["reproducibility_exact"], row["interval"]), _percent(row["industry"])]
+            cells += [_percent(row["reproducibility_exact"], interval=row["interval"]), _percent(row["industry"])]
         if corrected:
             one = row["corrected"] or {}
             cells.append(
-                _percent(row["corrected"], row["corrected_interval"])
+                _percent(row["corrected"], interval=row["corrected_interval"])
                 if long
-                else _percent(one.get("reproducibility_exact"), one.get("interval"))
+                else _percent(one.get("reproducibility_exact"), interval=one.get("interval"))
             )
         if audited:
             one = row["audited"]
             cells.append(_percent(one["share"] if long else one["reproducibility_exact"]))
         shown.add_row(*cells)
     Console().print(shown)
-
-
-def _percent(value: float | None, interval: tuple[float, float] | None = None) -> str:
-    if value is None:
-        return "-"
-    return f"{100 * value:.2f}" + (f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]" if interval else "")

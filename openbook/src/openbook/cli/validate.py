@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from openbook.charts.style import percent
 from openbook.cli import app
+
+_percent = partial(percent, digits=2, sign="")
 
 
 @app.command()
@@ -67,7 +71,7 @@ def _show(report: dict[str, Any]) -> None:
         agreement.add_row(
             name,
             str(one["n"]),
-            _with_interval(one["accuracy"], one["intervals"]["accuracy"]),
+            _percent(one["accuracy"], interval=one["intervals"]["accuracy"]),
             *(_percent(one[key]) for key in ("precision", "recall", "f1")),
             "-" if one["kappa"] is None else f"{one['kappa']:.3f}",
         )
@@ -76,7 +80,7 @@ def _show(report: dict[str, Any]) -> None:
             _percent(share["labelled"]),
             _percent(share["apparent"]),
             f"{share['papers']:,}",
-            _with_interval(share["corrected"], share["corrected_interval"]),
+            _percent(share["corrected"], interval=share["corrected_interval"]),
         )
     console.print(agreement)
     console.print(prevalence)
@@ -104,14 +108,4 @@ def _show(report: dict[str, Any]) -> None:
 def _show_stability(which: str, stability: dict[str, Any]) -> None:
     for name in ("unanimous", "split"):
         one = stability[name]
-        print(f"{name} answers, {which}: {_with_interval(one['accuracy'], one['interval'])} % right of {one['n']}")
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f}"
-
-
-def _with_interval(value: float | None, interval: tuple[float, float] | None) -> str:
-    if value is None or interval is None:
-        return _percent(value)
-    return f"{100 * value:.2f} [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+        print(f"{name} answers, {which}: {_percent(one['accuracy'], interval=one['interval'])} % right of {one['n']}")

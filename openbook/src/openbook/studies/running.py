@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from openbook.errors import OpenbookError
-from openbook.files import write_atomically
+from openbook.files import locked, write_atomically
 from openbook.studies.environment import DATA, commit, data_folder, hardware, input_hashes, key_of, missing, versions
 from openbook.studies.results import (
     ClaimResult,
@@ -354,19 +354,8 @@ def _write(study: Study, results: dict[str, ClaimResult]) -> None:
 @contextmanager
 def _alone(study: Study) -> Iterator[Path]:
     """The file that names the command under way, for the one process that may run this study."""
-    import fcntl
-
     results = results_folder(study.folder)
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        lock = (results / ".lock").open("w")
-    except OSError as error:
-        raise OpenbookError(f"cannot write {results}: {error.strerror or error}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OpenbookError(f"{study.name} is being run already; wait for that run, or end it") from error
+    with locked(results / ".lock", f"{study.name} is being run already; wait for that run, or end it"):
         running = results / ".running.json"
         end_left_behind(running)
         yield running

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from openbook.corpus.importers.coakley2026 import ImportReport, read_venue_year, venue_years
 from openbook.errors import OpenbookError
+from openbook.files import replacing
 from openbook.ledger import Ledger
 from openbook.record.model import Record
 from openbook.record.parquet import from_row
@@ -62,13 +62,8 @@ def import_to_parquet(
     or ``out`` cannot be written; an existing file stays as it was.
     """
     report = ImportReport()
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
-    except OSError as error:
-        raise OpenbookError(f"cannot write {out}: {error.strerror}. Choose another --out.") from error
-    os.close(handle)
-    beside = Path(name)
-    try:
+    changed = True
+    with contextlib.suppress(_Unchanged), replacing(out) as beside:
         with pq.ParquetWriter(beside, schema(), compression="zstd") as writer:
             for batch in batches(root, report, progress):
                 writer.write_batch(batch, row_group_size=batch.num_rows)
@@ -76,16 +71,13 @@ def import_to_parquet(
             first = f" The first thing met: {report.odd[0].file}: {report.odd[0].message}." if report.odd else ""
             raise OpenbookError(f"{root}: no paper with answers was found, {out} was not written.{first}")
         changed = not (out.exists() and filecmp.cmp(beside, out, shallow=False))
-        if changed:
-            umask = os.umask(0)
-            os.umask(umask)
-            beside.chmod(0o666 & ~umask)
-            os.replace(beside, out)
-        return report, changed
-    except OSError as error:
-        raise OpenbookError(f"cannot write {out}: {error.strerror or error}.") from error
-    finally:
-        beside.unlink(missing_ok=True)
+        if not changed:
+            raise _Unchanged
+    return report, changed
+
+
+class _Unchanged(Exception):
+    """What was imported stands in the file already."""
 
 
 def import_to_ledger(

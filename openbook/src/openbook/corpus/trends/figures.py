@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from openbook.charts import Axis, Figure, Pair, Panel, Point, Series, draw, draw_pairs
+from openbook.charts import Axis, Figure, Pair, Panel, Point, Series, draw, draw_pairs, percent
 from openbook.corpus.trends.cuts import ALL, UNKNOWN
 from openbook.corpus.trends.report import ErrorModel
 from openbook.corpus.trends.report import rows as cut
@@ -29,14 +30,6 @@ Row = dict[str, Any]
 Interval = tuple[float, float] | None
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
-
-
-def _percent_fine(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
 def _score(value: float) -> str:
     return f"{value:g}" if value == int(value) else f"{value:.2f}"
 
@@ -46,7 +39,7 @@ def _share_axis(label: str = "Share of empirical papers", high: float = 1.0, ste
 
 
 def _percent_axis(step: float) -> Callable[[float], str]:
-    return lambda value: _percent(value) if abs(value / step - round(value / step)) < 1e-9 else _percent_fine(value)
+    return lambda value: percent(value, 0 if abs(value / step - round(value / step)) < 1e-9 else 1)
 
 
 def _score_axis(rows: Iterable[Row], label: str) -> Axis:
@@ -153,7 +146,7 @@ def reproducibility(rows: Sequence[Row]) -> Figure:
         series.append(Series("audited", _points(rows, *_audited(key))))
     description = (
         f"Estimated share of empirical papers whose results can be reproduced, {_span(rows)}: "
-        f"{_from_to(rows, key, _percent_fine)}. 6 of 7 papers with code and data and 5 of 15 with data only were reproduced "
+        f"{_from_to(rows, key, partial(percent, digits=1))}. 6 of 7 papers with code and data and 5 of 15 with data only were reproduced "
         "in a replication study; the band carries the 95 % Wilson intervals of these two rates."
     )
     title = "Estimated reproducibility, by year"
@@ -178,7 +171,7 @@ def variables(rows: Sequence[Row]) -> Figure:
         main = Series("as recorded", _points(rows, *_share(key)))
         axis = _share_axis("", step=0.5)
         panels.append(Panel(_readings(rows, key, main), axis, NAMES[key]))
-    said = "; ".join(f"{NAMES[key].lower()} {_from_to(rows, key, _percent)}" for key in keys)
+    said = "; ".join(f"{NAMES[key].lower()} {_from_to(rows, key, percent)}" for key in keys)
     description = (
         f"Share of empirical papers that document each variable, {_span(rows)}: {said}. Bands are 95 % intervals."
     )
@@ -234,7 +227,7 @@ def _groups(rows: Sequence[Row], by: str, name: str, title: str, remark: str, ba
     ]
     of_group = [[row for row in rows if row[by] == group] for group in groups]
     said = "; ".join(
-        f"{group}: code and data {_from_to(some, 'code_and_data', _percent)}"
+        f"{group}: code and data {_from_to(some, 'code_and_data', percent)}"
         for group, some in zip(groups, of_group, strict=True)
     )
     description = f"Mean Documentation Score and share of papers with code and data, by {by} and year. {said}. {remark}"
@@ -259,7 +252,7 @@ def affiliation_variables(rows: Sequence[Row]) -> Figure | None:
     if any(of.get(name, {}).get("code_and_data") is None for name in ("academia", "industry")):
         return None
     pairs = [Pair(NAMES[key], of["academia"][key], of["industry"][key]) for key in keys]
-    said = "; ".join(f"{one.label.lower()} {_percent(one.first)} and {_percent(one.second)}" for one in pairs)
+    said = "; ".join(f"{one.label.lower()} {percent(one.first)} and {percent(one.second)}" for one in pairs)
     description = f"Share of empirical papers that document each variable, academia and industry, all years: {said}."
     title = "Academia and industry, variable by variable"
     ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
