@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arlearn.errors import ArlearnError
-from arlearn.training import reporting
+from arlearn.training import settings
 from arlearn.training.loop import Run
 from arlearn.training.metrics import read_metrics
 from arlearn.training.recipe import load_recipe
@@ -78,7 +78,7 @@ def test_the_run_is_the_same_without(recipe, tmp_path) -> None:
 
 
 def test_what_is_not_installed_is_told_before_anything_is_done(recipe, tmp_path, monkeypatch) -> None:
-    monkeypatch.setitem(reporting.LIBRARIES, "wandb", ("no_such_library", "wandb"))
+    monkeypatch.setitem(settings.LIBRARIES, "wandb", ("no_such_library", "wandb"))
     with pytest.raises(ArlearnError, match=r"wandb is not installed; pip install 'arlearn\[wandb\]'"):
         run(recipe.with_changes(['track=["wandb"]']), tmp_path / "run", QUIET)
     assert not (tmp_path / "run").exists()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from arlearn.errors import ArlearnError
+from arlearn.errors import ArlearnError, Terminated
 
 app = typer.Typer(
     name="arlearn",
@@ -39,17 +41,42 @@ def _root(
     """Next-token predictors that are linear, or nearly so: train, evaluate, generate, compile, explain."""
 
 
+def read_prompt(prompt: str | None) -> str | None:
+    """The prompt that was given; ``-`` stands for what standard input holds, without the line break at its end.
+
+    Raises ArlearnError unless it is UTF-8 text. A byte-order mark is no text.
+    """
+    try:
+        if prompt == "-":
+            return sys.stdin.buffer.read().decode("utf-8-sig").replace("\r\n", "\n").rstrip("\n")
+        return prompt if prompt is None else prompt.encode().decode("utf-8")
+    except UnicodeError as error:
+        raise ArlearnError("the prompt is not UTF-8 text; convert it first, with iconv for example") from error
+
+
 def main() -> None:
     """Run the command line; bad input ends in one line on stderr and exit code 1, wrong usage in 2."""
+    for stream in (sys.stdout, sys.stderr):  # a path that is no UTF-8 is shown, not a reason to fail
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except ArlearnError as error:
-        print(f"arlearn: {error}", file=sys.stderr)
-        sys.exit(1)
+        _fail(str(error), 1)
     except KeyboardInterrupt:
-        if os.environ.get("RANK", "0") == "0":  # of several processes the first tells
-            print("arlearn: interrupted", file=sys.stderr)
-        sys.exit(130)
+        _fail("interrupted", 130)
+    except Terminated:
+        _fail("terminated", 143)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not re.search(r"allocate memory|out of memory", str(error)):
+            raise
+        _fail("there is not enough memory for these sizes; choose smaller ones", 1)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    if os.environ.get("RANK", "0") == "0":  # of several processes the first reports
+        print(f"arlearn: {message}", file=sys.stderr)
+    sys.exit(code)
 
 
 # Each module of this package that is not private registers its command with ``app`` when it is imported.

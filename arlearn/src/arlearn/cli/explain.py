@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from arlearn.cli import app
+from arlearn.cli import app, read_prompt
 
 
 @app.command()
@@ -27,7 +27,10 @@ def explain(
         str | None, typer.Option(help="Explain by how much the logit exceeds this token's, or that of `mean`: of all.")
     ] = None,
     tokens: Annotated[
-        int, typer.Option(min=1, help="Go on for so many tokens and explain each; a task stops after its chain.")
+        int,
+        typer.Option(
+            min=1, max=10_000, help="Write this many tokens and explain each of them; a task stops after its chain."
+        ),
     ] = 1,
     whole: Annotated[bool, typer.Option("--whole", help="Explain the prompt's own tokens too.")] = False,
     temperature: Annotated[float, typer.Option(min=0, help="Of the continuation; 0 is greedy.")] = 0.0,
@@ -62,9 +65,7 @@ def explain(
         if prompt is None and html is None:
             return
     saved = SavedModel(model)
-    if prompt == "-":
-        prompt = sys.stdin.read().rstrip("\n")
-    given = saved.prompt(prompt)
+    given = saved.prompt(read_prompt(prompt))
     opposed: int | str | None = against
     if against is not None and against != "mean":
         opposed = saved.token(against)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from arlearn.cli import app
+from arlearn.cli import app, read_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,20 +32,27 @@ def generate(
         typer.Option(help='Text to go on from, or a question such as "1234 x 5678"; - reads it from standard input.'),
     ] = None,
     tokens: Annotated[
-        int | None, typer.Option(min=1, help="Most tokens to write. Default: 120 of text, a task's whole chain.")
+        int | None,
+        typer.Option(min=1, help="Stop after this many tokens. Default: 120 for text, the whole chain for a task."),
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(min=0, help="0 is greedy. Default: 0.5 for text, 0 for tasks.")
+        float | None,
+        typer.Option(
+            min=0, help="Draw at this temperature; 0 takes the likeliest token. Default: 0.5 for text, 0 for tasks."
+        ),
     ] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Draw from the k likeliest tokens only.")] = None,
     top_p: Annotated[
         float | None, typer.Option(min=0, max=1, help="Draw from the fewest tokens that hold this much of the mass.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same text.")] = 0,
-    samples: Annotated[int, typer.Option(min=1, help="How many continuations, generated together.")] = 1,
+    samples: Annotated[int, typer.Option(min=1, max=10_000, help="Write this many continuations together.")] = 1,
     stream: Annotated[bool, typer.Option(help="Show a single sample while it is written.")] = True,
     trace: Annotated[
-        bool, typer.Option("--trace", help="Of a compiled program: which step wrote each token, from which others.")
+        bool,
+        typer.Option(
+            "--trace", help="For a compiled program, show which step wrote each token, and from which others."
+        ),
     ] = False,
     machine: Annotated[
         str | None,
@@ -70,8 +77,7 @@ def generate(
 
     check_sampling(temperature or 0.0, top_k, top_p)
     predictor, card = load_predictor(model)
-    if prompt == "-":
-        prompt = sys.stdin.read().rstrip("\n")
+    prompt = read_prompt(prompt)
     task = card.get("task") or {}
     of_text = task.get("kind") in (None, "text")
     if trace and task.get("kind") != "program":
@@ -119,7 +125,10 @@ def _text(
 
     vocabulary = recorded_vocabulary(model, card)
     prompt = prompt or ""
-    stream = TextStream(vocabulary.decode)
+    given = vocabulary.prompt(prompt)
+    if (read := vocabulary.decode(given)) != prompt:
+        print(f"the vocabulary loses a part of the prompt; the model reads {read!r}", file=sys.stderr)
+    stream = TextStream(vocabulary.decode, given)
 
     def tell(_rows: torch.Tensor, token: torch.Tensor) -> None:
         if int(token) != vocabulary.end_of_text:
@@ -127,16 +136,20 @@ def _text(
 
     if show == "tokens":
         print(prompt, end="", flush=True)
-    given = torch.tensor([vocabulary.prompt(prompt)]).expand(samples, -1)
     began = time.perf_counter()
     made = decode(
-        predictor, given, count, stop=[vocabulary.end_of_text], callback=tell if show == "tokens" else None, **settings
+        predictor,
+        torch.tensor([given]).expand(samples, -1),
+        count,
+        stop=[vocabulary.end_of_text],
+        callback=tell if show == "tokens" else None,
+        **settings,
     )
     seconds = time.perf_counter() - began
     if show == "tokens":
         print(stream.end())
     written = [[token for token in row if token not in (-1, vocabulary.end_of_text)] for row in made.tolist()]
-    texts = [vocabulary.decode(row) for row in written]
+    texts = [vocabulary.added(given, row) for row in written]
     if show == "samples":
         for place, text in enumerate(texts):
             _print_sample(prompt + text, place, samples, settings)

@@ -50,14 +50,14 @@ def train(
     DIR gets model.safetensors, card.json, metrics.csv, loss.png and checkpoints/. A run that was killed goes on with
     the same command and --resume.
     """
-    from arlearn.training.recipe import load_recipe
+    from arlearn.training.recipe import recipe_for_training
     from arlearn.training.reporting import Reporter
     from arlearn.training.run import run
 
     wanted = [*(changes or [])]
     if track:
         wanted.append(f"training.track={json.dumps(track)}")
-    loaded = load_recipe(recipe).with_changes(wanted).with_inputs(data, tokenizer)
+    loaded = recipe_for_training(recipe, wanted, data, tokenizer)
     out = out or Path("runs") / loaded.name
     reporter = Reporter()
     card = run(loaded, out, reporter, resume=resume, overwrite=overwrite)

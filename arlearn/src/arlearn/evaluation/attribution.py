@@ -248,7 +248,7 @@ class Explanation:
         described: dict[str, Any] = {
             "model": str(saved.folder),
             "prompt": [saved.word(int(token)) for token in self.tokens[: self.given]],
-            "continuation": saved.written(self.tokens[self.given :]),
+            "continuation": saved.written(self.tokens[self.given :], self.tokens[: self.given]),
             "answer": saved.answer(self.tokens),
             **self._moment(first),
         }

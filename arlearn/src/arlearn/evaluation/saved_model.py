@@ -26,7 +26,7 @@ class SavedModel:
     """A predictor with the words of its tokens.
 
     Attributes:
-        model: the directory it was read from.
+        folder: where it was read from.
         predictor: on the CPU, in evaluation mode.
         card: of the model.
         task: whose questions it answers; None for a model of text.
@@ -34,25 +34,25 @@ class SavedModel:
         stop: tokens that end a continuation.
     """
 
-    def __init__(self, model: Path) -> None:
-        """Raises ArlearnError if there is no usable model, or none with words for its tokens."""
-        self.folder = model
-        self.predictor: Predictor
-        self.card: dict[str, Any]
-        self.predictor, self.card = load_predictor(model)
-        self.predictor.eval()
-        described = self.card.get("task") or {}
+    def __init__(self, folder: Path, card: dict[str, Any] | None = None, predictor: Predictor | None = None) -> None:
+        """``card`` and ``predictor``: those of the folder where they were read before.
+
+        Raises ArlearnError if there is no usable model, or none with words for its tokens.
+        """
+        if card is None or predictor is None:
+            predictor, card = load_predictor(folder)
+        self.folder, self.card, self.predictor = folder, card, predictor.eval()
+        described = card.get("task") or {}
         self.task: SequenceTask | None = None
         self.vocabulary: BytePair | None = None
-        self.stop: list[int] = []
         if described.get("kind") in (None, "text"):
-            self.vocabulary = recorded_vocabulary(model, self.card)
+            self.vocabulary = recorded_vocabulary(folder, card)
             self.stop = [self.vocabulary.end_of_text]
             return
         task = load_task(described["kind"], described.get("configuration") or {})
         if not isinstance(task, SequenceTask):
-            raise ArlearnError(f"{model} is a model of {described['kind']}, whose tokens have no words")
-        self.task = task
+            raise ArlearnError(f"{folder} is a model of {described['kind']}, whose tokens have no words")
+        self.task, self.stop = task, list(task.stop)
         self._tokens = {word: token for token, word in reversed(list(enumerate(task.words)))}
 
     def prompt(self, text: str | None) -> Int[Tensor, " prompt"]:
@@ -101,18 +101,19 @@ class SavedModel:
         parts = ", ".join(repr(self.vocabulary.word(token)) for token in found)
         raise ArlearnError(f"{word!r} is {len(found)} tokens ({parts}); name one of them, or #NUMBER")
 
-    def written(self, tokens: Int[Tensor, " length"]) -> str:
-        """The text of these tokens; a task's words with a space between them."""
+    def written(self, tokens: Int[Tensor, " length"], before: Int[Tensor, " before"]) -> str:
+        """What these tokens add to the text of those before them; a task's words with a space between them."""
         if self.vocabulary is not None:
-            return self.vocabulary.decode(tokens.tolist())
+            return self.vocabulary.added(before.tolist(), tokens.tolist())
         assert self.task is not None
         return " ".join(self.task.render(tokens))
 
     def answer(self, tokens: Int[Tensor, " length"]) -> str | None:
         """What a complete chain of a task says in the end; None for text, and for chains cut short."""
-        if self.task is None or len(tokens) < self.task.length:
+        if self.task is None or not len(tokens):
             return None
-        return self.task.final_answer(tokens)
+        ended = int(tokens[-1]) in self.stop if self.stop else len(tokens) >= self.task.length
+        return self.task.final_answer(tokens) if ended else None
 
     def origins(self, tokens: Int[Tensor, " length"]) -> list[Origin] | None:
         """For a compiled program: which step wrote each token; None for every other model."""

@@ -7,12 +7,9 @@ from that trial's own checkpoint, and repeats none that ended.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import shutil
-import signal
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from pathlib import Path
@@ -25,6 +22,7 @@ from arlearn.sweeps.trials import Outcome, run_trial
 from arlearn.tasks.text_files import TextFile
 from arlearn.training.directory import LOCK, DirectoryLock
 from arlearn.training.preparation import TOKENIZER, vocabulary_for
+from arlearn.training.processes import terminable
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter, Work
 
@@ -290,20 +288,3 @@ def _report(asked: Sweep, out: Path, rows: Sequence[Row], draw: bool) -> dict[st
         "title": f"{asked.plain.name}: {len(ranked(rows, asked.measure))} trials",
     }
     return write_report(out, asked.space, rows, about, draw)
-
-
-@contextlib.contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM is Ctrl-C: the trial that is running gets to write its checkpoint."""
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

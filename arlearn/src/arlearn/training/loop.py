@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +41,7 @@ from arlearn.training.optimisation import (
     restore_optimiser,
 )
 from arlearn.training.preparation import Prepared
-from arlearn.training.processes import Processes, build_accelerator, interruptible
+from arlearn.training.processes import Processes, StopRequest, build_accelerator, interruptible
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter, Trackers
 from arlearn.training.settings import TrainingSettings
@@ -83,7 +82,7 @@ def train(
     """Train by ``recipe``, going on from the newest intact checkpoint in ``out`` if there is one.
 
     ``began`` is the ``time.monotonic()`` from which the run's seconds count. Ctrl-C and SIGTERM write a checkpoint and
-    raise KeyboardInterrupt. Raises ArlearnError if the recipe cannot be followed, the loss is not finite, or a file
+    raise KeyboardInterrupt or Terminated. Raises ArlearnError if the recipe cannot be followed, the loss is not finite, or a file
     cannot be written.
     """
     with processes.together():
@@ -115,7 +114,7 @@ class Run:
         self.measure = build_measure(self.task, self.settings, prepared.vocabulary)
         self.average = WeightAverage(self.predictor)
         self.step, self.tokens, self.progress = 0, 0, 0.0
-        self.interrupted, self.stopping = threading.Event(), False
+        self.interrupted, self.stopping = StopRequest(), False
         self.began = began
         self.saved_at = time.monotonic()
         self.replay: dict[int, float] = {}
@@ -144,7 +143,7 @@ class Run:
                         saved = self._save()
                     if self.stopping:
                         self.reporter.note(f"stopped after update {self.step:,}; go on with --resume")
-                        raise KeyboardInterrupt
+                        raise self.interrupted.exception()
                 if saved != self.step and self.updates:
                     self._save()
         finally:
@@ -205,9 +204,9 @@ class Run:
             with contextlib.nullcontext() if last else accelerator.no_sync(self.model):
                 nats += self._backward(batch, targets)
         # one process alone may have heard the signal to stop, and all must stop after the same update
-        asked = torch.tensor(float(self.interrupted.is_set()), dtype=torch.float64, device=accelerator.device)
+        asked = torch.tensor(float(self.interrupted.asked()), dtype=torch.float64, device=accelerator.device)
         nats, asked = accelerator.reduce(torch.stack([nats, asked]), "sum")
-        self.stopping = bool(asked) if self.processes.count > 1 else self.interrupted.is_set()
+        self.stopping = bool(asked) if self.processes.count > 1 else self.interrupted.asked()
         norm = 0.0
         if settings.clip:
             norm = float(accelerator.clip_grad_norm_(self.predictor.parameters(), settings.clip))

@@ -21,7 +21,7 @@ from typing import Any, NoReturn, TypeVar
 import psutil
 import torch
 
-from arlearn.errors import ArlearnError
+from arlearn.errors import ArlearnError, Terminated
 from arlearn.training.settings import TrainingSettings
 
 T = TypeVar("T")
@@ -137,33 +137,64 @@ def build_accelerator(settings: TrainingSettings) -> Any:
 SAME_SIGNAL = 0.5
 
 
+class StopRequest:
+    """Whether a signal has asked a run to stop, and which."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def asked(self) -> bool:
+        return self.signal is not None
+
+    def exception(self) -> BaseException:
+        """What ends the run: SIGTERM and Ctrl-C have different exit codes."""
+        return Terminated() if self.signal == signal.SIGTERM else KeyboardInterrupt()
+
+
 @contextlib.contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that a run stops between two updates; a second Ctrl-C stops at once.
+def interruptible() -> Iterator[StopRequest]:
+    """Ctrl-C and SIGTERM are noted, so that a run stops between two updates; a second one stops it at once.
 
     A launcher of several processes hands the signal on that they have had from the terminal, so one that follows
     within ``SAME_SIGNAL`` seconds is no second.
     """
-    asked = threading.Event()
+    request = StopRequest()
     heard = 0.0
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield request
         return
 
     def ask(number: int, frame: FrameType | None) -> None:
         nonlocal heard
-        if not asked.is_set():
-            heard = time.monotonic()
-        elif time.monotonic() - heard > SAME_SIGNAL:
-            raise KeyboardInterrupt
-        asked.set()
+        if request.asked():
+            if time.monotonic() - heard > SAME_SIGNAL:
+                raise request.exception()
+            return
+        heard, request.signal = time.monotonic(), number
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield request
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM raises ``Terminated`` inside the block, as Ctrl-C raises KeyboardInterrupt."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h

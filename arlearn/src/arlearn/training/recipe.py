@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +18,10 @@ from pydantic import TypeAdapter, ValidationError
 
 import arlearn
 from arlearn.errors import ArlearnError
-from arlearn.training.settings import PredictorSettings, TextSettings, TrainingSettings
+from arlearn.tasks import load_task
+from arlearn.tasks.text_files import TextFile
+from arlearn.tokens.bytepair import BytePair
+from arlearn.training.settings import PredictorSettings, TextSettings, TrainingSettings, check_trackers
 
 SECTIONS = ("task", "predictor", "training")
 # what [predictor] may say beside the fields of PredictorSettings; kind = "task" is checked by the task
@@ -26,6 +29,18 @@ OPTIONS = {"linear": (), "mlp": (), "transformer": ("layers", "heads"), "ngram":
 # and which of the fields mean nothing for a kind
 UNUSED = {"transformer": ("map",), "ngram": ("map", "width", "bias")}
 Section = TypeVar("Section")
+
+
+class RecipeError(ArlearnError):
+    """Everything wrong with a recipe, in one line.
+
+    Attributes:
+        faults: each by itself.
+    """
+
+    def __init__(self, name: str, faults: list[str]) -> None:
+        self.faults = list(dict.fromkeys(faults))
+        super().__init__(f"recipe {name}: " + "; ".join(self.faults))
 
 
 @dataclass(frozen=True)
@@ -45,7 +60,8 @@ class Recipe:
 
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any], name: str) -> Recipe:
-        """The recipe that these tables describe. Raises ArlearnError that lists everything wrong with them."""
+        """The recipe that these tables describe. Raises RecipeError that lists everything wrong with them."""
+        wrong: set[str] = set()  # keys with invalid values, which then contradict nothing
         problems = [f"unknown section or key {key!r}" for key in content if key not in (*SECTIONS, "description")]
         tables: dict[str, dict[str, Any]] = {}
         for section in SECTIONS:
@@ -58,14 +74,12 @@ class Recipe:
         if not isinstance(task.get("kind"), str):
             problems.append('[task] must say its kind, such as kind = "text"')
         elif task["kind"] == "text":
-            text = _read(TextSettings, "task", task, problems)
-            task = asdict(text) if text is not None else task
-        predictor = _read(PredictorSettings, "predictor", _with_options(tables["predictor"]), problems)
-        training = _read(TrainingSettings, "training", tables["training"], problems)
-        if predictor is not None and training is not None:
-            problems += contradictions(task, predictor, training)
-        if problems or predictor is None or training is None:
-            raise ArlearnError(f"recipe {name}: " + "; ".join(problems))
+            task = asdict(_read(TextSettings, "task", task, problems, wrong))
+        predictor = _read(PredictorSettings, "predictor", _with_options(tables["predictor"]), problems, wrong)
+        training = _read(TrainingSettings, "training", tables["training"], problems, wrong)
+        problems += [said for keys, said in contradictions(task, predictor, training) if not wrong & set(keys.split())]
+        if problems:
+            raise RecipeError(name, problems)
         return cls(name, str(content.get("description", "")), task, predictor, training)
 
     @classmethod
@@ -99,10 +113,10 @@ class Recipe:
     def with_changes(self, changes: Iterable[str]) -> Recipe:
         """This recipe with ``key=value`` or ``section.key=value`` changes, values written as in TOML.
 
-        ``key=none`` takes a limit away. Raises ArlearnError that lists every change that is invalid.
+        ``key=none`` takes a limit away. Raises RecipeError that lists everything wrong with the changes.
         """
         content = self.to_mapping()
-        problems = []
+        problems: list[str] = []
         for change in changes:
             key, equals, value = change.partition("=")
             try:
@@ -115,9 +129,13 @@ class Recipe:
                     content[section][name] = _value(value.strip())
             except ArlearnError as error:
                 problems.append(str(error))
+        try:
+            changed = Recipe.from_mapping(content, self.name)
+        except RecipeError as error:
+            raise RecipeError(self.name, problems + error.faults) from error
         if problems:
-            raise ArlearnError("; ".join(problems))
-        return Recipe.from_mapping(content, self.name)
+            raise RecipeError(self.name, problems)
+        return changed
 
     def with_inputs(self, data: str | Path | None, tokenizer: str | None) -> Recipe:
         """This recipe with another text or vocabulary; tokenizer "train" means one learned from the text.
@@ -134,44 +152,95 @@ class Recipe:
         return replace(self, task=self.task | given)
 
 
-def contradictions(task: Mapping[str, Any], predictor: PredictorSettings, training: TrainingSettings) -> list[str]:
-    """What each section allows by itself but not together."""
-    found = []
+def contradictions(
+    task: Mapping[str, Any], predictor: PredictorSettings, training: TrainingSettings
+) -> Iterator[tuple[str, str]]:
+    """What each section allows by itself but not together: the keys that take part, and what is wrong."""
+    text = task.get("kind") == "text"
     if training.steps is None and training.epochs is None and training.max_minutes is None:
-        found.append("[training] has no end: give steps, epochs or max_minutes")
+        yield "steps epochs max_minutes", "[training] has no end: give steps, epochs or max_minutes"
     if not training.checkpoint_steps and not training.checkpoint_minutes:
-        found.append("[training] never writes a checkpoint: give checkpoint_steps or checkpoint_minutes")
+        keys = "checkpoint_steps checkpoint_minutes"
+        yield keys, "[training] never writes a checkpoint: give checkpoint_steps or checkpoint_minutes"
     if any(not 0 <= beta < 1 for beta in training.betas):
-        found.append(f"[training] betas must lie in [0, 1), not {list(training.betas)}")
+        yield "betas", f"[training] betas must lie in [0, 1), not {list(training.betas)}"
     if training.final and training.schedule == "constant":
-        found.append("[training] final has no meaning with a constant schedule")
+        yield "final schedule", "[training] final has no meaning with a constant schedule"
     if training.decay_until is not None and not training.weight_decay:
-        found.append("[training] decay_until has no meaning without weight_decay")
-    if task.get("kind") == "text" and predictor.kind == "task":
-        found.append('[predictor] kind = "task": a text supplies no predictor of its own')
-    if task.get("kind") == "text" and training.evaluate_every and not training.evaluate_data:
-        found.append("[training] evaluate_every needs evaluate_data for a text")
-    if task.get("kind") != "text" and training.evaluate_data:
-        found.append("[training] evaluate_data is for text only")
-    if predictor.kind in OPTIONS:
-        found += [
-            f"[predictor] of kind {predictor.kind} has no {name}"
-            for name in sorted(predictor.options)
-            if name not in OPTIONS[predictor.kind]
-        ]
-        found += [
-            f"[predictor] {name} = {value!r}: must be a whole number, 1 or more"
-            for name, value in predictor.options.items()
-            if name in OPTIONS[predictor.kind] and (type(value) is not int or value < 1)
-        ]
+        yield "decay_until weight_decay", "[training] decay_until has no meaning without weight_decay"
+    if text and predictor.kind == "task":
+        yield "kind", '[predictor] kind = "task": a text supplies no predictor of its own'
+    if text and training.evaluate_every and not training.evaluate_data:
+        yield "evaluate_every evaluate_data", "[training] evaluate_every needs evaluate_data for a text"
+    if not text and training.evaluate_data:
+        yield "evaluate_data", "[training] evaluate_data is for text only"
+    for name, value in sorted(predictor.options.items()) if predictor.kind in OPTIONS else ():
+        if name not in OPTIONS[predictor.kind]:
+            yield "kind", f"[predictor] of kind {predictor.kind} has no {name}"
+        elif type(value) is not int or value < 1:
+            yield name, f"[predictor] {name} = {value!r}: must be a whole number, 1 or more"
     if predictor.kind == "ngram":
-        if task.get("kind") != "text":
-            found.append('[predictor] kind = "ngram" counts the n-grams of a text, and the task is none')
+        if not text:
+            yield "kind", '[predictor] kind = "ngram" counts the n-grams of a text, and the task is none'
         if training.epochs != 1 or training.steps is not None or training.max_minutes is not None:
-            found.append('[predictor] kind = "ngram" reads the text once: [training] has epochs = 1 and no other end')
+            keys = "epochs steps max_minutes"
+            yield keys, '[predictor] kind = "ngram" reads the text once: [training] has epochs = 1 and no other end'
         if training.evaluate_every:
-            found.append('[predictor] kind = "ngram" has no updates between which to measure: set evaluate_every=0')
+            yield "evaluate_every", '[predictor] kind = "ngram" has no updates to measure between: set evaluate_every=0'
+
+
+def input_faults(recipe: Recipe) -> list[str]:
+    """What the recipe names and this machine does not have: texts, a vocabulary, trackers; or a task's own faults."""
+    task, training, predictor, found = recipe.task, recipe.training, recipe.predictor, []
+    checks: list[Callable[[], object]] = [lambda: check_trackers(training)]
+    if task["kind"] == "text":
+        if task["data"]:
+            checks.append(lambda: TextFile.at(task["data"]))
+        if task["tokenizer"]:
+            checks.append(lambda: BytePair.load(task["tokenizer"]))
+        if training.evaluate_data:
+            checks.append(lambda: TextFile.at(training.evaluate_data))
+    else:
+        checks.append(lambda: load_task(task["kind"], {key: value for key, value in task.items() if key != "kind"}))
+    for check in checks:
+        try:
+            check()
+        except ArlearnError as error:
+            found.append(str(error))
+    heads = predictor.options.get("heads", 4)
+    if predictor.kind == "transformer" and predictor.width % (2 * heads):
+        found.append(f"[predictor] width = {predictor.width} must be an even number for each of {heads} heads")
     return found
+
+
+def recipe_for_training(
+    name: str | Path,
+    changes: Iterable[str] = (),
+    data: str | Path | None = None,
+    tokenizer: str | None = None,
+) -> Recipe:
+    """The recipe with these changes and inputs. Raises RecipeError that lists everything wrong with them all at once."""
+    recipe, faults = load_recipe(name), []
+    # each step is taken as far as it goes, so that one fault does not hide another of a different kind
+    for change in changes:
+        try:
+            recipe = recipe.with_changes([change])
+        except RecipeError as error:
+            faults += error.faults
+    if faults:  # changes that are right together only
+        faults = []
+        try:
+            recipe = load_recipe(name).with_changes(changes)
+        except RecipeError as error:
+            faults += error.faults
+    try:
+        recipe = recipe.with_inputs(data, tokenizer)
+    except ArlearnError as error:
+        faults.append(str(error))
+    faults += input_faults(recipe)
+    if faults:
+        raise RecipeError(recipe.name, faults)
+    return recipe
 
 
 def recipe_directories() -> list[Path]:
@@ -221,18 +290,24 @@ def _with_options(table: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in table.items() if key in known} | {"options": options}
 
 
-def _read(settings: type[Section], section: str, table: dict[str, Any], problems: list[str]) -> Section | None:
+def _read(
+    settings: type[Section], section: str, table: dict[str, Any], problems: list[str], wrong: set[str]
+) -> Section:
+    """The section's settings. What is invalid is told in ``problems``, its keys added to ``wrong``, and left out."""
     try:
         return TypeAdapter(settings).validate_python(table)
     except ValidationError as error:
+        bad = set()
         for one in error.errors():
             key = ".".join(str(part) for part in one["loc"])
+            bad.add(str(one["loc"][0]))
             if one["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
                 near = difflib.get_close_matches(key, [f.name for f in fields(settings)], 1)  # type: ignore[arg-type]
                 problems.append(f"[{section}] has no {key}" + (f" (did you mean {near[0]}?)" if near else ""))
             else:
                 problems.append(f"[{section}] {key} = {one['input']!r}: {one['msg'][:1].lower()}{one['msg'][1:]}")
-        return None
+        wrong |= bad
+        return _read(settings, section, {key: value for key, value in table.items() if key not in bad}, [], wrong)
 
 
 def _locate(key: str, content: Mapping[str, Any]) -> tuple[str, str]:

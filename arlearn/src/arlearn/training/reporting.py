@@ -6,7 +6,6 @@ In a terminal the progress is a bar, elsewhere a line every few seconds. The tra
 
 from __future__ import annotations
 
-import importlib.util
 import secrets
 import time
 from collections.abc import Iterator
@@ -21,7 +20,6 @@ from arlearn.errors import ArlearnError
 from arlearn.files import write_atomically
 from arlearn.training.metrics import Update
 from arlearn.training.recipe import Recipe
-from arlearn.training.settings import TrainingSettings
 
 EVERY = 15.0  # seconds between lines where there is no terminal
 
@@ -79,18 +77,8 @@ class Work:
             self._reporter.note(f"{self._title}: {share:.0%}{', ' if detail else ''}{detail}{left}")
 
 
-# name -> the library it needs, and the extra that installs it
-LIBRARIES = {"tensorboard": ("tensorboard", "track"), "wandb": ("wandb", "wandb")}
 # what they leave in the directory of a run
 DIRECTORIES = ("tensorboard", "wandb")
-
-
-def check_trackers(settings: TrainingSettings) -> None:
-    """Raise ArlearnError, naming all of them, where a tracker's library is not installed."""
-    missing = [name for name in settings.track if importlib.util.find_spec(LIBRARIES[name][0]) is None]
-    if missing:
-        extras = ",".join(LIBRARIES[name][1] for name in missing)
-        raise ArlearnError(f"track: {', '.join(missing)} is not installed; pip install 'arlearn[{extras}]'")
 
 
 class Trackers:

@@ -24,7 +24,8 @@ from arlearn.training.metrics import draw_loss, read_metrics
 from arlearn.training.preparation import Prepared, check_inputs, prepare
 from arlearn.training.processes import Processes, keep_freed_memory
 from arlearn.training.recipe import Recipe
-from arlearn.training.reporting import Reporter, check_trackers
+from arlearn.training.reporting import Reporter
+from arlearn.training.settings import check_trackers
 
 SAMPLE = 65_536  # training tokens that the reported loss is the mean over
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from arlearn.errors import ArlearnError
+
 STRICT = ConfigDict(extra="forbid")
+# name -> the library it needs, and the extra that installs it
+LIBRARIES = {"tensorboard": ("tensorboard", "track"), "wandb": ("wandb", "wandb")}
 
 
 @dataclass(config=STRICT)
@@ -108,3 +113,11 @@ class TrainingSettings:
         (), description="where else the curves go while the run lasts: tensorboard, wandb; --track NAME adds one"
     )
     evaluate_data: str = Field("", description="held-out text to measure on, for text")
+
+
+def check_trackers(settings: TrainingSettings) -> None:
+    """Raise ArlearnError, naming all of them, where a tracker's library is not installed."""
+    missing = [name for name in settings.track if importlib.util.find_spec(LIBRARIES[name][0]) is None]
+    if missing:
+        extras = ",".join(LIBRARIES[name][1] for name in missing)
+        raise ArlearnError(f"track: {', '.join(missing)} is not installed; pip install 'arlearn[{extras}]'")
