@@ -91,6 +91,14 @@ def belong_together(certificate: dict, card: dict, model: Path, weights: dict) -
     text = json.dumps(program, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     if hashlib.sha256(text.encode()).hexdigest() != certificate["program_sha256"]:
         raise Wrong("the card's program is not the one that the certificate is for: another hash")
+    words = {alphabet["name"]: alphabet["words"] for alphabet in program["alphabets"]}
+    for slot, phase in zip(program["slots"], certificate["phases"], strict=False):
+        listed = {certificate["vocabulary"][token] for token in certificate["sets"][phase["tokens"]]}
+        if listed != set(slot.get("only") or words[slot["alphabet"]]):
+            raise Wrong(f"{name(phase)}: the prompt's tokens are not those that the program allows")
+    halt = {certificate["vocabulary"][token] for token in certificate["halt"]}
+    if halt != set(program.get("loop", {}).get("halt", [])) or certificate["slots"] != len(program["slots"]):
+        raise Wrong("the program on the card halts at other words, or has another number of prompt tokens")
     if card["predictor"]["kind"] != "linear" or card["predictor"]["configuration"]["map"] != certificate["map"]:
         raise Wrong("the card says that the blocks read elsewhere than the certificate says")
     if sorted(weights) != ["embedding", "head", "map.weight"]:

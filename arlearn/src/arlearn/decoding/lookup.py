@@ -29,7 +29,7 @@ ABSENT = -1
 WHOLE = 2**24  # whole numbers up to this are exact in float32
 LARGEST = 1 << 26  # numbers in all tables of vectors together
 DENSE = 1 << 20  # codes that a batch keeps in an array
-FEW = 1 << 7  # codes that are computed together when the first is needed
+TOGETHER = 16  # neighbouring codes that are computed when one of them is needed
 KEPT = 1 << 20  # codes that a single stream keeps, for each kind of row
 
 Callback = Callable[[Int[Tensor, " rows"], Int[Tensor, " rows"]], None]
@@ -159,13 +159,12 @@ class LookupDecoder:
 
     def _learn(self, kind: _Kind, code: int) -> int:
         """The next token for a code that a single stream meets for the first time; kept, with others where they are few."""
-        if kind.space <= FEW:
-            kind.known.update(enumerate(self._next(kind, np.arange(kind.space)).tolist()))
-            return kind.known[code]
-        token = int(self._next(kind, [code])[0])
+        begin = code - code % TOGETHER
+        near = range(begin, min(begin + TOGETHER, kind.space))
+        known = dict(zip(near, self._next(kind, list(near)).tolist(), strict=True))
         if len(kind.known) < KEPT:
-            kind.known[code] = token
-        return token
+            kind.known.update(known)
+        return known[code]
 
     def _batch(self, prompt: np.ndarray, max_tokens: int, stop: list[int], callback: Callback | None) -> np.ndarray:
         """The tokens after each of these prompts, ABSENT after a row's stop token."""

@@ -40,7 +40,7 @@ STATES = "ABCDEFGIJKLMNOPQRSTUVWXYZ"  # H is the halting state
 SYMBOLS = "0123456789"
 HALT, NOTHING, GAP = "H", "-", "---"
 CAME = {-1: "<", 0: "=", 1: ">"}  # the mark of a head that has moved so
-PLACED = 20_000  # steps that are simulated to place a tape
+PLACED = 4_000  # steps that are simulated to place a tape
 
 
 @dataclass(frozen=True)
@@ -288,9 +288,8 @@ def prompt_of(machine: Machine, tape: str, sizes: Sizes) -> Prompted:
     """The prompt that makes a universal program of these sizes run the machine on the tape.
 
     The blank becomes 0, every other symbol that is a digit keeps its name if it can, and the halting state becomes H (of
-    several, the first; the others become states without rules, where the run ends as well). The tape is placed so that
-    the first 20,000 steps of the run fit, if they can, else in the middle. Raises ArlearnError listing all that does not
-    fit.
+    several, the first; the others become states without rules, where the run ends as well). The tape is placed where
+    most of the run's first 4,000 steps fit. Raises ArlearnError listing all that does not fit.
     """
     symbols = [symbol for symbol in machine.symbols if symbol != machine.blank]
     halting = [state for state in machine.states if state in machine.halt]
@@ -339,11 +338,17 @@ def prompt_of(machine: Machine, tape: str, sizes: Sizes) -> Prompted:
 
 def _place(machine: Machine, tape: str, cells: int) -> int:
     """The cell for the tape's first symbol: where the longest beginning of the run fits."""
-    low, high = 0, max(len(tape) - 1, 0)
-    for head, _ in simulate(machine, tape, PLACED).moments:
-        if max(high, head) - min(low, head) >= cells:
-            break
-        low, high = min(low, head), max(high, head)
+    for steps in (100, 1_000, PLACED):  # most runs end or leave a small tape early
+        run = simulate(machine, tape, steps)
+        low, high = 0, max(len(tape) - 1, 0)
+        for head, _ in run.moments:
+            if max(high, head) - min(low, head) >= cells:
+                break
+            low, high = min(low, head), max(high, head)
+        else:
+            if not run.halted:
+                continue
+        break
     return -low + (cells - (high - low + 1)) // 2
 
 
