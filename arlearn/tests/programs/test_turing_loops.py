@@ -39,7 +39,7 @@ def test_looped_runs_follow_the_simulator_and_need_fewer_weights(name: str, leng
 
 def test_the_time_does_not_matter_but_the_tape_does() -> None:
     machine = parse("1RB1LC_1RC1RB_1RD0LE_1LA1LD_1RH0LA")
-    with pytest.raises(ArlearnError, match="does not halt within 100000 steps.*give --tape"):
+    with pytest.raises(ArlearnError, match=r"does not halt within 100000 steps.*give --tape"):
         find_bounds(machine, looped=True)
     sizes = []
     for cells in (20, 40):

@@ -11,14 +11,13 @@ from arlearn.programs import examples
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
 from arlearn.programs.turing import Machine, parse, simulate
-from arlearn.programs.universal import (
+from arlearn.programs.universal import Sizes, universal_program
+from arlearn.programs.universal_prompts import (
     Prompted,
-    Sizes,
     UniversalInterface,
     prompt_of,
     random_machine,
     read_run,
-    universal_program,
 )
 from arlearn.tasks.program import ProgramTask
 
@@ -49,7 +48,7 @@ class Model:
         words = self.run(machine, tape, steps, prompted)
         ended = read_run(words, self.sizes)
         run = simulate(machine, tape, steps)
-        tape_now = {i: s for i, s in enumerate(tape)}
+        tape_now = dict(enumerate(tape))
         for t in range(ended.steps + 1):
             if t:
                 tape_now[run.moments[t - 1][0]] = run.written[t - 1]

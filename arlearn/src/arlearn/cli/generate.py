@@ -260,7 +260,7 @@ def _machine(
     from arlearn.errors import ArlearnError
     from arlearn.programs import examples
     from arlearn.programs.turing import is_notation, parse
-    from arlearn.programs.universal import UniversalInterface, prompt_of, read_run
+    from arlearn.programs.universal_prompts import UniversalInterface, prompt_of, read_run
     from arlearn.tasks.program import ProgramTask
 
     interface = task.interface if isinstance(task, ProgramTask) else None

@@ -7,20 +7,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from arlearn.programs.fitting import RuleChecker, some
 from arlearn.programs.loops import lay_out
 from arlearn.programs.semantics import GAP, Semantics, totals
 from arlearn.programs.steps import (
     BEFORE,
-    Add,
     Alphabet,
-    Compare,
-    Constant,
-    Join,
-    Lookup,
-    Parts,
     Program,
     ProgramError,
-    Select,
     Step,
     references,
 )
@@ -137,12 +131,12 @@ class Checker:
                 continue
             stray = [word for word in table.entries if word not in self.semantics.index[table.source]]
             if stray:
-                self._fault(f"table {table.name} has entries for {_some(stray)}, not tokens of {table.source}")
+                self._fault(f"table {table.name} has entries for {some(stray)}, not tokens of {table.source}")
             if table.target is not None:
                 target = self.semantics.index[table.target]
                 stray = sorted({str(word) for word in table.entries.values() if word not in target})
                 if stray:
-                    self._fault(f"table {table.name} gives {_some(stray)}, not tokens of {table.target}")
+                    self._fault(f"table {table.name} gives {some(stray)}, not tokens of {table.target}")
 
     def _slots(self) -> None:
         if not self.program.slots:
@@ -154,7 +148,7 @@ class Checker:
                 continue
             stray = [word for word in slot.only or () if word not in index]
             if stray:
-                self._fault(f"slot {slot.name}: {_some(stray)} are not tokens of {slot.alphabet}")
+                self._fault(f"slot {slot.name}: {some(stray)} are not tokens of {slot.alphabet}")
             elif slot.only is not None and not slot.only:
                 self._fault(f"slot {slot.name} allows no token")
             else:
@@ -204,7 +198,7 @@ class Checker:
         if len(self.faults) == before and known:
             shape = self.semantics.shape(step)
             if shape not in self._fitting:
-                self._fits(step)
+                RuleChecker(self.semantics, self.faults).check(step)
             if len(self.faults) == before:
                 self._fitting.add(shape)
         return len(self.faults) == before and known
@@ -247,7 +241,7 @@ class Checker:
         words = set(self.semantics.words)
         stray = [word for word in loop.halt if word not in words]
         if stray:
-            self._fault(f"the loop's halting words {_some(stray)} are in no alphabet")
+            self._fault(f"the loop's halting words {some(stray)} are in no alphabet")
         if not loop.halt:
             self._fault("the program has no end: the loop names no word at which it halts (halt)")
         before = len(self.faults)
@@ -284,99 +278,19 @@ class Checker:
             self.faults.extend(self._written(step)[1])
         if not any(len(self.readable[step.name]) < len(self.reach[step.name]) for step in loop.steps):
             self._fault(
-                f"the program has no end: no step of the loop can write a halting word ({_some(loop.halt) or 'none'})"
+                f"the program has no end: no step of the loop can write a halting word ({some(loop.halt) or 'none'})"
             )
         for step in self.program.steps:
             tokens = self.reach[step.name] + self.semantics.begins[step.alphabet]
             halting = [self.semantics.words[int(token)] for token in tokens if int(token) in self.semantics.halting]
             if halting:
-                self._fault(f"step {step.name} stands before the loop but can write a halting word: {_some(halting)}")
+                self._fault(f"step {step.name} stands before the loop but can write a halting word: {some(halting)}")
 
     def _all(self, alphabet: str) -> np.ndarray:
         return self._one(np.arange(len(self.semantics.alphabets[alphabet].words)))
 
     def _one(self, indices: np.ndarray) -> np.ndarray:
         return self._sets.setdefault(indices.tobytes(), indices)
-
-    def _fits(self, step: Step) -> None:
-        """Whether the rule, its alphabet and its tables belong together."""
-        alphabet = self.semantics.alphabets[step.alphabet]
-        kinds = {ref: self.semantics.alphabet_of[ref] for ref in references(step)}
-        if isinstance(step, Join):
-            given = tuple(kinds[ref] for ref in step.refs)
-            if given != alphabet.parts:
-                made = f"joins {' and '.join(alphabet.parts)}" if alphabet.parts else "joins nothing"
-                self._fault(f"step {step.name} joins {' and '.join(given)}, but the alphabet {alphabet.name} {made}")
-        elif isinstance(step, Parts):
-            self._fits_parts(step, alphabet)
-        elif isinstance(step, Select):
-            for option in step.options:
-                self._fits_lookup(step, Lookup(step.name, step.alphabet, option.ref, option.table), kinds[option.ref])
-            if not step.options:
-                self._fault(f"step {step.name} selects from nothing")
-        elif isinstance(step, Lookup):
-            self._fits_lookup(step, step, kinds[step.ref])
-        elif isinstance(step, Constant):
-            if step.word not in self.semantics.index[step.alphabet]:
-                self._fault(f"step {step.name}: {step.word!r} is not a token of {step.alphabet}")
-        else:
-            self._fits_sum(step, alphabet, kinds)
-
-    def _fits_parts(self, step: Parts, alphabet: Alphabet) -> None:
-        if len(step.rules) != len(alphabet.parts):
-            self._fault(
-                f"step {step.name} has {len(step.rules)} rules, but the alphabet {alphabet.name} has"
-                f" {len(alphabet.parts)} parts"
-            )
-            return
-        for number, (part, rule) in enumerate(self.semantics.part_rules(step), 1):
-            if isinstance(rule, Join | Parts):
-                self._fault(f"step {step.name}, part {number}: a part cannot be a join or have parts of its own")
-                continue
-            before = len(self.faults)
-            self._fits(rule)
-            self.faults[before:] = [
-                fault.replace("step ", f"step {step.name}, part {number} ({part})", 1) for fault in self.faults[before:]
-            ]
-
-    def _fits_sum(self, step: Add | Compare, alphabet: Alphabet, kinds: dict[str, str]) -> None:
-        for term in step.terms:
-            self._fits_term(step, term.ref, term.table, kinds[term.ref])
-        if isinstance(step, Compare) and len(alphabet.words) != 2:
-            self._fault(f"step {step.name} compares, but {alphabet.name} has {len(alphabet.words)} tokens, not two")
-        if isinstance(step, Add) and alphabet.values is None:
-            self._fault(f"step {step.name} adds, but the tokens of {alphabet.name} stand for no numbers")
-        elif isinstance(step, Add):
-            twice = [value for value, count in Counter(alphabet.values).items() if count > 1]
-            if twice:
-                self._fault(f"step {step.name} adds, but several tokens of {alphabet.name} stand for {_some(twice)}")
-
-    def _fits_lookup(self, step: Step, option: Lookup, kind: str) -> None:
-        if option.table is None:
-            if kind != step.alphabet:
-                self._fault(f"step {step.name} copies a token of {kind}, but its own alphabet is {step.alphabet}")
-            return
-        table = self.semantics.tables.get(option.table)
-        if table is None:
-            self._fault(f"step {step.name}: {option.table} is not a table")
-        elif table.source != kind:
-            self._fault(f"step {step.name}: table {table.name} is for {table.source}, {option.ref} is of {kind}")
-        elif table.target != step.alphabet:
-            gives = table.target or "numbers"
-            self._fault(f"step {step.name}: table {table.name} gives {gives}, the step writes {step.alphabet}")
-
-    def _fits_term(self, step: Step, ref: str, name: str | None, kind: str) -> None:
-        if name is None:
-            if self.semantics.alphabets[kind].values is None:
-                self._fault(f"step {step.name}: the tokens of {kind} ({ref}) stand for no numbers; name a table")
-            return
-        table = self.semantics.tables.get(name)
-        if table is None:
-            self._fault(f"step {step.name}: {name} is not a table")
-        elif table.source != kind:
-            self._fault(f"step {step.name}: table {name} is for {table.source}, {ref} is of {kind}")
-        elif table.target is not None:
-            self._fault(f"step {step.name}: table {name} gives tokens of {table.target}, a sum needs numbers")
 
     def _written(self, step: Step) -> tuple[np.ndarray, list[str]]:
         """The tokens that the step can write, as far as the tokens it refers to tell one by one; what is wrong there."""
@@ -402,7 +316,7 @@ class Checker:
             gaps = [words[i] for i in seen if not defined[i]]
             if gaps:
                 return self._all(step.alphabet), [
-                    f"step {step.name}: its table has a gap: no entry for {_some(gaps)}, which {ref} can be"
+                    f"step {step.name}: its table has a gap: no entry for {some(gaps)}, which {ref} can be"
                 ]
         reached = totals(rule, sets)
         tokens = rule.token(reached)
@@ -412,13 +326,5 @@ class Checker:
         if rule.parts is not None:
             why = "for some tokens it reads, none of its options has an entry, or a part has no token for its number"
         else:
-            why = (
-                f"the number is out of range: {_some(outside.tolist())} can occur, {step.alphabet} has no token for it"
-            )
+            why = f"the number is out of range: {some(outside.tolist())} can occur, {step.alphabet} has no token for it"
         return np.unique(tokens[tokens != GAP]), [f"step {step.name}: {why}"]
-
-
-def _some(items: Iterable[object], most: int = 5) -> str:
-    listed = [str(item) for item in items]
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more

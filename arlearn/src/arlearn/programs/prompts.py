@@ -228,7 +228,7 @@ KINDS = {
     "numbers": "arlearn.programs.prompts:NumbersInterface",
     "bits": "arlearn.programs.prompts:BitsInterface",
     "tape": "arlearn.programs.turing_programs:TapeInterface",
-    "universal": "arlearn.programs.universal:UniversalInterface",
+    "universal": "arlearn.programs.universal_prompts:UniversalInterface",
 }
 
 

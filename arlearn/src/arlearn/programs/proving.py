@@ -29,6 +29,7 @@ import torch
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps import PeriodicMap
 from arlearn.programs.checking import Checker
+from arlearn.programs.combinations import MOST, Outcome, Source, by_bounds, merged, not_enumerated, whole
 from arlearn.programs.loops import lay_out
 from arlearn.programs.semantics import Rule, Semantics
 from arlearn.programs.steps import Program, ProgramError, Step
@@ -39,7 +40,6 @@ FORMATS = {
     "float16": (torch.float16, 2**11),
     "bfloat16": (torch.bfloat16, 2**8),
 }
-MOST = 2_000_000  # distinct combinations of one step beyond which it counts as not proved
 CHUNK = 1 << 22  # scores held at once
 
 
@@ -109,14 +109,6 @@ class Proof:
         }
 
 
-@dataclass(frozen=True)
-class Source:
-    """One position that a step reads: what each token there adds to the features, and to the rule's total."""
-
-    features: np.ndarray  # (tokens, outputs) float64
-    numbers: np.ndarray  # (tokens,) int64
-
-
 def prove(program: Program, predictor: LinearPredictor) -> Proof:
     """Check every step of the program against the predictor's stored weights, in every format of ``FORMATS``.
 
@@ -181,15 +173,6 @@ def _other_shape(semantics: Semantics, predictor: LinearPredictor) -> list[str]:
         return [f"the predictor's map does not repeat as the program does: from output {shape[0]} every {shape[1]}"]
     early = [(row, distance) for row, distance, _ in causal.reads if distance > row]
     return [f"the predictor's map reads before the first token: (row, distance) {early[:5]}"] if early else []
-
-
-@dataclass
-class Outcome:
-    margin: float
-    exact: bool
-    combinations: int
-    largest: float
-    fault: str | None = None
 
 
 class Prover:
@@ -302,14 +285,16 @@ class Prover:
         total = np.full(1, rule.constant, dtype=np.int64)
         combinations = math.prod(len(source.numbers) for source in sources)
         bound = sum((np.abs(source.features).max(axis=0) for source in sources), np.zeros(self.head.shape[1]))
-        whole = all(_whole(source.features) for source in sources)
-        exact = whole and bool((bound <= self.whole).all())
+        exact = all(whole(source.features) for source in sources) and bool((bound <= self.whole).all())
         for source in sources:
-            each, numbers = _merged(source.features, source.numbers)
+            each, numbers = merged(source.features, source.numbers)
             if len(total) * len(numbers) > MOST:
-                return self._by_bounds(step, rule, sources, combinations)
+                if self.bias is not None:
+                    return not_enumerated(combinations)
+                first = self.semantics.begins[step.alphabet]
+                return by_bounds(rule, first, sources, self.head_array, self.whole, combinations)
             features = self._round((features[:, None, :] + each).reshape(-1, each.shape[1]))
-            features, total = _merged(features, (total[:, None] + numbers).reshape(-1))
+            features, total = merged(features, (total[:, None] + numbers).reshape(-1))
         right = self.semantics.begins[step.alphabet] + rule.token(total)
         margin, largest, most, fault = float("inf"), 0.0, float(bound.max()), None
         rows = max(1, CHUNK // self.head.shape[0])
@@ -347,66 +332,10 @@ class Prover:
             scores = scores + self.bias
         most = np.abs(features) @ np.abs(self.head_array).T
         up, down = (most + scores) / 2, (most - scores) / 2
-        whole = _whole(self.head_array) and _whole(features)
-        exact = whole and self.bias is None and float(max(up.max(), down.max())) <= self.whole
-        return self._round(scores), exact, float(most.max())
-
-    def _by_bounds(self, step: Step, rule: Rule, sources: list[Source], combinations: int) -> Outcome:
-        """A comparison of very many tokens: where the difference of the two scores is an exact multiple of the total,
-        its sign follows from whole totals and need not be enumerated."""
-        not_proved = Outcome(0.0, False, combinations, 0.0, f"more than {MOST} distinct combinations, not enumerated")
-        if not rule.compares or self.bias is not None:
-            return not_proved
-        numbers = [source.numbers for source in sources]
-        scores = [source.features @ self.head_array.T for source in sources]
-        everything = [*scores, *(source.features for source in sources), self.head_array]
-        largest = max(
-            sum(float(np.abs(each).max()) for each in some) for some in (scores, everything[len(scores) : -1])
+        exact = (
+            whole(self.head_array)
+            and whole(features)
+            and self.bias is None
+            and float(max(up.max(), down.max())) <= self.whole
         )
-        if largest > self.whole or not all(np.array_equal(each, np.rint(each)) for each in everything):
-            return not_proved
-        false = self.semantics.begins[step.alphabet]
-        lines = [_line(n, each[:, false + 1] - each[:, false]) for n, each in zip(numbers, scores, strict=True)]
-        varying = {slope for (slope, _), n in zip(lines, numbers, strict=True) if n.min() != n.max()}
-        if len(varying) != 1 or None in varying or any(slope is None for slope, _ in lines):
-            return not_proved
-        slope = float(varying.pop() or 0.0)
-        fixed = rule.constant + sum(int(n[0]) for n in numbers if n.min() == n.max())
-        shift = sum(start for _, start in lines) - slope * fixed  # score(true) - score(false) = slope * total + shift
-        low, high = (rule.constant + sum(int(end(n)) for n in numbers) for end in (np.min, np.max))
-        # The right token leads by at least the lead of ``false`` over the tokens of other alphabets, and by the
-        # difference between the two at the totals nearest the threshold.
-        margin = float("inf")
-        if len(self.head_array) > 2:
-            leads = sum((each[:, [false]] - each).min(axis=0) for each in scores)
-            margin = float(np.delete(leads, [false, false + 1]).min())
-        if high >= rule.threshold:
-            margin = min(margin, slope * max(rule.threshold, low) + shift)
-        if low < rule.threshold:
-            margin = min(margin, -(slope * min(rule.threshold - 1, high) + shift))
-        fault = None if margin > 0 else f"the wrong token can score as much (by {-margin:g}) at the threshold"
-        return Outcome(margin, True, combinations, largest, fault)
-
-
-def _whole(numbers: np.ndarray) -> bool:
-    return bool(np.array_equal(numbers, np.rint(numbers)))
-
-
-def _merged(features: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct rows of features and numbers together."""
-    if len(numbers) <= 1:
-        return features, numbers
-    both = np.concatenate([features, numbers[:, None].astype(np.float64)], axis=1) + 0.0  # -0.0 becomes 0.0
-    flat = np.ascontiguousarray(both).view(np.dtype((np.void, both.shape[1] * both.itemsize))).ravel()
-    kept = np.unique(flat, return_index=True)[1]
-    return features[kept], numbers[kept]
-
-
-def _line(numbers: np.ndarray, values: np.ndarray) -> tuple[float | None, float]:
-    """(slope, intercept) of values as an exact linear function of numbers; slope None where they are none."""
-    low, high = int(numbers.argmin()), int(numbers.argmax())
-    if numbers[low] == numbers[high]:
-        return (0.0, float(values[low])) if (values == values[low]).all() else (None, 0.0)
-    slope = float((values[high] - values[low]) / (numbers[high] - numbers[low]))
-    intercept = float(values[low] - slope * numbers[low])
-    return (slope, intercept) if np.array_equal(slope * numbers + intercept, values) else (None, 0.0)
+        return self._round(scores), exact, float(most.max())

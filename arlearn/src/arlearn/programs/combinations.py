@@ -1,0 +1,97 @@
+"""What all combinations of tokens at one step add up to: merged where they cannot be told apart, or bounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from arlearn.programs.semantics import Rule
+
+MOST = 2_000_000  # distinct combinations of one step beyond which it counts as not proved
+
+
+@dataclass(frozen=True)
+class Source:
+    """One position that a step reads: what each token there adds to the features, and to the rule's total."""
+
+    features: np.ndarray  # (tokens, outputs) float64
+    numbers: np.ndarray  # (tokens,) int64
+
+
+@dataclass
+class Outcome:
+    """What was found of one step: least margin, whether nothing is rounded, how many combinations, largest score."""
+
+    margin: float
+    exact: bool
+    combinations: int
+    largest: float
+    fault: str | None = None
+
+
+def not_enumerated(combinations: int) -> Outcome:
+    """What is found of a step with more combinations than are enumerated."""
+    return Outcome(0.0, False, combinations, 0.0, f"more than {MOST} distinct combinations, not enumerated")
+
+
+def by_bounds(rule: Rule, false: int, sources: list[Source], head: np.ndarray, most: int, combinations: int) -> Outcome:
+    """A comparison of very many tokens: where the difference of the two scores is an exact multiple of the total, its
+    sign follows from whole totals and need not be enumerated.
+
+    ``false`` is the first of the two tokens, ``most`` the largest whole number that the format holds exactly.
+    """
+    not_proved = not_enumerated(combinations)
+    if not rule.compares:
+        return not_proved
+    numbers = [source.numbers for source in sources]
+    scores = [source.features @ head.T for source in sources]
+    everything = [*scores, *(source.features for source in sources), head]
+    largest = max(sum(float(np.abs(each).max()) for each in some) for some in (scores, everything[len(scores) : -1]))
+    if largest > most or not all(whole(each) for each in everything):
+        return not_proved
+    lines = [_line(n, each[:, false + 1] - each[:, false]) for n, each in zip(numbers, scores, strict=True)]
+    varying = {slope for (slope, _), n in zip(lines, numbers, strict=True) if n.min() != n.max()}
+    if len(varying) != 1 or None in varying or any(slope is None for slope, _ in lines):
+        return not_proved
+    slope = float(varying.pop() or 0.0)
+    fixed = rule.constant + sum(int(n[0]) for n in numbers if n.min() == n.max())
+    shift = sum(start for _, start in lines) - slope * fixed  # score(true) - score(false) = slope * total + shift
+    low, high = (rule.constant + sum(int(end(n)) for n in numbers) for end in (np.min, np.max))
+    # The right token leads by at least the lead of ``false`` over the tokens of other alphabets, and by the
+    # difference between the two at the totals nearest the threshold.
+    margin = float("inf")
+    if len(head) > 2:
+        leads = sum((each[:, [false]] - each).min(axis=0) for each in scores)
+        margin = float(np.delete(leads, [false, false + 1]).min())
+    if high >= rule.threshold:
+        margin = min(margin, slope * max(rule.threshold, low) + shift)
+    if low < rule.threshold:
+        margin = min(margin, -(slope * min(rule.threshold - 1, high) + shift))
+    fault = None if margin > 0 else f"the wrong token can score as much (by {-margin:g}) at the threshold"
+    return Outcome(margin, True, combinations, largest, fault)
+
+
+def whole(numbers: np.ndarray) -> bool:
+    """Whether all are whole numbers."""
+    return bool(np.array_equal(numbers, np.rint(numbers)))
+
+
+def merged(features: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows of features and numbers together."""
+    if len(numbers) <= 1:
+        return features, numbers
+    both = np.concatenate([features, numbers[:, None].astype(np.float64)], axis=1) + 0.0  # -0.0 becomes 0.0
+    flat = np.ascontiguousarray(both).view(np.dtype((np.void, both.shape[1] * both.itemsize))).ravel()
+    kept = np.unique(flat, return_index=True)[1]
+    return features[kept], numbers[kept]
+
+
+def _line(numbers: np.ndarray, values: np.ndarray) -> tuple[float | None, float]:
+    """(slope, intercept) of values as an exact linear function of numbers; slope None where they are none."""
+    low, high = int(numbers.argmin()), int(numbers.argmax())
+    if numbers[low] == numbers[high]:
+        return (0.0, float(values[low])) if (values == values[low]).all() else (None, 0.0)
+    slope = float((values[high] - values[low]) / (numbers[high] - numbers[low]))
+    intercept = float(values[low] - slope * numbers[low])
+    return (slope, intercept) if np.array_equal(slope * numbers + intercept, values) else (None, 0.0)
