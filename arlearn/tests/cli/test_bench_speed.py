@@ -86,3 +86,16 @@ def test_without_a_checkout_it_says_what_to_do(monkeypatch, tmp_path):
         result = CliRunner().invoke(app, ["bench", command, "--quick"])
         assert isinstance(result.exception, ArlearnError)
         assert "clone the repository" in str(result.exception)
+
+
+def test_compiled_programs_are_timed_and_compared_with_forward():
+    result = CliRunner().invoke(app, ["bench", "program", "--quick", "--json"], catch_exceptions=False)
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert found["tokens_per_second"] > 0
+    assert found["same_tokens"] is True
+    assert set(found["programs"]) == {"busy_beaver", "multiplication_4", "universal_busy_beaver"}
+    assert found["programs"]["universal_busy_beaver"]["tokens"] == 107 * 33 + 1
+    assert found["batched_products_per_second"] > 0
+    table = CliRunner().invoke(app, ["bench", "program", "--quick"], catch_exceptions=False)
+    assert "the tokens are those of forward" in table.stdout

@@ -1,7 +1,7 @@
 """``arlearn bench``: measurements that can be repeated.
 
-``step``, ``generate`` and ``maps`` compare this code with the usual dense layer. They are for those who change it, so
-they lie in the checkout's ``arlearn/benchmarks/`` and not in the installed package.
+``step``, ``generate`` and ``maps`` compare this code with the usual dense layer, ``program`` times compiled programs.
+They are for those who change it, so they lie in the checkout's ``arlearn/benchmarks/`` and not in the installed package.
 """
 
 from __future__ import annotations
@@ -100,6 +100,14 @@ def maps(
     """Time one training step with a block for each pair of positions against one with a block for each distance."""
     speed = _checkout("maps")
     result = speed.bench_maps(_size(quick, context, width, vocabulary, batch, threads), seconds, _tell)
+    print(json.dumps(result) if as_json else speed.describe(result))
+
+
+@bench_app.command()
+def program(quick: Quick = False, as_json: Json = False) -> None:
+    """Time compiled programs on one core: a busy beaver, 4-digit multiplication, and a universal machine."""
+    speed = _checkout("programs")
+    result = speed.bench_programs(quick, _tell)
     print(json.dumps(result) if as_json else speed.describe(result))
 
 

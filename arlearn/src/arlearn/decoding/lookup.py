@@ -164,7 +164,7 @@ class LookupDecoder:
         known = dict(zip(near, self._next(kind, list(near)).tolist(), strict=True))
         if len(kind.known) < KEPT:
             kind.known.update(known)
-        return known[code]
+        return int(known[code])
 
     def _batch(self, prompt: np.ndarray, max_tokens: int, stop: list[int], callback: Callback | None) -> np.ndarray:
         """The tokens after each of these prompts, ABSENT after a row's stop token."""
