@@ -40,6 +40,7 @@ MISSING = [
     (("assess", "paper.md", "--engine", "ray", "--ledger", "sqlite:///new.db"), "ray", "ray"),
     (("assess", "paper.md", "--ledger", "postgresql://127.0.0.1:9/x"), "psycopg", "postgres"),
     (("site", "--records", "records", "--out", "site"), "pagefind", "search"),
+    (("mcp",), "mcp", "mcp"),
     (("study", "report", "toy", "--studies", "studies"), "typst", "report"),
 ]  # fmt: skip
 

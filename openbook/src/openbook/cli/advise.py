@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from openbook.record.model import Record
 
 
+class Form(StrEnum):
+    """How advice is written: for people, or as GitHub's annotations, JUnit's XML, Markdown."""
+
+    text = "text"
+    github = "github"
+    junit = "junit"
+    markdown = "markdown"
+
+
 @app.command()
 def advise(
     source: Annotated[
@@ -25,20 +35,27 @@ def advise(
     paper: Annotated[
         Path | None, typer.Option(help="The paper of a record; default: the source that the record names.")
     ] = None,
+    form: Annotated[Form, typer.Option("--format", help="How the advice is written.")] = Form.text,
+    require: Annotated[
+        str | None, typer.Option(help="Exit with code 4 when one of these is missing, such as code,data,hardware.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 4 when something is missing.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 4 when anything is missing.")] = False,
 ) -> None:
     """Say what a paper does not document, what to add for it, and after which sentence of which section it fits.
 
-    Exit code 0 when advice was given or none is needed, 3 when the paper could not be read, 4 with --strict when
-    something is missing or unverified.
+    Exit code 0 when advice was given or none is needed, 3 when the paper could not be read, 4 with --strict or --require
+    when something is missing or unverified. For LaTeX the other formats name the file and the line.
 
         openbook advise draft.pdf
+        openbook advise paper.tex --format github --require code,data
     """
     from dataclasses import asdict
 
     from openbook.advice.advising import advise as advise_on
+    from openbook.advice.formats import required, to_github, to_junit, to_markdown
 
+    needed = required(require) if require is not None else []
     record, read = record_and_paper(source, paper)
     if read.problem is not None:
         print(f"openbook: {source} could not be read: {read.problem}", file=sys.stderr)
@@ -52,13 +69,20 @@ def advise(
             "notice": record.notice,
         }
         print(json.dumps(report, ensure_ascii=False))
+    elif form is Form.github:
+        print(to_github(advice, Path(source), needed), end="")
+    elif form is Form.junit:
+        print(to_junit(record, advice, Path(source)), end="")
+    elif form is Form.markdown:
+        print(to_markdown(record, advice, Path(source)), end="")
     else:
         _show(record, advice)
-    if strict and advice:
+    if (strict and advice) or any(item.variable in needed for item in advice):
         raise typer.Exit(4)
 
 
 def record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
+    """A record and its paper: both made from a paper, or the paper found that a record names. Raises OpenbookError."""
     from openbook.errors import OpenbookError
 
     if source.lower().endswith(".json"):

@@ -11,6 +11,7 @@ import tomllib
 import zipfile
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from openbook.papers.blocks import Unreadable
@@ -170,6 +171,44 @@ def _included(path: str, text: str) -> Iterator[str]:
     for name in _INPUT.findall(text):
         yield posixpath.normpath(name)
         yield posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
+
+
+_IMPORT: Final = re.compile(r"\\(?:sub)?(?:import|inputfrom|includefrom)\s*\{([^{}]{1,200})\}\s*\{([^{}]{1,200})\}")
+_NAMED: Final = re.compile(r"\\(?:usepackage|RequirePackage|documentclass)\s*(?:\[[^\]]*\])?\s*\{([^{}]{1,300})\}")
+
+
+def with_inputs(main: Path, data: bytes) -> dict[str, bytes]:
+    """A LaTeX file and the files beside or below it that it reads: path from its folder -> content.
+
+    Only files that it names (\\input, \\include, \\import, \\usepackage and the like), its own ``.bbl``, and what those name
+    in turn. Links and paths that lead out of the folder are not followed.
+    """
+    home = main.resolve().parent
+    files = {main.name: data}
+    waiting, size = [main.name], len(data)
+    while waiting and len(files) < MOST_FILES:
+        path = waiting.pop()
+        text = decode(files[path])
+        named = [
+            *_included(path, text),
+            *(posixpath.normpath(folder + "/" + name) for folder, name in _IMPORT.findall(text)),
+        ]
+        names = [f"{name}{end}" for name in named for end in ("", ".tex")] + [f"{posixpath.splitext(path)[0]}.bbl"]
+        names += [
+            f"{name.strip()}{end}"
+            for found in _NAMED.findall(text)
+            for name in found.split(",")
+            for end in (".sty", ".cls")
+        ]
+        for name in names:
+            place = home / name
+            inside = home in place.resolve().parents and not place.is_symlink()
+            if name in files or not inside or not place.is_file() or size + place.stat().st_size > MOST_BYTES:
+                continue
+            files[name] = place.read_bytes()
+            size += len(files[name])
+            waiting.append(name)
+    return files
 
 
 def _manifest(files: dict[str, bytes]) -> tuple[list[str], set[str]]:

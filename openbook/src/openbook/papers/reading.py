@@ -44,6 +44,8 @@ def read_paper(source: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Paper:
         data = path.read_bytes()
     except OSError as error:
         raise OpenbookError(f"{path} cannot be read ({error.strerror})") from None
+    if path.suffix.lower() in (".tex", ".ltx") and detect(data, path.suffix) == "latex":
+        return _read_latex(path, data, Paper("", str(source), "latex", hashlib.sha256(data).hexdigest()), limits)
     return read_bytes(data, source=str(source), suffix=path.suffix, limits=limits)
 
 
@@ -94,6 +96,24 @@ def read_text(text: str, source: str = "text", *, limits: Limits = DEFAULT_LIMIT
 def _read_markup(data: bytes, paper: Paper, kind: str, limits: Limits) -> Paper:
     try:
         document = read_markup(data, kind)
+    except Unreadable as problem:
+        paper.problem = str(problem)
+        return paper
+    return _from_document(paper, document, limits)
+
+
+def _read_latex(path: Path, data: bytes, paper: Paper, limits: Limits) -> Paper:
+    """A LaTeX file with the files that it reads from its own folder."""
+    from openbook.papers.archives import with_inputs
+    from openbook.papers.latex import read_latex
+
+    if len(data) > limits.markup_megabytes << 20 or not data.strip():
+        return read_bytes(data, source=paper.source, suffix=path.suffix, limits=limits)
+    files = with_inputs(path, data)
+    if len(files) == 1:
+        return read_bytes(data, source=paper.source, suffix=path.suffix, limits=limits)
+    try:
+        document = read_latex(files, path.name)
     except Unreadable as problem:
         paper.problem = str(problem)
         return paper
