@@ -119,3 +119,45 @@ def test_a_form_that_draws_itself(pdf_of: Writer, block: Callable[..., str], pro
 def test_brackets_nested_very_deeply(pdf_of: Writer, block: Callable[..., str], prose: str) -> None:
     data = pdf_of([block(72, 700, prose * 2) + "[" * 50_000], extra={6: "[" * 50_000})
     assert read_bytes(data, source="x.pdf").sha256
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        ("Preface", "a preface"),
+        ("Foreword to the Proceedings", "a preface"),
+        ("Table of Contents", "a table of contents"),
+        ("Program Committee", "a list of names"),
+    ],
+)
+def test_other_parts_of_a_volume_are_no_papers(prose: str, head: str, kind: str) -> None:
+    assert kind in (read_text(f"{head}\n\n{prose}\n\n{prose}").problem or "")
+    paper = f"{head}\n\n{prose}\n\nAbstract\n\n{prose}\n\n1 Introduction\n\n{prose}"
+    assert read_text(paper).problem is None
+
+
+def test_a_table_of_contents_by_its_leaders(prose: str) -> None:
+    lines = "\n\n".join(
+        f"A paper on the leaves of tree {i} and their rims . . . . . . . . . {10 * i}" for i in range(1, 40)
+    )
+    assert "a table of contents" in (read_text("Proceedings\n\n" + lines).problem or "")
+
+
+def test_titles_that_begin_like_one(prose: str) -> None:
+    for title in (
+        "Contents of Memory in Recurrent Networks",
+        "Index Structures for Fast Search",
+        "Organization of Cells by Learning",
+    ):
+        assert read_text(f"{title}\n\n{prose}\n\n{prose}").problem is None
+
+
+def test_junk_before_a_pdf(plain_pdf: bytes) -> None:
+    for junk in (
+        b"\xef\xbb\xbf\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n",
+        b"X-Header: a line of a mail\n" * 90,
+    ):
+        paper = read_bytes(junk + plain_pdf, source="x.pdf")
+        assert (paper.format, paper.problem) == ("pdf", None)
+        assert paper.title == "A Small Paper"

@@ -217,3 +217,45 @@ def test_plots_do_not_flood_the_sentences(pdf_of: Writer, line: Text, block: Tex
     paper = read_bytes(pdf_of([block(72, 720, prose * 2) + dots + ticks + block(72, 200, prose)]), source="x.pdf")
     assert len(paper.sentences) < 16
     assert paper.text.count(prose.strip()) == 3
+
+
+def test_ligatures_without_a_character(pdf_of: Writer, line: Text, block: Text, prose: str) -> None:
+    lines = (
+        "We use an e\x0ecient and su\x0ecient \x0crst step, which is di\x0berent.",
+        "The coe\x0ecients are signi\x0ccant, and the de\x0cnition is speci\x0cc.",
+        "An e cient rst step in the con dence of classi ers is a la carte.",
+    )
+    content = block(72, 720, prose * 2) + "".join(line(72, 400 - 30 * i, words) for i, words in enumerate(lines))
+    text = read_bytes(pdf_of([content]), source="x.pdf").text
+    assert "We use an efficient and sufficient first step, which is different." in text
+    assert "The coefficients are significant, and the definition is specific." in text
+    assert "An efficient first step in the confidence of classifiers is a la carte." in text
+
+
+def test_a_sound_paper_keeps_its_words(pdf_of: Writer, line: Text, block: Text, prose: str) -> None:
+    content = block(72, 720, prose * 2) + line(72, 400, "The rst file and the e cient one are names of flags.")
+    assert "The rst file and the e cient one" in read_bytes(pdf_of([content]), source="x.pdf").text
+
+
+def test_japanese_from_top_to_bottom(pdf_of: Writer) -> None:
+    columns = [
+        "我々は小さなネットワークが葉の画像を縁の形によって",
+        "どのように分類するかを研究する。課題は古く、道具は",
+        "新しい。すべてのモデルは八枚のグラフィックスカード",
+        "で学習された。コードは公開されている。結果は図二に",
+        "示す通りであり、先行研究とよく一致している。以上。",
+    ] * 2
+    content = "".join(
+        f"BT /F2 12 Tf {500 - 20 * i} 720 Td <{words.encode('utf-16-be').hex()}> Tj ET\n"
+        for i, words in enumerate(columns)
+    )
+    fonts = {
+        4: "<< /Type /Font /Subtype /Type0 /BaseFont /HeiseiMin-W3 /Encoding /UniJIS-UCS2-V /DescendantFonts [5 0 R] >>",
+        5: "<< /Type /Font /Subtype /CIDFontType0 /BaseFont /HeiseiMin-W3 /DW 1000 /FontDescriptor 6 0 R "
+        "/CIDSystemInfo << /Registry (Adobe) /Ordering (Japan1) /Supplement 2 >> >>",
+        6: "<< /Type /FontDescriptor /FontName /HeiseiMin-W3 /Flags 6 /FontBBox [-123 -257 1001 910] /ItalicAngle 0 "
+        "/Ascent 709 /Descent -241 /CapHeight 709 /StemV 69 >>",
+    }
+    paper = read_bytes(pdf_of([content], extra=fonts), source="x.pdf")
+    assert "".join(columns) in paper.text
+    assert paper.problem is None

@@ -15,6 +15,40 @@ _TABLE.update(dict.fromkeys((*range(9), *range(14, 32), *range(127, 160), 65534,
 _TABLE.update(
     dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 )
+_LIGATURE_WORDS = (
+    "affect affine affinity affirm afford afraid amplifi artifici artifact beneficial benefit briefly buffer certificat certified "
+    "classifi coefficient coffee conference confidence confident confiden configur confine confirm conflict deficien defin definit "
+    "differ differen diffic diffus efficac efficien effect effort fidelity field fields fifteen fifth fifty figur figure filter "
+    "filled final finance financ find finding fine-tun finetun finish finite first fitted fitting fixed flexib flipp float flow flows "
+    "fluctuat gflownet graffiti identifi identify indefinite infer infinit inflat influen insufficien justifi justify knockoff magnific "
+    "misclassif modif modifi modify netflix nonlinear office official offline offset often overfit pacific payoff prefix profil profit "
+    "qualif quantif rectif refin reflect sacrific satisf scaffold scientific semidefinite shuffl significan signif simplif specif "
+    "staff stratif suffer suffic sufficien suffix tensorflow traffic tradeoff undefin unified unif verif workflow"
+).split()
+"""How words with a ligature begin, for papers whose fonts lose the ligatures: ``e cient``."""
+_FI_STEMS = "ampli certi clari classi identi justi modi noti quali quanti recti scienti signi simpli speci strati uni veri".split()
+_FI_ENDINGS = "able ability c cally cance cant cation cations city ed er ers es".split()
+
+
+def _lost_ligatures() -> dict[str, list[tuple[str, str]]]:
+    """What stands before a lost ligature -> the ligature and how the word goes on."""
+    table: dict[str, list[tuple[str, str]]] = {stem: [("fi", ending) for ending in _FI_ENDINGS] for stem in _FI_STEMS}
+    for word in _LIGATURE_WORDS:
+        for ligature in ("ffi", "ffl", "ff", "fi", "fl"):
+            before, found, after = word.partition(ligature)
+            if found:
+                if len(after) >= (2 if before else 3):
+                    table.setdefault(before, []).append((ligature, after))
+                break
+    return table
+
+
+_LOST = _lost_ligatures()
+_SIGNS_OF_LOSS = re.compile(
+    r"\b(?:e|su|coe) cien|\bdi (?:eren|cult)|\bspeci c|\brst\b|\bsigni can|\bcon den|\bde n[ei]"
+)
+IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Letters of scripts that put few spaces or none between words: Chinese, Japanese, Korean."""
 _PRIVATE = re.compile("[\ue000-\uf8ff\ud800-\udfff\U000e0000-\U000e0fff]+")
 _SPACES = re.compile(r" {2,}")
 _ACCENTS = {"´": "\u0301", "`": "\u0300", "¨": "\u0308", "ˆ": "\u0302", "˜": "\u0303", "ˇ": "\u030c", "¯": "\u0304"}
@@ -40,6 +74,39 @@ def _accented(match: re.Match[str]) -> str:
     mark, letter = (match.group(1), match.group(2)) if match.group(1) else (match.group(3), match.group(4))
     composed = unicodedata.normalize("NFC", ("i" if letter == "ı" else letter) + _ACCENTS[mark])
     return composed if len(composed) == 1 else match.group()
+
+
+def lose_ligatures(texts: Iterable[str]) -> bool:
+    """Whether the fonts of these lines have no characters for ligatures, so that ``e cient`` stands for ``efficient``."""
+    return sum(len(_SIGNS_OF_LOSS.findall(text)) for text in texts) >= 3
+
+
+def restore_ligatures(text: str) -> str:
+    """A line of a paper that loses its ligatures, with those of known words: ``e cient`` is ``efficient``."""
+    words = text.split(" ")
+    result: list[str] = []
+    for word in words:
+        before = result[-1] if result else ""
+        head = re.sub(r"^.*[^A-Za-z]", "", before)
+        for start in dict.fromkeys((head.lower(), "")):
+            rest = re.match(r"[a-z]*", word).group()  # type: ignore[union-attr]
+            found = next(
+                (
+                    pair
+                    for pair in _LOST.get(start, ())
+                    if rest == pair[1] or (len(pair[1]) > 1 and rest.startswith(pair[1]))
+                ),
+                None,
+            )
+            if found and start and start == head.lower():
+                result[-1] = before + found[0] + word
+                break
+            if found and not start:
+                result.append(found[0] + word)
+                break
+        else:
+            result.append(word)
+    return " ".join(result)
 
 
 def close_small_caps(heading: str, words: Collection[str] = ()) -> str:

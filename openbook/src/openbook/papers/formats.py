@@ -49,8 +49,8 @@ def detect(data: bytes, suffix: str = "") -> str:
     """
     from openbook.papers.archives import is_archive
 
-    if b"%PDF-" in data[:1024]:
-        return "pdf"
+    if b"%PDF-" in data[:1024] or (b"\n%PDF-" in data[:65536] and b"startxref" in data[-2048:]):
+        return "pdf"  # some come with the headers of a mail or a server before them
     if is_archive(data):
         return "archive"
     for mark, name, _ in _REFUSED:

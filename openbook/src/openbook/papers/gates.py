@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from openbook.papers.characters import IDEOGRAPHS
 from openbook.papers.paper import Paper
 
 SAMPLE = 20_000
@@ -20,7 +21,24 @@ _COMMON = frozenset(
     ).split()
 )
 _VOWEL = re.compile(r"[aeiouyıæøœə]")
-_IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+_KINDS = {
+    "a preface": r"preface|foreword|editorial|welcome(?: message)?|message from the [\w ]{3,40}|opening remarks",
+    "a table of contents": r"(?:table of )?contents|list of (?:papers|articles|contents)",
+    "a list of names": (
+        r"(?:conference |program(?:me)? |organi[sz]ing |scientific |steering )?(?:committees?|organi[sz]ers|organi[sz]ation)|"
+        r"(?:list of )?(?:reviewers|area chairs)|author index|index of authors|index"
+    ),
+    "a call for papers": r"call for (?:papers|participation)",
+}
+_OTHER_KINDS = {
+    name: re.compile(
+        rf"(?:{pattern})(?:\s*[:–—-].{{0,80}}| (?:of|to|for) (?:the|this|volume) .{{0,80}})?\W*", re.IGNORECASE
+    )
+    for name, pattern in _KINDS.items()
+}
+_LEADERS = re.compile(r"(?:\.\s?){4,}\s*\d{1,4}\b")
+_OWN_PARTS = re.compile(r"(?:\d\.?\s*)?(?:abstract|introduction)\b", re.IGNORECASE)
 
 
 def problem_of(paper: Paper, *, scanned_pages: int = 0, hidden: int = 0) -> str | None:
@@ -37,12 +55,27 @@ def problem_of(paper: Paper, *, scanned_pages: int = 0, hidden: int = 0) -> str 
         return f"too short: {_count(words)} words of text are no paper (a paper has at least {FEWEST_WORDS})"
     if _garbled(paper.text, words):
         return "garbled: its characters do not make words (fonts without a character map, or binary data)"
-    return None
+    kind = _other_kind(paper)
+    return f"not a paper: it is {kind}; give the paper itself" if kind else None
+
+
+def _other_kind(paper: Paper) -> str:
+    """What this text is, if it is one of the other things that a volume of papers holds; empty for a paper."""
+    if any(_OWN_PARTS.match(section.title) for section in paper.sections):
+        return ""
+    first = [paper.title, *(section.title for section in paper.sections[:2])]
+    first += [paper.words(sentence) for sentence in paper.sentences[:2]]
+    for name, pattern in _OTHER_KINDS.items():
+        if any(len(line) < 100 and pattern.fullmatch(line.strip()) for line in first):
+            return name
+    if len(_LEADERS.findall(paper.text)) >= max(10, 0.02 * len(paper.text.split())):
+        return "a table of contents"
+    return ""
 
 
 def _count(words: list[str]) -> int:
     """How many words there are, where two letters of a script without spaces count as one."""
-    return sum(len(word) // 2 if _IDEOGRAPHS.match(word) else 1 for word in words)
+    return sum(len(word) // 2 if IDEOGRAPHS.match(word) else 1 for word in words)
 
 
 def _garbled(text: str, words: list[str]) -> bool:

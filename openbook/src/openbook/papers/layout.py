@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from openbook.papers.characters import clean
+from openbook.papers.characters import IDEOGRAPHS, clean, lose_ligatures, restore_ligatures
 from openbook.papers.pdfium import Line, RawPage
 
 
@@ -79,7 +79,11 @@ def lay_out(pages: list[RawPage]) -> Layout:
     """The rows of all pages, without stamps, running heads, page numbers and line numbers."""
     layout = Layout([], 10.0, 12.0)
     for page in pages:
-        page.lines = [line for line in page.lines if _cleaned(line) and not _outside(line, page)]
+        page.lines = [line for line in page.lines if _rewrite(line, clean) and not _outside(line, page)]
+    if lose_ligatures(line.text for page in pages for line in page.lines):
+        for page in pages:
+            for line in page.lines:
+                _rewrite(line, restore_ligatures)
     layout.size = size = _usual_size(pages)
     pages = _without_stamps(pages, layout)
     _drop_line_numbers(pages)
@@ -102,19 +106,15 @@ def lay_out(pages: list[RawPage]) -> Layout:
     return layout
 
 
-def _cleaned(line: Line) -> str:
-    """The line's text in plain characters, with its run fitted to it."""
+def _rewrite(line: Line, function: Callable[[str], str]) -> str:
+    """Put ``function(text)`` in the place of a line's text, and fit its run to it."""
     text = line.text
-    cleaned = clean(text)
-    if cleaned != text:
-        if line.run is not None:
-            stops = [
-                (len(clean(text[:at])) + text[:at].endswith(" ") if at else 0, place) for at, place in line.run.stops
-            ]
-            stops[-1] = (len(cleaned), stops[-1][1])
-            line.run.stops = [stop for stop in stops[:-1] if stop[0] < len(cleaned)] + stops[-1:]
-        line.text = cleaned
-    return cleaned
+    line.text = changed = function(text)
+    if len(changed) != len(text) and line.run is not None:
+        stops = [(len(function(text[:at])) + text[:at].endswith(" ") if at else 0, at_x) for at, at_x in line.run.stops]
+        stops[-1] = (len(changed), stops[-1][1])
+        line.run.stops = [stop for stop in stops[:-1] if stop[0] < len(changed)] + stops[-1:]
+    return changed
 
 
 def _cut(line: Line, start: int, stop: int) -> None:
@@ -180,7 +180,7 @@ def _overlap(line: Line, other: Line) -> bool:
 
 def _aside(page: RawPage) -> list[Line]:
     """The lines of a turned page that are no text of the paper: stamps up its side, labels of axes."""
-    prose = [line for line in page.lines if len(line.text.split()) > 5]
+    prose = [line for line in page.lines if len(line.text.split()) > 5 or len(IDEOGRAPHS.findall(line.text)) > 10]
     if len(prose) >= 4 or _letters(prose) > 400:
         return []
     low, high = _EDGE * page.height, (1 - _EDGE) * page.height
@@ -404,14 +404,15 @@ def _reordered(rows: list[Row], middle: float | None) -> list[Row]:
     """The rows as they come, or by height and column where the content stream is not in the order of reading."""
     if len(rows) < 4:
         return rows
-    jumps = 0
+    jumps = rising = 0
     for before, after in itertools.pairwise(rows):
+        rising += after.base > before.base + 0.5 * after.size
         same = before.column == after.column
         if (same and after.base > before.base + 3 * after.size and not (after.size < 0.95 * before.size)) or (
             before.column == 2 and after.column == 1
         ):
             jumps += 1
-    if jumps <= max(3, 0.12 * len(rows)):
+    if jumps <= max(3, 0.12 * len(rows)) and rising < 0.6 * len(rows):
         return rows
     ordered: list[Row] = []
     zone: list[Row] = []

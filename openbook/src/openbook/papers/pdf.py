@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -18,6 +19,10 @@ from openbook.papers.weblinks import continues_url, mend
 
 _MOST_LOST = 400
 """Letters that a page may lose without a word."""
+
+
+_UNSPACED = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+"""Chinese and Japanese letters, between which no line's end is a space."""
 
 
 @dataclass(slots=True)
@@ -159,7 +164,7 @@ def _block(group: Group, vocabulary: Vocabulary) -> Block:
             text = f"{text}-{row.text}" if continues_url(text + "-", row.text) else vocabulary.join(text, row.text)
         elif text[-1] == "-" and row.text[0].islower() and text[-2:-1].isalpha():
             text = vocabulary.join(text[:-1], row.text)
-        elif continues_url(text, row.text):
+        elif continues_url(text, row.text) or (_UNSPACED.match(text[-1]) and _UNSPACED.match(row.text)):
             text += row.text
         else:
             text = f"{text} {row.text}"

@@ -13,11 +13,12 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pypdfium2.raw as pdfium
 
+from openbook.papers.characters import IDEOGRAPHS
 from openbook.papers.hidden import address_of, fast_call, inspect, unseen_characters
 from openbook.papers.paper import Run
 
@@ -369,6 +370,10 @@ class _Measure:
                 return chosen.angle
             direction = 0
         box = _around(head, body, tail)
+        tall = length > 3 and box[3] - box[1] > 2.5 * chosen.size > 1.5 * (box[2] - box[0])
+        if direction == 0 and tall and len(IDEOGRAPHS.findall(text)) > length / 2:
+            direction = 3  # upright characters one below the other: Japanese and Chinese
+            chosen = replace(chosen, base=(box[0] + 0.22 * chosen.size, box[3]))
         point = self.frame.point
         if direction == 0:
             left, bottom = self.frame.left, self.frame.bottom
