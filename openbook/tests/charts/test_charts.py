@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openbook.charts import Axis, Figure, Pair, Panel, Point, Series, draw, draw_pairs
-from openbook.charts.style import LOOKS
+from openbook.charts.svg import LOOKS
 
 AXIS = Axis(0.0, 1.0, [0.0, 0.5, 1.0], "share", lambda value: f"{value:.2f}")
 SVG = "{http://www.w3.org/2000/svg}"

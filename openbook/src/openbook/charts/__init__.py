@@ -1,8 +1,7 @@
 """Charts as SVG text: plain functions from data to markup, readable in greyscale, in dark mode and by screen readers."""
 
+from openbook.charts.drawing import Axis, Pair, Panel, Point, Series, draw, draw_pairs
 from openbook.charts.figure import Figure
-from openbook.charts.panels import Axis, Panel, Point, Series, draw
-from openbook.charts.ranges import Pair, draw_pairs
-from openbook.charts.style import percent
+from openbook.charts.svg import percent
 
 __all__ = ["Axis", "Figure", "Pair", "Panel", "Point", "Series", "draw", "draw_pairs", "percent"]

@@ -6,42 +6,10 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from functools import cache
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; --ink: #1c2128; --muted: #57606a; --rule: #d8dee4; --paper: #ffffff; }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --ink: #e6edf3; --muted: #9aa4af; --rule: #343b44; --paper: #0f141a; }}
-}}
-body {{ margin: 2rem auto; max-width: 50rem; padding: 0 1rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }}
-figure {{ margin: 0 0 1.5rem; }}
-figcaption, footer {{ color: var(--muted); }}
-.scroll {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-caption {{ text-align: left; font-weight: 600; padding: .25rem 0; }}
-th, td {{ padding: .2rem .7rem; border-bottom: 1px solid var(--rule); text-align: right; }}
-th:first-child, td:first-child {{ text-align: left; }}
-</style>
-</head>
-<body>
-<figure>
-{svg}
-<figcaption>{description}</figcaption>
-</figure>
-<div class="scroll" tabindex="0" role="region" aria-label="Data">
-{table}
-</div>
-<footer>{notice}</footer>
-</body>
-</html>
-"""
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +31,16 @@ class Figure:
         writer.writerows(["" if cell is None else cell for cell in row] for row in self.rows)
         return out.getvalue()
 
-    def table(self) -> str:
+    def table(self) -> Markup:
         """The data as an HTML table, rounded to four places."""
-        head = "".join(f'<th scope="col">{escape(column.replace("_", " "))}</th>' for column in self.columns)
-        body = "\n".join("<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in self.rows)
-        return (
-            f"<table>\n<caption>The data behind this figure</caption>\n<thead><tr>{head}</tr></thead>\n"
-            f"<tbody>\n{body}\n</tbody>\n</table>"
-        )
+        return Markup(_templates().get_template("table.html.jinja").render(figure=self))
 
     def page(self, notice: str = "") -> str:
         """A self-contained page: the chart, what it shows in words, and its table."""
-        return _PAGE.format(
-            title=escape(self.title),
-            svg=self.svg,
-            description=escape(self.description),
-            table=self.table(),
-            notice=escape(notice),
-        )
+        return _templates().get_template("figure.html.jinja").render(figure=self, notice=notice)
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4f}" if isinstance(value, float) else escape(str(value))
+@cache
+def _templates() -> Environment:
+    loader = PackageLoader("openbook.charts", "")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

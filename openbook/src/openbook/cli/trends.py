@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from openbook.charts.style import percent
+from openbook.charts import percent
 from openbook.cli import app
 
 _percent = partial(percent, digits=2, sign="")

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import openbook
+from openbook.charts import percent
 from openbook.web.addresses import href
 
 
@@ -35,8 +36,3 @@ def environment(**shared: Any) -> Environment:
 def static_text(name: str) -> str:
     """A file of ``web/static``: style sheets, scripts, the icon."""
     return files("openbook.web").joinpath("static", name).read_text(encoding="utf-8")
-
-
-def percent(share: float | None, digits: int = 0) -> str:
-    """A fraction as a percentage, with a space that does not break; a dash where there is none."""
-    return "–" if share is None else f"{100 * share:.{digits}f}\u00a0%"

@@ -24,7 +24,7 @@ from openbook.record.parquet import to_table, write_table
 from openbook.web.addresses import folder_name
 from openbook.web.site import feeds, rendering
 from openbook.web.site.building import Report, Settings, build
-from openbook.web.site.folder import write_fast
+from openbook.web.site.state import write_fast
 
 LIGHT = 60_000
 

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
+from types import TracebackType
 from typing import Any
+
+import psutil
 
 from openbook.corpus.trends.figures import all_figures
 from openbook.corpus.trends.report import learn_errors
 from openbook.errors import OpenbookError
 from openbook.studies import Study
 from openbook.web.site import exploring, feeds, lists, pages, searching, state
-from openbook.web.site.folder import Folder, digest
 from openbook.web.site.frame import Site
-from openbook.web.site.memory import Peak, processor_seconds
 from openbook.web.site.page_code import seal
 from openbook.web.site.rendering import Bad, Job, render
 from openbook.web.site.rows import Listed, by_title
 from openbook.web.site.sources import Source, find_source, write_tables
+from openbook.web.site.state import Folder, digest
 from openbook.web.templating import static_text
 
 #: Told what is being done, how much of it is done, and how much there is of it (0: not known).
@@ -235,3 +239,41 @@ def _now() -> str:
 
 def _first_seen(row: Listed, seen: dict[str, str]) -> Listed:
     return row._replace(seen=seen[row.id]) if row.id in seen else row
+
+
+def processor_seconds() -> float:
+    """Processor time of this process and of its children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+class Peak:
+    """A context manager that looks every tenth of a second; ``megabytes`` is the peak since it was entered (resident, 1 MB = 10^6 bytes; pages that
+    processes share count once for each)."""
+
+    def __init__(self) -> None:
+        self.megabytes = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        own = psutil.Process()
+        while True:
+            total = 0
+            with suppress(psutil.Error):
+                for process in [own, *own.children(recursive=True)]:
+                    with suppress(psutil.Error):
+                        total += process.memory_info().rss
+            self.megabytes = max(self.megabytes, round(total / 1e6, 1))
+            if self._stop.wait(0.1):
+                return

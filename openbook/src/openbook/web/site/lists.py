@@ -7,14 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from openbook.charts import Axis, Panel, Point, Series, draw
+from openbook.charts import Axis, Panel, Point, Series, draw, percent
 from openbook.corpus.audit.findings import KINDS, SEVERITIES, Finding
 from openbook.variables import SCORED
 from openbook.variables.definitions import definition
 from openbook.web.addresses import group_folder
 from openbook.web.site.frame import Site
 from openbook.web.site.rows import UNKNOWN, Figures, Listed, by, figures
-from openbook.web.templating import percent
 
 PER_PAGE: Final = 150
 FINDINGS_PER_PAGE: Final = 100

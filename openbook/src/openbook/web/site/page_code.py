@@ -17,6 +17,7 @@ from typing import Final
 
 from jinja2 import Environment
 from jinja2.meta import find_referenced_templates
+from jinja2.nodes import Const
 
 ENTRY: Final = "openbook.web.site.rendering"
 #: Libraries that write markup and records.
@@ -89,7 +90,11 @@ def _template_names(tree: ast.Module) -> Iterator[str]:
     """The templates that a module names: a name without a folder is one of the site's."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".jinja"):
-            yield node.value if "/" in node.value else f"site/{node.value}"
+            yield _whole(node.value)
+
+
+def _whole(template: str) -> str:
+    return template if "/" in template else f"site/{template}"
 
 
 def _templates(folder: Path, named: set[str]) -> set[Path]:
@@ -102,4 +107,6 @@ def _templates(folder: Path, named: set[str]) -> set[Path]:
             found.add(path)
             tree = Environment(autoescape=True).parse(path.read_text(encoding="utf-8"))
             waiting += [name for name in find_referenced_templates(tree) if name]
+            constants = (node.value for node in tree.find_all(Const))
+            waiting += [_whole(text) for text in constants if isinstance(text, str) and text.endswith(".jinja")]
     return found

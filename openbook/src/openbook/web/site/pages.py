@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from openbook.charts import Figure
+from openbook.charts import Figure, percent
 from openbook.errors import OpenbookError
 from openbook.record.scores import (
     CLEAR_FROM,
@@ -26,7 +26,6 @@ from openbook.web.record.view import MATCHES
 from openbook.web.site.frame import Site, render
 from openbook.web.site.lists import TITLES
 from openbook.web.site.rows import UNKNOWN, Figures, Listed, by, figures
-from openbook.web.templating import percent
 
 #: Figures on the first page.
 _AT_HOME: Final = ("variables",)

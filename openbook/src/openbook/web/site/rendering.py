@@ -17,11 +17,11 @@ from openbook.record.files import dump_record
 from openbook.record.model import Record
 from openbook.variables import VARIABLES
 from openbook.web.addresses import folder_name, group_folder
-from openbook.web.site.folder import unwritable, write_fast
 from openbook.web.site.frame import Site, badge
 from openbook.web.site.paper_page import paper_page
 from openbook.web.site.rows import UNKNOWN, Listed, describe
 from openbook.web.site.sources import Source
+from openbook.web.site.state import unwritable, write_fast
 
 #: Fewer pages than this are rendered in this process: starting another takes longer.
 FEW: Final = 600

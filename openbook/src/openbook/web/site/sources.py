@@ -20,8 +20,8 @@ from openbook.record.model import Record
 from openbook.record.parquet import TABLE_NAME, from_row, schema, to_row, to_table
 from openbook.variables import SCORED, VARIABLES
 from openbook.web.addresses import source_name
-from openbook.web.site.folder import Folder, unwritable
 from openbook.web.site.rows import Listed
+from openbook.web.site.state import Folder, unwritable
 
 BATCH: Final = 400
 
