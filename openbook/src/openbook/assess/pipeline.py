@@ -44,9 +44,11 @@ class Step:
 
 Steps = Generator[Step, None, Record]
 OnStep = Callable[[Step], None]
+#: Computes JSON values from a paper and its record, where the paper was read: a function at the top of a module.
+Extra = Callable[[Paper, Record], Any]
 
 
-def _ignore(step: Step) -> None:
+def _ignore(value: object) -> None:
     pass
 
 
@@ -190,7 +192,8 @@ class Pipeline:
 
     ``jobs`` files are read at the same time, by processes that start at once; ``seconds`` and ``megabytes`` limit the
     reading of one. With a portable assessor the limits cover the answers too. ``started``: processes that the caller
-    began already, with the task ``assess_in_sandbox``; they serve a portable assessor only.
+    began already, with the task ``assess_in_sandbox``; they serve a portable assessor only. ``extra`` makes something
+    more of each paper and its record, where the paper is at hand; ``record`` gives it to ``on_extra``.
     """
 
     def __init__(
@@ -201,21 +204,33 @@ class Pipeline:
         seconds: float = SECONDS,
         megabytes: int = MEGABYTES,
         started: ReaderPool | None = None,
+        extra: Extra | None = None,
     ) -> None:
         self.assessor = assessor
+        self._extra = extra
         self.portable = assessor if isinstance(assessor, PortableAssessor) else None
         task = assess_in_sandbox if self.portable else None
         self._pool = started or ReaderPool(jobs, seconds=seconds, megabytes=megabytes, task=task)
         self._pool.start()
 
-    def record(self, path: Path, source: PaperSource, on_step: OnStep = _ignore) -> Record:
-        """The record of one file. Raises OpenbookError when there is no such file or the assessor cannot answer."""
-        found = self.read(path, source, on_step)
+    def record(
+        self, path: Path, source: PaperSource, on_step: OnStep = _ignore, on_extra: Callable[[Any], None] = _ignore
+    ) -> Record:
+        """The record of one file. Raises OpenbookError when there is no such file or the assessor cannot answer.
+
+        ``on_extra`` is not called for a paper that could not be read. What it gets may come from a hostile process.
+        """
+        found = self.read(path, source, on_step, on_extra)
         if isinstance(found, Record):
             return found
-        return _finished(record_steps(found, self.assessor, info_of(found, source)), on_step)
+        record = _finished(record_steps(found, self.assessor, info_of(found, source)), on_step)
+        if self._extra is not None:
+            on_extra(self._extra(found, record))
+        return record
 
-    def read(self, path: Path, source: PaperSource, on_step: OnStep = _ignore) -> Record | Paper:
+    def read(
+        self, path: Path, source: PaperSource, on_step: OnStep = _ignore, on_extra: Callable[[Any], None] = _ignore
+    ) -> Record | Paper:
         """The record, where the assessor answered in the process that read or the paper could not be read; else the paper.
 
         Raises OpenbookError when there is no such file or the assessor cannot answer.
@@ -225,7 +240,10 @@ class Pipeline:
         else:
             result = self._pool.run(path, self._options(source), lambda step: on_step(_step(step)))
             if not isinstance(result, Paper):
-                return _record(result)
+                record = _record(result)
+                if self._extra is not None and isinstance(result, dict):
+                    on_extra(result.get("extra"))
+                return record
             paper = result
         paper.source = source.source
         if paper.problem is not None:
@@ -276,6 +294,7 @@ class Pipeline:
             "source": source.source,
             "name": source.name,
             "known": source.known.model_dump(mode="json") if source.known else None,
+            "extra": f"{self._extra.__module__}:{self._extra.__qualname__}" if self._extra else None,
         }
 
     def close(self) -> None:

@@ -29,15 +29,21 @@ def warm_up() -> None:
 @cache
 def _made_assessor(recipe: str, arguments: str) -> Assessor:
     """The assessor of a recipe, made once in this process. ``arguments`` is JSON."""
-    module, _, attribute = recipe.partition(":")
-    made: Assessor = getattr(import_module(module), attribute)(**json.loads(arguments))
+    made: Assessor = _named(recipe)(**json.loads(arguments))
     return made
 
 
-def assess_in_sandbox(paper: Paper, options: dict[str, Any]) -> Generator[list[str], None, dict[str, str]]:
+def _named(name: str) -> Any:
+    """What ``package.module:attribute`` names."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def assess_in_sandbox(paper: Paper, options: dict[str, Any]) -> Generator[list[str], None, dict[str, Any]]:
     """The sandbox's task: the record of a paper as JSON (``record``), or why the assessor failed (``failed``).
 
-    Yields the stage and the result of each step.
+    Yields the stage and the result of each step. ``extra`` in the result is what the function that the options name
+    so (``package.module:function``) makes of the paper and its record.
     """
     from openbook.assess.papers_list import PaperSource
     from openbook.assess.pipeline import info_of, record_steps
@@ -53,7 +59,8 @@ def assess_in_sandbox(paper: Paper, options: dict[str, Any]) -> Generator[list[s
                 step = next(steps)
             except StopIteration as end:
                 record: Record = end.value
-                return {"record": record.model_dump_json()}
+                extra = _named(options["extra"])(paper, record) if options.get("extra") else None
+                return {"record": record.model_dump_json(), "extra": extra}
             yield [step.stage, step.result]
     except OpenbookError as error:
         return {"failed": str(error)}

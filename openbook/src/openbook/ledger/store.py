@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from openbook.ledger.batch_jobs import BatchJobs
 from openbook.ledger.database import LedgerError, now, open_engine, reading, writing
 from openbook.ledger.reply_cache import LEASE, ReplyCache
-from openbook.ledger.tables import answers, assessments, corrections, evidence, papers, runs
+from openbook.ledger.tables import answers, assessments, corrections, evidence, excerpts, papers, runs
 from openbook.record.model import Answer, Correction, Evidence, NearMiss, PaperInfo, Record, Run, Scores
 from openbook.record.scores import score_answers
 from openbook.variables import SCORED, VARIABLES
@@ -165,19 +165,45 @@ class Ledger:
             )
         connection.execute(statement, list(rows.values()))
 
-    def correct(self, paper: str, variable: str, result: str, *, who: str, why: str) -> None:
-        """Append a person's correction. ``paper`` is anything ``find`` knows. Raises LedgerError."""
+    def correct(
+        self, paper: str, variable: str, result: str, *, who: str, why: str, evidence: Sequence[Evidence] = ()
+    ) -> None:
+        """Append a person's correction. ``paper`` is anything ``find`` knows. Raises LedgerError.
+
+        ``why`` becomes the answer's response, and ``evidence`` (quotes in ``why``, located in the paper) its evidence.
+        """
         if variable not in VARIABLES:
             raise LedgerError(f"{variable!r} is not a variable; choose from {', '.join(VARIABLES)}")
         if result not in ALLOWED[variable]:
             raise LedgerError(f"{variable} cannot be {result!r}; choose from {', '.join(ALLOWED[variable])}")
         if not who.strip() or not why.strip():
             raise LedgerError("a correction needs a name and a reason: say who and why")
-        row = {"paper": self.find(paper), "variable": variable, "result": result, "who": who, "why": why, "when": now()}
+        row = {
+            "paper": self.find(paper), "variable": variable, "result": result, "who": who, "why": why, "when": now(),
+            "evidence": [item.model_dump(mode="json") for item in evidence],
+        }  # fmt: skip
         with writing(self.engine) as connection:
             connection.execute(corrections.insert(), row)
 
+    def keep_excerpts(self, paper: str, text_hash: str, content: dict[str, Any]) -> None:
+        """Keep what a paper's page shows of the text with this hash (JSON). What was kept of it before is replaced."""
+        insert = (postgresql if self.engine.dialect.name == "postgresql" else sqlite).insert(excerpts)
+        with writing(self.engine) as connection:
+            connection.execute(
+                insert.on_conflict_do_update(
+                    index_elements=["paper", "text_hash"], set_={"content": insert.excluded.content}
+                ),
+                {"paper": paper, "text_hash": text_hash, "content": content},
+            )
+
     # --- reading
+
+    def excerpts(self, paper: str, text_hash: str | None) -> dict[str, Any] | None:
+        """What was kept of a paper's text with this hash, by the paper's key."""
+        wanted = (excerpts.c.paper == paper) & (excerpts.c.text_hash == (text_hash or ""))
+        with reading(self.engine) as connection:
+            found = connection.execute(select(excerpts.c.content).where(wanted)).scalar()
+        return found if isinstance(found, dict) else None
 
     def find(self, paper: str) -> str:
         """The key of one paper: its key, its id, or the first 8 or more digits of its hash. Raises LedgerError."""
@@ -359,14 +385,24 @@ def _run(row: Row[Any]) -> Run:
 
 
 def _with_corrections(record: Record, changes: dict[str, Row[Any]]) -> Record:
-    """The record as people left it, its scores counted anew."""
+    """The record as people left it, its scores counted anew.
+
+    A correction replaces the response by its reason and the evidence by the quotes in that reason. Where it confirms a
+    result, the assessor's evidence stays.
+    """
     if not changes:
         return record
     corrected = dict(record.answers)
     for variable, row in changes.items():
         before = corrected.get(variable, Answer(result="unread" if variable in SCORED else "unknown"))
         correction = Correction(result=row.result, replaced=before.result, who=row.who, when=row.when, why=row.why)
-        corrected[variable] = before.model_copy(
-            update={"result": row.result, "confidence": None, "correction": correction}
+        changed = row.result != before.result
+        located = [Evidence.model_validate(item) for item in row.evidence or []]
+        corrected[variable] = Answer(
+            result=row.result,
+            response=row.why,
+            evidence=located if changed else [*located, *before.evidence],
+            near_miss=None if changed else before.near_miss,
+            correction=correction,
         )
     return record.model_copy(update={"answers": corrected, "scores": score_answers(corrected)})

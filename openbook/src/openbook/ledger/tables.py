@@ -126,6 +126,16 @@ corrections = Table(
     Column("who", String(255), nullable=False),
     Column("why", Text, nullable=False),
     Column("when", String(40), nullable=False),
+    Column("evidence", JSON),  # the quotes in ``why`` that are in the paper
+)
+
+#: What a paper's page shows of its text: quotes in their context, and advice. The file itself may be deleted.
+excerpts = Table(
+    "excerpts",
+    metadata,
+    Column("paper", ForeignKey("papers.key"), primary_key=True),
+    Column("text_hash", String(64), primary_key=True),
+    Column("content", JSON, nullable=False),
 )
 
 #: Uploads to a server, from the moment their bytes are on its disk.

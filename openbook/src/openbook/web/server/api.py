@@ -309,7 +309,7 @@ def correct_answer(state: ServerState, paper: str, body: CorrectionBody) -> Reco
     now = before.answers[body.variable].result if body.variable in before.answers else "unread"
     if body.replaces is not None and body.replaces != now:
         raise Problem(409, "Changed meanwhile", f"The answer is {now} by now, not {body.replaces}; look again.")
-    state.ledger.correct(key, body.variable, body.result, who=body.who, why=body.why)
+    state.correct(key, before, body.variable, body.result, who=body.who, why=body.why)
     return record_of(state, key)[1]
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
+from openbook.assess.pipeline import text_hash
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger
 from openbook.ledger.database import parse_url
 from openbook.ledger.jobs import Job, JobQueue, QueueFull
+from openbook.papers.paper import Paper
+from openbook.papers.sandbox import read_safely
+from openbook.record.model import Evidence, Record
 from openbook.web.server.events import JobEvents
+from openbook.web.server.excerpts import context_of, quotes_in
 from openbook.web.server.problems import Fault, Problem
 from openbook.web.server.sessions import Access
 from openbook.web.server.settings import ServerSettings
@@ -95,6 +100,34 @@ class ServerState:
             file=file,
         )
         return self._enter(job, offer.key)
+
+    def correct(self, paper: str, record: Record, variable: str, result: str, *, who: str, why: str) -> None:
+        """Append a correction of a record. The quotes in its reason become evidence while the paper's file is here."""
+        located: list[Evidence] = []
+        if (found := self._paper_of(paper, record)) is not None:
+            located = quotes_in(why, found)
+            self._keep_contexts(paper, record, found, located)
+        self.ledger.correct(paper, variable, result, who=who, why=why, evidence=located)
+
+    def _paper_of(self, paper: str, record: Record) -> Paper | None:
+        """The paper of a record, read again; None where its file is deleted or its text is another."""
+        job = self.jobs.kept(paper)
+        path = self.uploads.path(job.file) if job and job.file else None
+        if path is None or not path.is_file():
+            return None
+        try:
+            found = read_safely(path, seconds=self.settings.seconds, megabytes=self.settings.megabytes)
+        except OpenbookError:  # it was deleted in this moment
+            return None
+        return found if found.problem is None and text_hash(found) == record.run.text_hash else None
+
+    def _keep_contexts(self, key: str, record: Record, paper: Paper, quotes: list[Evidence]) -> None:
+        """Add quotes to what the page shows of the paper."""
+        if not quotes or record.run.text_hash is None:
+            return
+        kept = self.ledger.excerpts(key, record.run.text_hash) or {}
+        contexts = kept.get("contexts", {}) | context_of(paper, quotes)
+        self.ledger.keep_excerpts(key, record.run.text_hash, kept | {"contexts": contexts})
 
     def drop(self, job: Job) -> None:
         """Delete a job's file."""

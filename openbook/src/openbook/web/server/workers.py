@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from openbook.assess.papers_list import PaperSource
 from openbook.assess.pipeline import Pipeline, run_of
@@ -26,6 +26,7 @@ from openbook.ledger.jobs import Job, JobQueue
 from openbook.ledger.store import paper_key
 from openbook.record.model import Record, Run
 from openbook.web.server.events import JobEvents
+from openbook.web.server.excerpts import Excerpts, excerpts_of, read_excerpts
 from openbook.web.server.uploads import UploadFolder, identifier
 
 log = logging.getLogger("openbook.web.server")
@@ -61,24 +62,30 @@ class Assessors:
     ) -> None:
         linear = LinearAssessor()
         self.offers = {"linear": _offer("linear", linear, "on this machine, in a second or two")}
-        self._pipelines = {"linear": Pipeline(linear, jobs=count, seconds=seconds, megabytes=megabytes)}
+        limits: dict[str, Any] = {"seconds": seconds, "megabytes": megabytes, "extra": excerpts_of}
+        self._pipelines = {"linear": Pipeline(linear, jobs=count, **limits)}
         self._asking = threading.Lock()
         self._tell: Tell | None = None
         if llm is not None:
             asked = LlmAssessor(llm, cache=lambda: LedgerReplyCache(ledger.reply_cache()), watch=self._called)
             self.offers["llm"] = _offer("llm", asked, f"asks {llm.model}")
-            self._pipelines["llm"] = Pipeline(asked, seconds=seconds, megabytes=megabytes)
+            self._pipelines["llm"] = Pipeline(asked, **limits)
 
-    def record(self, path: Path, *, name: str, source: str, assessor: str, tell: Tell) -> Record:
-        """The record of a file. ``name`` becomes its id, ``source`` what the record calls its file.
+    def record(
+        self, path: Path, *, name: str, source: str, assessor: str, tell: Tell
+    ) -> tuple[Record, Excerpts | None]:
+        """The record of a file, and what its page shows of the paper.
 
+        ``name`` becomes the record's id, ``source`` what it calls its file.
         Raises OpenbookError when the assessor cannot answer or the file is gone.
         """
         with self._asking if assessor == "llm" else contextlib.nullcontext():
             self._tell = tell if assessor == "llm" else self._tell
-            return self._pipelines[assessor].record(
-                path, PaperSource(source, name), lambda step: tell(step.stage, step.result)
+            sent: list[object] = []
+            record = self._pipelines[assessor].record(
+                path, PaperSource(source, name), lambda step: tell(step.stage, step.result), sent.append
             )
+            return record, read_excerpts(sent[0]) if sent else None
 
     def _called(self, counts: CallCounts) -> None:
         if self._tell is not None:
@@ -194,7 +201,7 @@ class Workers:
                 else:
                     self._events.note(job.id, result)
 
-            record = self._assessors.record(
+            record, excerpts = self._assessors.record(
                 path, name=identifier(job.name, job.sha256), source=job.name, assessor=job.assessor, tell=tell
             )
         except OpenbookError as error:
@@ -208,6 +215,8 @@ class Workers:
                 return
             self._ledger.put(record)
             key = paper_key(record.paper)
+            if excerpts is not None and record.run.text_hash:
+                self._ledger.keep_excerpts(key, record.run.text_hash, excerpts.model_dump(mode="json"))
             self._events.stage(job.id, "record", "kept")
             self._jobs.finish(job.id, paper=key)
         if not self._keep:
