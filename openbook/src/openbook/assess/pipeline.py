@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import openbook
 from openbook.assess.papers_list import PaperSource, stem_of
-from openbook.assess.sandbox_task import assess_in_sandbox
+from openbook.assess.sandbox_task import assess_in_sandbox, extra_of
 from openbook.assessors.base import Assessor, ManyAssessor, MeteredAssessor, PortableAssessor, Usage
 from openbook.errors import OpenbookError
 from openbook.files import sha256
@@ -225,7 +225,7 @@ class Pipeline:
             return found
         record = _finished(record_steps(found, self.assessor, info_of(found, source)), on_step)
         if self._extra is not None:
-            on_extra(self._extra(found, record))
+            on_extra(extra_of(self._extra, found, record))
         return record
 
     def read(

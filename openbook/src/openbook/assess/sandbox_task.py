@@ -6,7 +6,7 @@ This module imports nothing heavy, so that a command can start its reading proce
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,16 @@ def _named(name: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
+def extra_of(extra: Callable[[Paper, Record], Any], paper: Paper, record: Record) -> Any:
+    """What ``extra`` makes of a paper that was read and its record; None where it fails: the record counts more."""
+    if paper.problem is not None:
+        return None
+    try:
+        return extra(paper, record)
+    except Exception:
+        return None
+
+
 def assess_in_sandbox(paper: Paper, options: dict[str, Any]) -> Generator[list[str], None, dict[str, Any]]:
     """The sandbox's task: the record of a paper as JSON (``record``), or why the assessor failed (``failed``).
 
@@ -59,8 +69,8 @@ def assess_in_sandbox(paper: Paper, options: dict[str, Any]) -> Generator[list[s
                 step = next(steps)
             except StopIteration as end:
                 record: Record = end.value
-                extra = _named(options["extra"])(paper, record) if options.get("extra") else None
-                return {"record": record.model_dump_json(), "extra": extra}
+                extra = _named(options["extra"]) if options.get("extra") else None
+                return {"record": record.model_dump_json(), "extra": extra and extra_of(extra, paper, record)}
             yield [step.stage, step.result]
     except OpenbookError as error:
         return {"failed": str(error)}

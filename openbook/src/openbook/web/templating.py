@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -27,7 +28,7 @@ def environment(**shared: Any) -> Environment:
         auto_reload=False,
         cache_size=-1,
     )
-    made.filters |= {"href": href, "percent": percent}
+    made.filters |= {"href": href, "percent": percent, "short_time": short_time}
     made.globals |= {"version": openbook.__version__} | shared
     return made
 
@@ -36,3 +37,11 @@ def environment(**shared: Any) -> Environment:
 def static_text(name: str) -> str:
     """A file of ``web/static``: style sheets, scripts, the icon."""
     return files("openbook.web").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def short_time(moment: str | None) -> str:
+    """A moment in ISO 8601 as people write it, such as 25 Nov 2026, 23:30; whatever else it is, as it is."""
+    try:
+        return f"{datetime.fromisoformat(moment or ''):%-d %b %Y, %H:%M}"
+    except ValueError:
+        return moment or ""

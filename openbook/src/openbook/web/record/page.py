@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from openbook.papers.paper import Paper
 from openbook.record.model import Record
 from openbook.record.scores import CODE_AND_DATA, DATA_ONLY, count_unclear
 from openbook.web.addresses import is_web, source_name
-from openbook.web.record.view import answers_of, interval_text, plain_title
+from openbook.web.record.view import AnswerView, answers_of, interval_text, plain_title
 from openbook.web.templating import environment, static_text
 
 
@@ -33,9 +34,17 @@ def render_page(record: Record, paper: Paper | None = None, no_context: str | No
     )
 
 
-def record_context(record: Record, paper: Paper | None = None, no_context: str | None = None) -> dict[str, Any]:
-    """What ``record/record.html.jinja`` shows. A ``correct`` there is where each answer can be corrected."""
-    answers = answers_of(record, paper)
+def record_context(
+    record: Record,
+    paper: Paper | None = None,
+    no_context: str | None = None,
+    answers: Sequence[AnswerView] | None = None,
+) -> dict[str, Any]:
+    """What ``record/record.html.jinja`` shows: ``answers``, or the record's own with their quotes in the paper.
+
+    A ``correct`` there is where each answer can be corrected.
+    """
+    answers = answers or answers_of(record, paper)
     kind = record.answers.get("research_type")
     return {
         "record": record,

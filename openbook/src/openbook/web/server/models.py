@@ -55,6 +55,8 @@ class JobBody(ApiModel):
     page: str | None = Field(description="Where its page is.")
     problem: str | None = Field(description="Why the paper could not be read, though the job is done; or null.")
     error: str | None = Field(description="Why the job failed; or null.")
+    documentation: int | None = Field(description="The record's Documentation Score, 0 to 7, once the job is done.")
+    reproducibility: float | None = Field(description="The record's Reproducibility Score, once the job is done.")
     reused: bool = Field(description="The paper had been read by this assessor before; it was not read again.")
     created: str = Field(description="UTC, ISO 8601.")
     finished: str | None
@@ -170,10 +172,7 @@ def page_path(key: str) -> str:
 def job_body(state: ServerState, job: Job) -> JobBody:
     """A job with its stages as far as they are known here."""
     done = job.state == "done" and job.paper is not None
-    problem = None
-    if done and not job.reused:
-        record = state.ledger.of([str(job.paper)]).get(str(job.paper))
-        problem = record.paper.problem if record else None
+    record = state.ledger.of([str(job.paper)]).get(str(job.paper)) if done else None
     return JobBody(
         id=job.id,
         state=job.state,
@@ -185,8 +184,10 @@ def job_body(state: ServerState, job: Job) -> JobBody:
         ahead=state.jobs.ahead(job.id) if job.state == "waiting" else 0,
         record=record_path(str(job.paper)) if done else None,
         page=page_path(str(job.paper)) if done else None,
-        problem=problem,
+        problem=record.paper.problem if record and not job.reused else None,
         error=job.error,
+        documentation=record.scores.documentation if record else None,
+        reproducibility=record.scores.reproducibility if record else None,
         reused=job.reused,
         created=job.created,
         finished=job.finished,

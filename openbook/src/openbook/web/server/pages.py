@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 from starlette.concurrency import run_in_threadpool
 
+from openbook.advice.advising import by_place
 from openbook.ledger.queries import listed
 from openbook.ledger.store import ALLOWED
 from openbook.record.files import dump_record
@@ -22,6 +23,7 @@ from openbook.web.record.page import record_context
 from openbook.web.record.view import RESULTS, answers_of
 from openbook.web.server.api import Reader, correct_answer, job_of, record_of, state_of
 from openbook.web.server.events import STAGES
+from openbook.web.server.excerpts import in_context, open_advice, read_excerpts
 from openbook.web.server.models import CorrectionBody, is_over, job_body, listed_body, page_path
 from openbook.web.server.problems import Problem
 from openbook.web.server.state import ServerState
@@ -119,9 +121,18 @@ Form = Annotated[dict[str, str], Depends(checked_form)]
 @router.get("/")
 def home(request: Request, state: Reader) -> Response:
     """Drop a paper; the newest records."""
+    return page(request, state, "home.html.jinja", **_newest(state))
+
+
+@router.get("/newest")
+def newest(request: Request, state: Reader) -> Response:
+    """The list of the newest records, for a page that is open."""
+    return page(request, state, "newest.html.jinja", **_newest(state))
+
+
+def _newest(state: ServerState) -> dict[str, Any]:
     found, total = listed(state.ledger, limit=8)
-    shown = [listed_body(key, record) for key, record in found.items()]
-    return page(request, state, "home.html.jinja", entries=shown, total=total)
+    return {"entries": [listed_body(key, record) for key, record in found.items()], "total": total}
 
 
 @router.get("/papers")
@@ -156,14 +167,19 @@ def paper(
 ) -> Response:
     """A paper's record."""
     key, record = record_of(state, paper)
-    context = record_context(record, None, "the paper itself is not kept here")
+    answers = answers_of(record)
+    excerpts = read_excerpts(state.ledger.excerpts(key, record.run.text_hash))
+    if excerpts is not None:
+        answers = in_context(answers, excerpts)
+    context = record_context(record, answers=answers)
     corrections = f"{page_path(key)}/correct/"
     may = state.access.may_write(request)
     return page(
         request,
         state,
         "paper.html.jinja",
-        **context | {"correct": corrections if may else None, "no_context": None},
+        **context | {"correct": corrections if may else None},
+        advice=by_place(open_advice(record, excerpts)) if excerpts else [],
         key=key,
         corrected=definition(corrected).title if corrected in VARIABLES else "",
         others=[offer for offer in state.assessors.offers.values() if offer.name != record.run.assessor],

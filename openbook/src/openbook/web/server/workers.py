@@ -85,7 +85,7 @@ class Assessors:
             record = self._pipelines[assessor].record(
                 path, PaperSource(source, name), lambda step: tell(step.stage, step.result), sent.append
             )
-            return record, read_excerpts(sent[0]) if sent else None
+            return record, read_excerpts(sent[0]) if sent and sent[0] is not None else None
 
     def _called(self, counts: CallCounts) -> None:
         if self._tell is not None:

@@ -13,7 +13,10 @@ function uploads(form) {
   const input = form.querySelector("input[type=file]");
   const told = document.getElementById("told");
   const list = document.getElementById("uploads");
+  const button = document.getElementById("read");
   input.multiple = true;
+  button.hidden = true;  // a chosen file is sent at once
+  input.addEventListener("change", () => { if (input.files.length) begin(Array.from(input.files)); });
 
   let depth = 0;
   const over = (event) => Array.from(event.dataTransfer ? event.dataTransfer.types : []).includes("Files");
@@ -103,8 +106,8 @@ function uploads(form) {
             bar.value = job.stages.filter((stage) => stage.state === "done").length;
             shown.came.textContent = summary(job);
             if (job.state === "done") link.href = job.page;
-            if (job.state === "failed") shown.came.className = "failed";
-            if (job.state === "done" || job.state === "failed") { bar.remove(); resolve(); }
+            if (job.state === "failed" || job.problem) shown.came.className = "failed";
+            if (job.state === "done" || job.state === "failed") { bar.remove(); showNewest(); resolve(); }
           });
         }
       });
@@ -117,10 +120,17 @@ function uploads(form) {
   }
 }
 
+/** Loads the list of the newest records again. */
+function showNewest() {
+  fetch("/newest").then((response) => (response.ok ? response.text() : null), () => null)
+    .then((list) => { if (list !== null) document.getElementById("records").innerHTML = list; });
+}
+
 /** One line about a job. */
 function summary(job) {
   if (job.state === "failed") return job.error;
-  if (job.state === "done") return job.problem ? `not read: ${job.problem}` : job.reused ? "was read before" : "read";
+  if (job.state === "done" && job.documentation === null) return `not read: ${job.problem || "see its page"}`;
+  if (job.state === "done") return `${job.documentation} of 7 documented, reproducibility ${job.reproducibility.toFixed(2)}`;
   if (job.state === "waiting") return job.ahead ? `${job.ahead} before it` : "is next";
   return "is being read";
 }
