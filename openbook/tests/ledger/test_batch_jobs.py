@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import inspect, text
 
-from openbook.ledger import Ledger
+from openbook.ledger import CachedReply, Ledger, Question
 from openbook.ledger.batch_jobs import BatchJobs
 
 SERVER = "http://127.0.0.1:1/v1"
@@ -17,12 +17,12 @@ def key(number: int) -> str:
     return f"{number:064x}"
 
 
-def questions(*numbers: int) -> list[tuple[str, str, str | None]]:
-    return [(key(number), "m", None) for number in numbers]
+def questions(*numbers: int) -> list[Question]:
+    return [Question(key(number), "m") for number in numbers]
 
 
-def reply(number: int) -> tuple[str, str, int, int, float, float]:
-    return key(number), f"said {number}", 10, 2, 0.25, 0.0
+def reply(number: int) -> CachedReply:
+    return CachedReply(key(number), f"said {number}", 10, 2, 0.25, 0.0)
 
 
 def dead(ledger: Ledger, table: str) -> None:

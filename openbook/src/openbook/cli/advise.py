@@ -99,14 +99,10 @@ def record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
         return record, found
     if given is not None:
         raise typer.BadParameter("--paper belongs to a record; a paper needs no other")
-    from openbook.assess.pipeline import assess_paper
-    from openbook.assessors.linear.assessor import LinearAssessor
-    from openbook.papers.fetch import local_path
-    from openbook.papers.sandbox import read_safely
+    import openbook
 
-    read = read_safely(local_path(source))
-    read.source = source
-    return assess_paper(read, LinearAssessor()), read
+    read = openbook.read(source)
+    return openbook.assess(read), read
 
 
 def _show(record: Record, advice: list[Advice]) -> None:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import Engine, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from openbook.ledger.database import now, reading, writing
 from openbook.ledger.reply_cache import (
@@ -24,6 +23,7 @@ from openbook.ledger.reply_cache import (
     Question,
     ReplyCache,
     finish_rows,
+    insert_claims,
     is_dead,
     lapsed,
     reply_of,
@@ -92,13 +92,13 @@ class BatchJobs:
                 status.elsewhere.append(key)
         return status
 
-    def begin(self, server: str, questions: Sequence[tuple[str, str, str | None]]) -> tuple[str, set[str]]:
+    def begin(self, server: str, questions: Sequence[Question]) -> tuple[str, set[str]]:
         """Enter a batch that is about to be submitted, in one transaction: its id, and the questions that are its.
 
         Questions that were answered or claimed meanwhile are left out. With none left nothing is entered.
         """
         batch, moment = uuid4().hex, time.time()
-        wanted = {question.key: question for question in map(Question._make, questions)}
+        wanted = {question.key: question for question in questions}
         with writing(self._engine) as connection:
             found = rows_of(connection, list(wanted))
             status = self._status(found, list(wanted))
@@ -110,17 +110,7 @@ class BatchJobs:
                         calls.c.owner == row.owner, calls.c.claimed == row.claimed,
                     )
                 )  # fmt: skip
-            if status.free:
-                insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(calls)
-                connection.execute(
-                    insert.on_conflict_do_nothing(index_elements=["key"]),
-                    [
-                        {"key": key, "model": wanted[key].model, "paper": wanted[key].paper, "state": "asking",
-                         "owner": BATCH + batch, "claimed": moment, "input_tokens": 0, "output_tokens": 0,
-                         "cost": 0.0, "seconds": 0.0}
-                        for key in sorted(status.free)  # in one order: two processes never wait for each other
-                    ],
-                )  # fmt: skip
+            insert_claims(connection, (wanted[key] for key in status.free), BATCH + batch, moment)
             ours = set(
                 connection.execute(
                     select(calls.c.key).where(calls.c.state == "asking", calls.c.owner == BATCH + batch)
@@ -175,7 +165,7 @@ class BatchJobs:
         return None if row is None else _batch(row)
 
     def complete(
-        self, batch: str, replies: Iterable[tuple[str, str, int, int, float, float]], error: str | None = None
+        self, batch: str, replies: Iterable[CachedReply], error: str | None = None
     ) -> tuple[set[str], set[str]] | None:
         """Keep a batch's answers and free what it did not answer: these two sets of questions, in one transaction.
 
@@ -188,7 +178,7 @@ class BatchJobs:
         return self._end(batch, "dropped", [], why)
 
     def _end(
-        self, batch: str, state: str, replies: Sequence[tuple[str, str, int, int, float, float]], error: str | None
+        self, batch: str, state: str, replies: Sequence[CachedReply], error: str | None
     ) -> tuple[set[str], set[str]] | None:
         moment = now()
         of_batch = (calls.c.state == "asking") & (calls.c.owner == BATCH + batch)
@@ -201,11 +191,11 @@ class BatchJobs:
             if ended.rowcount != 1:
                 return None
             asked = set(connection.execute(select(calls.c.key).where(of_batch)).scalars())
-            kept = [reply for reply in replies if reply[0] in asked]
+            kept = [reply for reply in replies if reply.key in asked]
             if kept:
                 connection.execute(FINISH, finish_rows(kept, moment))
             connection.execute(calls.delete().where(of_batch))
-            answered = {reply[0] for reply in kept}
+            answered = {reply.key for reply in kept}
             connection.execute(
                 update(batches)
                 .where(batches.c.id == batch)

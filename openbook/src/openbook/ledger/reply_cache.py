@@ -73,23 +73,15 @@ class ReplyCache:
         self._lease = lease
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{_process_start(os.getpid())}"
 
-    def claim(self, questions: Sequence[tuple[str, str, str | None]]) -> Claims:
+    def claim(self, questions: Sequence[Question]) -> Claims:
         """Claim what can be claimed, in one transaction. Claiming what is ours already keeps it ours."""
         claims = Claims([], {}, [], [])
         if not questions:
             return claims
         moment = time.time()
-        wanted = {question.key: question for question in map(Question._make, questions)}
+        wanted = {question.key: question for question in questions}
         with writing(self._engine) as connection:
-            insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(calls)
-            connection.execute(
-                insert.on_conflict_do_nothing(index_elements=["key"]),
-                [
-                    {"key": q.key, "model": q.model, "paper": q.paper, "state": "asking", "owner": self.owner,
-                     "claimed": moment, "input_tokens": 0, "output_tokens": 0, "cost": 0.0, "seconds": 0.0}
-                    for q in sorted(wanted.values())  # in one order, so that two processes never wait for each other
-                ],
-            )  # fmt: skip
+            insert_claims(connection, wanted.values(), self.owner, moment)
             found = rows_of(connection, list(wanted))
             for key in wanted:
                 row = found[key]
@@ -115,7 +107,7 @@ class ReplyCache:
         )
         return taken.rowcount == 1
 
-    def finish(self, replies: Iterable[tuple[str, str, int, int, float, float]]) -> None:
+    def finish(self, replies: Iterable[CachedReply]) -> None:
         """Keep these answers. The first answer to a question stays."""
         rows = finish_rows(replies, now())
         if rows:
@@ -143,9 +135,21 @@ class ReplyCache:
             return {key: reply_of(row) for key, row in rows_of(connection, keys).items() if row.state == "done"}
 
 
-def finish_rows(replies: Iterable[tuple[str, str, int, int, float, float]], moment: str) -> list[dict[str, Any]]:
+def insert_claims(connection: Connection, questions: Iterable[Question], owner: str, moment: float) -> None:
+    """Claim those of these questions that nobody asked yet, in one order: two processes never wait for each other."""
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(calls)
+    rows = [
+        {"key": question.key, "model": question.model, "paper": question.paper, "state": "asking", "owner": owner,
+         "claimed": moment, "input_tokens": 0, "output_tokens": 0, "cost": 0.0, "seconds": 0.0}
+        for question in sorted(questions, key=lambda question: question.key)
+    ]  # fmt: skip
+    if rows:
+        connection.execute(insert.on_conflict_do_nothing(index_elements=["key"]), rows)
+
+
+def finish_rows(replies: Iterable[CachedReply], moment: str) -> list[dict[str, Any]]:
     """Answers as ``FINISH`` takes them."""
-    rows = [CachedReply._make(reply)._asdict() | {"finished": moment} for reply in replies]
+    rows = [reply._asdict() | {"finished": moment} for reply in replies]
     return [{f"new_{name}": value for name, value in row.items()} for row in rows]
 
 
