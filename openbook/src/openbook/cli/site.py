@@ -39,6 +39,14 @@ def site(
     processes: Annotated[
         int | None, typer.Option(min=1, help="Processes that render pages; default: one per processor, at most 8.")
     ] = None,
+    bundle: Annotated[
+        bool,
+        typer.Option(
+            "--bundle",
+            help="Pack papers' pages and records into bundles of 50, for hosts that refuse many files. "
+            "These pages need JavaScript and a web server.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Make a static site: a page per paper, lists, trends, audit, accuracy, studies, search, downloads.
@@ -55,7 +63,15 @@ def site(
     from openbook.web.site.building import Settings, build
 
     settings = Settings(
-        records, out, studies, labels, _address(base_url), _corrections(corrections), search, processes or _processors()
+        records,
+        out,
+        studies,
+        labels,
+        _address(base_url),
+        _corrections(corrections),
+        search,
+        processes or _processors(),
+        bundle,
     )
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from site_records import EVIL
 
+from openbook.record.files import read_record
 from openbook.web.addresses import folder_name
 from openbook.web.site import searching
+from openbook.web.site.building import Settings, build
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -183,6 +186,29 @@ def test_hostile_records_do_nothing(watched: Watched) -> None:
     page.wait_for_selector("h1")
     assert page.locator("script:not([type])").count() == 0
     watched.quiet()
+
+
+def test_a_bundled_paper_is_unpacked(browser: Any, records: Path, tmp_path: Path, serve: Callable[[Path], str]) -> None:
+    build(Settings(records, tmp_path / "site", search=False, bundle=True))
+    one = Watched(browser, serve(tmp_path / "site"))
+    page = one.open("explore/index.html#text=put right")
+    page.locator("#found a").click()
+    until(page, "document.querySelector('h1').textContent === 'A paper that was put right'")
+    assert "page 4 says so" in page.locator("main").inner_text()
+    assert page.evaluate("document.querySelector('main img').naturalWidth") > 0
+    with page.expect_download() as started:
+        page.get_by_role("link", name="The record as JSON").click()
+    started.value.save_as(tmp_path / "record.json")
+    assert read_record(tmp_path / "record.json").paper.title == "A paper that was put right"
+    page.locator(".crumbs a").nth(1).click()
+    page.wait_for_selector("table")
+    page = one.open(f"papers/index.html?paper={quote(folder_name(EVIL))}")
+    until(page, "document.querySelector('.crumbs')")
+    assert "<script>alert(1)</script>" in page.locator("h1").inner_text()
+    page = one.open("papers/index.html?paper=nobody")
+    until(page, "document.querySelector('#status').textContent === 'There is no such paper here.'")
+    one.quiet()
+    one.context.close()
 
 
 def test_opened_as_files(browser: Any, site: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import html
 import json
 import os
@@ -20,7 +21,9 @@ from typer.testing import CliRunner
 from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.record.files import read_record
+from openbook.record.model import Answer, Evidence, NearMiss
 from openbook.record.parquet import to_table, write_table
+from openbook.record.scores import score_answers
 from openbook.web.addresses import folder_name
 from openbook.web.site import feeds, rendering
 from openbook.web.site.building import Report, Settings, build
@@ -253,6 +256,104 @@ def test_several_processes_make_the_same_pages(tmp_path: Path, monkeypatch: pyte
     assert build(Settings(table, tmp_path / "two", search=False, processes=2)).written == 60
     for page in (tmp_path / "one/papers").rglob("*.*"):
         assert page.read_bytes() == (tmp_path / "two" / page.relative_to(tmp_path / "one")).read_bytes()
+
+
+def test_bundles_hold_the_same_pages_in_few_files(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "records", [made_up(number) for number in range(120)])
+    bundled = Settings(source, tmp_path / "site", base_url=ADDRESS, search=False, bundle=True)
+    assert build(bundled).written == 120
+    papers = tmp_path / "site/papers"
+    bundles = sorted(papers.glob("bundle-*.json.gz"))
+    assert len(bundles) == 3
+    assert not [path for path in papers.iterdir() if path.is_dir()]
+    held = {name: one for path in bundles for name, one in json.loads(gzip.decompress(path.read_bytes())).items()}
+    assert len(held) == 120
+    record = json.loads(held["paper_7"]["files"]["record.json"])
+    assert record["paper"]["title"] == "Made-up paper 7"
+    main = LexborHTMLParser(held["paper_7"]["page"])
+    assert main.css_first("h1").text() == "Made-up paper 7"
+    assert main.css_first("img").attributes["src"] == "../assets/badges/3.svg"
+    for node in main.css("a[href^='../'], img"):
+        target = (node.attributes.get("href") or node.attributes.get("src") or "").partition("#")[0]
+        assert (papers / unquote(target)).is_file(), target
+    edition = parsed(tmp_path / "site/venues/PLUM/2023/index.html")
+    assert edition.css_first(".papers a").attributes["href"] == "../../../papers/index.html?paper=paper_0"
+    index = json.loads((tmp_path / "site/index.json").read_text(encoding="utf-8"))["papers"]
+    assert all((tmp_path / "site" / one["record"]).is_file() for one in index)
+    assert build(bundled).written == 0
+    write_folder(source, [made_up(0, title="Another title")])
+    assert build(bundled).written == 1
+    report = build(Settings(source, tmp_path / "site", base_url=ADDRESS, search=False))
+    assert report.written == 120
+    assert not list(papers.glob("*.gz"))
+    assert not list(papers.glob("*.json"))
+    assert build(bundled).written == 120
+    assert not [path for path in papers.iterdir() if path.is_dir()]
+
+
+def test_no_local_path_is_published(tmp_path: Path) -> None:
+    read = made_up(1, source="/home/zeno/secret/orchard.pdf", url="/home/zeno/secret/orchard.pdf", problem=None)
+    broken = made_up(2, source="C:\\zeno\\pear.pdf", problem="C:\\zeno\\pear.pdf: encrypted")
+    table = tmp_path / "records.parquet"
+    write_table(to_table([read, broken, made_up(3, source="https://example.org/a/plum.pdf")]), table)
+    build(Settings(table, tmp_path / "site", search=False))
+    for path in (tmp_path / "site").rglob("*"):
+        if path.is_file() and ".openbook" not in path.parts and path.suffix != ".parquet":
+            assert b"zeno" not in path.read_bytes(), path
+    told = parsed(tmp_path / "site/papers/paper_1/index.html")
+    assert "orchard.pdf" in told.css_first("dl.terms").text()
+    assert not told.css(".facts a")
+    columns = pq.read_table(tmp_path / "site/data/records.parquet", columns=["source", "url", "problem"]).to_pylist()
+    assert columns[0]["source"] == "orchard.pdf"
+    assert columns[1] == {"source": "pear.pdf", "url": "https://example.org/p.pdf", "problem": "pear.pdf: encrypted"}
+    assert columns[2]["source"] == "https://example.org/a/plum.pdf"
+
+
+def test_titles_are_shown_and_sorted_without_latex(tmp_path: Path) -> None:
+    titles = [
+        r"$\ell_2$-Weights of \textbf{Plums}",
+        "“Zebras” & $100 More",
+        r"Breaking the $\mathcalO(\sqrtT)$ Barrier",
+        "Apples",
+    ]
+    records = [made_up(number, title=title) for number, title in enumerate(titles)]
+    build(Settings(write_folder(tmp_path / "records", records), tmp_path / "site", search=False))
+    shown = [node.text() for node in parsed(tmp_path / "site/venues/PLUM/2023/index.html").css(".papers a")]
+    assert shown == ["Apples", "Breaking the 𝒪(√(T)) Barrier", "“Zebras” & $100 More", "ℓ₂-Weights of Plums"]
+    assert parsed(tmp_path / "site/papers/paper_0/index.html").css_first("h1").text() == "ℓ₂-Weights of Plums"
+
+
+def test_without_years_there_are_bars(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "records", [made_up(number, year=None) for number in range(5)])
+    build(Settings(source, tmp_path / "site", search=False))
+    for name in ("index.html", "trends/index.html"):
+        page = parsed(tmp_path / "site" / name)
+        assert len(page.css("table.shares svg.share")) == 7, name
+        assert not page.css("#variables"), name
+
+
+def test_unclear_answers_and_near_misses(tmp_path: Path) -> None:
+    record = made_up(1)
+    record.answers["open_datasets"] = Answer(
+        result="no",
+        confidence=0.55,
+        response="No.",
+        near_miss=NearMiss(quote="Data upon request.", page=4, kind="promised"),
+    )
+    quote = Evidence(quote="We used two cores.", page=3, match="exact", part="body")
+    record.answers["hardware_specification"] = Answer(
+        result="yes", confidence=0.9, response="Yes: supported by the quoted sentences.", evidence=[quote]
+    )
+    record.scores = score_answers(record.answers)
+    build(Settings(write_folder(tmp_path / "records", [record]), tmp_path / "site", search=False))
+    page = parsed(tmp_path / "site/papers/paper_1/index.html")
+    row = page.css_first("#open_datasets")
+    assert row.css_first(".badge.unclear").text() == "Unclear"
+    assert row.css_first(".confidence").text() == "no, 55 % sure"
+    assert "page 4: “Data upon request.” (promised)" in row.text()
+    assert "1 of the seven unclear" in page.css_first(".scores").text()
+    assert "supported by" not in page.css_first("#hardware_specification").text()
+    assert "We used two cores." in page.css_first("#hardware_specification").text()
 
 
 def test_bad_records_are_named_and_left_out(tmp_path: Path) -> None:

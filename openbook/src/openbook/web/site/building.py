@@ -22,9 +22,10 @@ from openbook.corpus.trends.report import learn_errors
 from openbook.errors import OpenbookError
 from openbook.studies import Study
 from openbook.web.site import exploring, feeds, lists, pages, searching, state
-from openbook.web.site.frame import Site
+from openbook.web.site.frame import Site, badge, bundle_file
 from openbook.web.site.page_code import seal
-from openbook.web.site.rendering import Bad, Job, render
+from openbook.web.site.paper_page import badge_name
+from openbook.web.site.rendering import Bad, Job, render, shard_of
 from openbook.web.site.rows import Listed, by_title
 from openbook.web.site.sources import Source, find_source, write_tables
 from openbook.web.site.state import Folder, digest
@@ -36,7 +37,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """What a site is built from. ``base_url`` is its address, ``correct`` where corrections are proposed."""
+    """What a site is built from. ``base_url`` is its address, ``correct`` where corrections are proposed.
+
+    ``bundle`` keeps papers' pages in packed files, for hosts that refuse many files.
+    """
 
     records: Path
     out: Path
@@ -46,6 +50,7 @@ class Settings:
     correct: str | None = None
     search: bool = True
     processes: int = 1
+    bundle: bool = False
 
 
 @dataclass(slots=True)
@@ -86,7 +91,7 @@ class _Build:
         self.progress = progress
         self.out = settings.out
         self.report = Report(str(settings.out))
-        self.site = Site(settings.base_url, settings.correct)
+        self.site = Site(settings.base_url, settings.correct, settings.bundle)
 
     def run(self) -> Report:
         started, used, report = time.monotonic(), processor_seconds(), self.report
@@ -100,7 +105,9 @@ class _Build:
             state.check_ours(self.out)
             current = seal(self.site)
             before = state.read_state(self.out, current)
-            papers = self._papers(source, current, before, pages.study_boxes(studies))
+            papers = self._papers(
+                source, current, before, pages.study_boxes(studies, "../" if self.site.bundle else "../../")
+            )
             self.progress("lists and trends", 0, 0)
             folder = Folder(self.out, before.files)
             search: dict[str, Any] = {key: before.search[key] for key in ("listed", "bytes") if key in before.search}
@@ -135,7 +142,7 @@ class _Build:
             identities[identity] = place
             fingerprints[place] = fingerprint + (f"-{digest([boxes[identity]])}" if identity in boxes else "")
             old = before.papers.get(identity)
-            if old is not None and old.hash == fingerprints[place] and old.folder in there:
+            if old is not None and old.hash == fingerprints[place] and self._kept(old) in there:
                 kept[place] = old
         wanted = set(fingerprints) - set(kept)
         job = Job(source, self.out, self.site, fingerprints, _now(), boxes)
@@ -156,10 +163,38 @@ class _Build:
         if not papers:
             why = "; ".join(report.left_out[:3])
             raise OpenbookError(f"{self.settings.records} holds no record that can be shown: {why}")
-        for gone in set(before.folders.values()) - {one.folder for one in papers}:
-            rmtree(self.out / "papers" / gone, ignore_errors=True)
-            report.removed += 1
+        self._clean_papers(papers, before)
         return papers
+
+    def _kept(self, one: Listed) -> str:
+        """What holds a paper's page in the folder of papers."""
+        return bundle_file(one.bundle) if self.site.bundle else one.folder
+
+    def _clean_papers(self, papers: Sequence[Listed], before: state.State) -> None:
+        """Remove pages of papers that are gone, and what an earlier build kept in the other way."""
+        current = {self._kept(one) for one in papers}
+        self.report.removed = len(set(before.folders.values()) - {one.folder for one in papers})
+        for name in os.listdir(self.out / "papers"):
+            path = self.out / "papers" / name
+            if path.is_dir() and name not in current and name in before.folders.values():
+                rmtree(path, ignore_errors=True)
+            elif name.startswith("bundle-") and name not in current:
+                path.unlink()
+
+    def _bundle_pages(self, folder: Folder, papers: Sequence[Listed]) -> None:
+        """What shows papers that are kept in bundles: the page, its script, in which bundle each is, the badges."""
+        shards = min(64, 1 + len(papers) // 500)
+        where: list[dict[str, str]] = [{} for _ in range(shards)]
+        for one in papers:
+            where[shard_of(one.folder, shards)][one.folder] = one.bundle
+        for number, listed in enumerate(where):
+            folder.put(f"papers/where-{number}.json", json.dumps(listed, ensure_ascii=False))
+        for documentation in (None, *range(8)):
+            folder.put(f"assets/badges/{badge_name(documentation)}", badge(documentation))
+        folder.put("assets/bundle.js", static_text("bundle.js"))
+        folder.put(
+            "papers/index.html", self.site.page("bundle.html.jinja", "papers/index.html", "A paper", shards=shards)
+        )
 
     def _other_pages(
         self, source: Source, folder: Folder, papers: Sequence[Listed], studies: Sequence[Study], changed: bool
@@ -169,6 +204,8 @@ class _Build:
         folder.put("assets/site.css", static_text("theme.css") + static_text("site.css"))
         for name in ("icon.svg", "explore.js", "corrections.js"):
             folder.put(f"assets/{name}", static_text(name))
+        if site.bundle:
+            self._bundle_pages(folder, papers)
         folder.put(".nojekyll", "")  # else some hosts leave out folders whose names begin with an underscore
         write_tables(folder, source, papers, changed)
         table = self.out / "data" / "records.parquet"  # what cannot be read of a folder of records is not in it

@@ -25,7 +25,7 @@ def index_json(site: Site, papers: Sequence[Listed]) -> str:
             "id": one.id, "title": one.title, "authors": one.authors, "venue": one.venue, "year": one.year,
             "url": one.url or None, "yes": yes_of(one.yes), "unverified": yes_of(one.unverified),
             "research_type": one.research_type, "affiliation": one.affiliation, "documentation": one.documentation,
-            "reproducibility": one.reproducibility, "record": f"papers/{one.folder}/record.json",
+            "reproducibility": one.reproducibility, "record": site.record(one.folder, one.bundle),
         }
         for one in papers
     ]  # fmt: skip

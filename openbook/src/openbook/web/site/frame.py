@@ -34,6 +34,10 @@ class Site:
         """The link to a paper's page, from the root of the site."""
         return f"papers/index.html?paper={href(folder)}" if self.bundle else f"papers/{href(folder)}/index.html"
 
+    def record(self, folder: str, bundle: str) -> str:
+        """Where a paper's record is as JSON, from the root of the site."""
+        return f"papers/{bundle_file(bundle)}" if self.bundle else f"papers/{folder}/record.json"
+
     def address(self, path: str) -> str:
         """The whole address of a page, or its path where the site does not know its address."""
         return self.base_url + href(path.removesuffix("index.html"))
@@ -59,6 +63,11 @@ def render(template: str, **context: Any) -> Markup:
 def cached(template: str, *values: Any) -> Markup:
     """A part that is the same on many pages, such as the bar above them: rendered once for each ``values``."""
     return render(template, values=values)
+
+
+def bundle_file(bundle: str) -> str:
+    """The name of a bundle in the folder of papers."""
+    return f"bundle-{bundle}.json.gz"
 
 
 def badge_words(documentation: int | None) -> str:

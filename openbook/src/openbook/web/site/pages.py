@@ -142,12 +142,12 @@ def read_studies(folder: Path | None) -> list[Study]:
     return load_studies(folder)
 
 
-def study_boxes(studies: Sequence[Study]) -> dict[str, str]:
-    """Paper's id -> the box for its page, as markup."""
+def study_boxes(studies: Sequence[Study], root: str) -> dict[str, str]:
+    """Paper's id -> the box for its page, as markup; ``root`` leads from the page to the root of the site."""
     found: dict[str, str] = {}
     for study in studies:
         if study.index_id:
-            box = render("study_box.html.jinja", study=study_view(study), root="../../")
+            box = render("study_box.html.jinja", study=study_view(study), root=root)
             found[study.index_id] = found.get(study.index_id, "") + box
     return found
 

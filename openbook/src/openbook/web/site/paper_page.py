@@ -92,7 +92,8 @@ def paper_page(
     """
     paper, run, scores, folded = record.paper, record.run, record.scores, Folded()
     title = plain_title(paper.title) or paper.id
-    at = f"papers/{folder}/index.html"
+    at = "papers/index.html" if site.bundle else f"papers/{folder}/index.html"
+    root = "../" * at.count("/")
     kinds = [(name, record.answers[name].result) for name in ("research_type", "affiliation") if name in record.answers]
     facts = [str(fact) for fact in (paper.venue, paper.year) if fact]
     facts += [f"{paper.pages} pages"] if paper.pages else []
@@ -100,10 +101,11 @@ def paper_page(
     lacking = [
         name for name in SCORED if name in record.answers and record.answers[name].result in ("no", "unverified")
     ]
-    correct = (site.correct or "").replace("{id}", href(paper.id)) or f"../../corrections/index.html#{href(folder)}"
+    correct = (site.correct or "").replace("{id}", href(paper.id)) or f"{root}corrections/index.html#{href(folder)}"
     said = badge_words(scores.documentation)
-    badge_page = f"{site.base_url or 'https://YOUR.SITE/'}{site.paper(folder).removesuffix('index.html')}"
-    badge_file = f"../../assets/badges/{badge_number(scores.documentation)}.svg" if site.bundle else "badge.svg"
+    home = site.base_url or "https://YOUR.SITE/"
+    here = home + site.paper(folder).removesuffix("index.html")
+    shared = f"assets/badges/{badge_name(scores.documentation)}"
     page = site.page(
         "paper.html.jinja",
         at,
@@ -111,7 +113,7 @@ def paper_page(
         part="Papers",
         description=f"{said[0].upper()}{said[1:]} things that a reader needs to re-run it, by an estimate.",
         crumbs=_crumbs(record, groups, title),
-        json_ld=json_ld(record, site.base_url, at),
+        json_ld="" if site.bundle else json_ld(record, site.base_url, at),
         heading=folded.fold(title, "title.txt", 1500),
         authors=folded.fold(", ".join(paper.authors), "authors.txt"),
         facts=facts,
@@ -142,17 +144,17 @@ def paper_page(
             if (change := answer.correction) is not None
         ],
         correct=correct,
-        badge=badge_file,
+        badge=f"{root}{shared}" if site.bundle else "badge.svg",
         badge_alt=f"openbook: {said}",
-        badge_code=f'<a href="{badge_page}"><img src="{badge_page}badge.svg" alt="openbook: {said}"></a>',
+        badge_code=f'<a href="{here}"><img src="{home + shared if site.bundle else here + "badge.svg"}" alt="openbook: {said}"></a>',
         told=_told(record, folded),
     )
     return page, folded.files
 
 
-def badge_number(documentation: int | None) -> str:
-    """The name of a badge that many papers share."""
-    return "x" if documentation is None else str(documentation)
+def badge_name(documentation: int | None) -> str:
+    """The file of a badge that many papers share."""
+    return f"{'x' if documentation is None else documentation}.svg"
 
 
 def is_published(record: Record) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -17,7 +20,7 @@ from openbook.record.files import dump_record
 from openbook.record.model import Record
 from openbook.variables import VARIABLES
 from openbook.web.addresses import folder_name, group_folder
-from openbook.web.site.frame import Site, badge
+from openbook.web.site.frame import Site, badge, bundle_file
 from openbook.web.site.paper_page import paper_page
 from openbook.web.site.rows import UNKNOWN, Listed, describe
 from openbook.web.site.sources import Source
@@ -25,6 +28,8 @@ from openbook.web.site.state import unwritable, write_fast
 
 #: Fewer pages than this are rendered in this process: starting another takes longer.
 FEW: Final = 600
+#: Papers in one bundle: a reader loads a whole one for each paper.
+PER_BUNDLE: Final = 50
 
 
 @dataclass(frozen=True)
@@ -54,30 +59,71 @@ def render(job: Job, places: set[int], processes: int) -> Iterator[Rendered]:
     """Render the records at these places of the source, a batch at a time. Raises OpenbookError."""
     if len(places) < FEW or processes < 2:
         for batch in job.source.batches(places):
-            yield [_one(job, *item) for item in batch]
+            yield _batch(job, batch)
         return
     yield from _in_processes(job, places, processes)
 
 
-def _one(job: Job, place: int, record: Record | str, row: dict[str, Any]) -> Listed | Bad:
-    if isinstance(record, str):
-        return Bad(place, record)
+def _batch(job: Job, batch: Iterator[tuple[int, Record | str, dict[str, Any]]]) -> Rendered:
+    """Make the pages of some records and write each into its folder, or all into bundles."""
+    done: Rendered = []
+    made: list[tuple[Listed, dict[str, bytes]]] = []
+    for place, record, row in batch:
+        if isinstance(record, str):
+            done.append(Bad(place, record))
+        elif job.site.bundle:
+            made.append(_make(job, place, record, row))
+        else:
+            one, files = _make(job, place, record, row)
+            _write_folder(os.path.join(job.out, "papers", one.folder), files)
+            done.append(one)
+    for start in range(0, len(made), PER_BUNDLE):
+        done += _write_bundle(job.out / "papers", made[start : start + PER_BUNDLE])
+    return done
+
+
+def _make(job: Job, place: int, record: Record, row: dict[str, Any]) -> tuple[Listed, dict[str, bytes]]:
+    """The row of a record, and the files of its paper: name -> content, the page first."""
     answered: list[str] = [variable for variable in VARIABLES if variable in row]
     findings, _ = audit_entry(entry_of(row, answered))
     folder = folder_name(record.paper.id)
-    page, texts = paper_page(
-        record,
-        folder,
-        job.site,
-        findings,
-        groups_of(record.paper.venue or UNKNOWN, record.paper.year),
-        job.rebuilt.get(record.paper.id, ""),
-    )
-    files = {"index.html": page, "record.json": dump_record(record), "badge.svg": badge(record.scores.documentation)}
-    contents = {name: content.encode("utf-8", "replace") for name, content in (files | texts).items()}
-    _write_folder(os.path.join(job.out, "papers", folder), contents)
+    groups = groups_of(record.paper.venue or UNKNOWN, record.paper.year)
+    page, texts = paper_page(record, folder, job.site, findings, groups, job.rebuilt.get(record.paper.id, ""))
+    files = {"index.html": page, "record.json": dump_record(record)}
+    files |= texts if job.site.bundle else {"badge.svg": badge(record.scores.documentation), **texts}
+    contents = {name: content.encode("utf-8", "replace") for name, content in files.items()}
     size = sum(map(len, contents.values())), len(contents["index.html"])
-    return describe(record, folder, job.fingerprints[place], findings, size, job.seen)
+    return describe(record, folder, job.fingerprints[place], findings, size, job.seen), contents
+
+
+def _write_bundle(folder: Path, made: Sequence[tuple[Listed, dict[str, bytes]]]) -> list[Listed]:
+    """Write papers into one packed file, named by what is in it; their rows with that name. Raises OpenbookError.
+
+    The file is an object: a paper's folder -> its ``page`` as markup, and its other ``files`` as text.
+    """
+    papers = {
+        one.folder: {
+            "page": files["index.html"].decode(),
+            "files": {name: content.decode() for name, content in files.items() if name != "index.html"},
+        }
+        for one, files in made
+    }
+    packed = gzip.compress(json.dumps(papers, ensure_ascii=False, separators=(",", ":")).encode(), 6, mtime=0)
+    name = hashlib.blake2b(packed, digest_size=6).hexdigest()
+    try:
+        write_fast(str(folder / bundle_file(name)), packed)
+    except OSError as error:
+        raise unwritable(folder / bundle_file(name), error) from error
+    rows = [one._replace(bundle=name, bytes=0) for one, _ in made]
+    return [rows[0]._replace(bytes=len(packed)), *rows[1:]]
+
+
+def shard_of(folder: str, shards: int) -> int:
+    """In which of the lists of papers and their bundles a paper stands: FNV-1a, as ``bundle.js`` computes it."""
+    value = 0x811C9DC5
+    for byte in folder.encode("utf-8", "replace"):
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return value % shards
 
 
 def _write_folder(target: str, files: dict[str, bytes]) -> None:
@@ -152,7 +198,7 @@ def _work(job: Job, places: set[int], following: Any, to: Connection) -> None:
                     mine = max(following.value, number)
                     following.value = mine + 1
             if mine == number:
-                to.send([_one(job, *item) for item in batch])
+                to.send(_batch(job, batch))
         to.send(None)
     except OpenbookError as error:
         to.send(str(error))

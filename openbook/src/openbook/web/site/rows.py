@@ -22,7 +22,7 @@ _LEADING: Final = "\"'“‘([{<*"
 class Listed(NamedTuple):
     """One paper. ``yes`` and ``unverified`` are bit masks over the seven variables in their order, lowest bit first;
     ``findings`` is JSON (an empty string for none); ``plain`` is the title without LaTeX; ``seen`` is the day on which
-    the site first had this record."""
+    the site first had this record; ``bundle`` names the file that holds its page, where pages are kept in bundles."""
 
     id: str
     folder: str
@@ -44,6 +44,7 @@ class Listed(NamedTuple):
     created: str
     seen: str
     plain: str
+    bundle: str = ""
 
     @property
     def name(self) -> str:
