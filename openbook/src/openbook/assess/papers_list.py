@@ -21,7 +21,7 @@ COLUMNS: Final = ("Conference", "Year", "Filename", "Title", "Authors", "Categor
 _NEEDED: Final = ("Conference", "Year", "Filename", "Title", "Authors", "PDF_URL")
 _UNSAFE: Final = re.compile(r"[\x00-\x1f/\\]+")
 #: Endings of the files that are taken from a folder.
-ENDINGS: Final = (".pdf", ".xml", ".tei", ".tex", ".html", ".htm", ".md", ".txt", ".gz", ".zip")
+ENDINGS: Final = (".pdf", ".xml", ".nxml", ".tei", ".tex", ".html", ".htm", ".md", ".txt", ".gz", ".zip")
 
 
 @dataclass(frozen=True, slots=True)

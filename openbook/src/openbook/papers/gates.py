@@ -82,7 +82,9 @@ def _garbled(text: str, words: list[str]) -> bool:
     sample = [_bare(word) for word in words[:800]]
     common = sum(word in _COMMON for word in sample) / len(sample)
     packed = "".join(text[:SAMPLE].split())
-    letters = sum(character.isalpha() or unicodedata.category(character)[0] == "M" for character in packed)
+    letters = sum(map(str.isalpha, packed))
+    if not packed.isascii():  # vowel signs and accents of their own belong to letters
+        letters += sum(unicodedata.category(mark)[0] == "M" for mark in packed if mark > "\u02ff")
     share = letters / max(len(packed), 1)
     if sum(word.isascii() for word in sample) / len(sample) < 0.3:
         # Another script: only symbols and scraps of letters are garbage there.
@@ -98,5 +100,6 @@ def _garbled(text: str, words: list[str]) -> bool:
 
 def _bare(word: str) -> str:
     """A word in lower case without its accents."""
-    parts = unicodedata.normalize("NFKD", word.lower())
-    return "".join(part for part in parts if not unicodedata.combining(part)) if not word.isascii() else parts
+    if word.isascii():
+        return word.lower()
+    return "".join(part for part in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(part))

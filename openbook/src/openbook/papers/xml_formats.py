@@ -92,6 +92,7 @@ def _words(
         nonlocal text
         raw = html.unescape(raw) if raw and "&" in raw else raw or ""
         words = clean(" ".join(raw.split()))
+        apart = apart and raw[:1] not in (",", ".", ";", ":", ")", "]")
         if (apart or raw[:1].isspace()) and text and text[-1] != " ":
             text += " "
         text += words
