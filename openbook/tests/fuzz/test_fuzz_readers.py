@@ -48,7 +48,8 @@ def _pdf() -> bytes:
 
 def _latex() -> bytes:
     return (
-        rb"\documentclass{article}\newcommand{\x}{y}\title{T}\author{A B}\begin{document}\begin{abstract}"
+        rb"\documentclass{article}\newcommand{\x}{y}\def\z#1#2{#1}\newif\ifw\title{T}\author{A B\thanks{c} \and D E \\ F}"
+        rb"\NewDocumentCommand{\v}{s o m}{\IfNoValueTF{#2}{#3}{}}\begin{document}\ifw a\else b\fi \z{c}{d}\v*{e}\begin{abstract}"
         + PROSE * 3
         + rb"\end{abstract}\section{Intro} $x^2$ \cite{a} \url{https://a.org/b}\footnote{n}\begin{figure}\caption{c}"
         + rb"\end{figure}\appendix\section{P}"
@@ -67,7 +68,7 @@ def _tar() -> bytes:
 
 
 def _html() -> bytes:
-    head = b"<!doctype html><html><head><style>.a{display:none}</style></head><body><h1>T</h1><p>"
+    head = b"<!doctype html><html><head><style>.a{display:none} @media screen{p{color:#fff;background:#000}}</style></head><body><h1>T</h1><p>"
     tail = b"<a href='https://a.org/b'>x</a><math alttext='x'><mi>x</mi></math><ul><li>i</ul><table><tr><td>1</table>"
     return head + PROSE * 3 + tail + b"</body>"
 
@@ -80,6 +81,18 @@ def _tei() -> bytes:
         * 3
         + b"<ref target='https://a.org/b'>x</ref></p></div></body><back><listBibl>"
         b"<biblStruct><title>t</title></biblStruct></listBibl></back></text></TEI>"
+    )
+
+
+def _jats() -> bytes:
+    return (
+        b"<article xmlns:xlink='http://www.w3.org/1999/xlink'><front><article-meta><title-group><article-title>T</article-title>"
+        b"</title-group><contrib-group><contrib><name><surname>B</surname></name></contrib><aff>U</aff></contrib-group>"
+        b"</article-meta></front><body><sec><title>S</title><p>"
+        + PROSE
+        * 3
+        + b"<ext-link xlink:href='https://a.org/b'>x</ext-link><fn><p>n</p></fn></p><fig><label>F</label></fig></sec></body>"
+        b"<back><ref-list><ref><mixed-citation>C</mixed-citation></ref></ref-list></back></article>"
     )
 
 
@@ -98,6 +111,7 @@ SEEDS = {
     ".tar.gz": gzip.compress(_tar()),
     ".html": _html(),
     ".xml": _tei(),
+    ".nxml": _jats(),
     ".md": _markdown(),
     ".txt": b"T\n\n1. Introduction\n\n" + PROSE * 3 + b"\n\f\nReferences\n\n[1] A. B. 2019.\n",
 }

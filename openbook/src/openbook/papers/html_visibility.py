@@ -17,6 +17,7 @@ _PLAIN: Final = 16.0
 _SMALLEST: Final = 2.0
 _FAINTEST: Final = 1.1
 _MOST_RULES: Final = 3000
+_MOST_MATCHES: Final = 200_000
 #: Scripts show these where a style sheet hides them, or everything would be hidden.
 _NEVER_HIDDEN: Final = frozenset("html body p div span main article section".split())
 
@@ -83,6 +84,7 @@ def drop_invisible(tree: LexborHTMLParser) -> set[int]:
 def _styles(tree: LexborHTMLParser) -> dict[int, dict[str, str]]:
     """The relevant declarations of each element that has any, the weightiest of each kind."""
     weighed: dict[int, dict[str, tuple[Weight, str]]] = {}
+    matches = 0
 
     def note(node: LexborNode, declarations: dict[str, tuple[str, bool]], weight: tuple[int, int, int, int]) -> None:
         given = weighed.setdefault(node.mem_id, {})
@@ -104,10 +106,10 @@ def _styles(tree: LexborHTMLParser) -> dict[int, dict[str, str]]:
             declarations = _declared(body)
             if not declarations:
                 continue
-            for selector in re.split(r",(?![^(\[]*[)\]])", selectors):
+            for selector in _split(selectors):
                 selector = selector.strip()
                 order += 1
-                if not selector or order > _MOST_RULES or _STATES.search(selector):
+                if not selector or order > _MOST_RULES or matches > _MOST_MATCHES or _STATES.search(selector):
                     continue
                 if selector.lower() in _NEVER_HIDDEN:
                     kept = {
@@ -119,11 +121,20 @@ def _styles(tree: LexborHTMLParser) -> dict[int, dict[str, str]]:
                     kept = declarations
                 # A damaged style sheet has selectors that do not parse; they hide nothing.
                 with suppress(SelectolaxError, ValueError):
-                    for node in tree.css(selector)[:20_000]:
+                    found = tree.css(selector)
+                    matches += len(found)
+                    for node in found:
                         note(node, kept, (*_specificity(selector), order))
     for node in tree.css("[style]"):
         note(node, _declared(node.attributes.get("style") or ""), (1_000_000, 0, 0, 0))
     return {key: {name: value for name, (_, value) in given.items()} for key, given in weighed.items()}
+
+
+def _split(selectors: str) -> list[str]:
+    """The selectors of a list; commas in brackets do not separate."""
+    if "(" not in selectors and "[" not in selectors:
+        return selectors.split(",")
+    return re.split(r",(?![^(\[]*[)\]])", selectors[:2000])
 
 
 def _declared(body: str) -> dict[str, tuple[str, bool]]:

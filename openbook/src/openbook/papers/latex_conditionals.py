@@ -175,10 +175,13 @@ class Conditionals:
         """Whether an ``\\fi`` for the conditional just read stands in what follows."""
         depth = 0
         for frame in reversed(self._scan.frames):
+            if "\\fi" not in frame.text[frame.position :] or self._scan.lookahead < 0:
+                continue
             for found in _BRANCH.finditer(frame.text, frame.position):
                 depth, stop = self._step(frame.text, found, depth, ("fi",))
                 if stop:
                     return True
+            self._scan.look(frame)
         return False
 
     def _step(self, text: str, found: re.Match[str], depth: int, stops: tuple[str, ...]) -> tuple[int, str]:

@@ -118,8 +118,9 @@ class Scanner:
         self.preamble = False
         self.at_letter = False
         self.expansions = 0
-        #: Characters that may still be read.
+        #: Characters that may still be read, and those that may be looked through for an end that is not there.
         self.budget = LONGEST
+        self.lookahead = 2 * LONGEST
 
     def expanded(self, text: str) -> str:
         """A text with its macros replaced, read apart from the document."""
@@ -174,7 +175,10 @@ class Scanner:
             return ""
         mark = frame.text[frame.position]
         if mark == "{":
-            inner, frame.position = argument(frame.text, frame.position)
+            start = frame.position
+            inner, frame.position = argument(frame.text, start) if self.lookahead > 0 else ("", start + 1)
+            if frame.position == start + 1:  # it has no end
+                self.look(frame, 200_000)
             return inner
         if mark == "\\":
             found = (_COMMAND_AT if frame.silent or self.at_letter else _COMMAND).match(frame.text, frame.position)
@@ -193,7 +197,7 @@ class Scanner:
         start = frame.position
         while start < len(frame.text) and frame.text[start] in " \t\n" and frame.text[start : start + 2] != "\n\n":
             start += 1
-        if frame.text[start : start + 1] != opening:
+        if frame.text[start : start + 1] != opening or self.lookahead < 0:
             return None
         depth = braces = 0
         marks = (
@@ -207,7 +211,13 @@ class Scanner:
                 if depth == 0:
                     frame.position = found.end()
                     return frame.text[start + 1 : found.start()]
+        self.look(frame, 20_000)
         return None
+
+    def look(self, frame: Frame, most: int = LONGEST) -> bool:
+        """Count that the rest of a text is looked through in vain; False once a damaged source asked for too much."""
+        self.lookahead -= min(len(frame.text) - frame.position, most)
+        return self.lookahead > 0
 
     def star(self, mark: str = "*") -> bool:
         frame = self.frames[-1] if self.frames else None

@@ -49,6 +49,8 @@ class Unprinted:
         """Pass over an environment, those of its kind inside included, and give its content."""
         frame = self._scan.frames[-1]
         start, depth = frame.position, 0
+        if self._scan.lookahead < 0:
+            return ""
         nests = name not in self._macros.hidden_environments
         for found in re.compile(rf"\\(begin|end)\s*\{{{re.escape(name)}\}}").finditer(frame.text, start):
             if found.group(1) == "begin":
@@ -59,6 +61,7 @@ class Unprinted:
                 self._scan.print(" ")
                 return frame.text[start : found.start()]
             depth -= 1
+        self._scan.look(frame)
         return ""
 
     @handles("tikz")
@@ -142,6 +145,8 @@ class Unprinted:
         """Pass over the rest of the group, up to another colour or size in it."""
         frame = self._scan.frames[-1]
         depth = 0
+        if not self._scan.look(frame, 20_000):
+            return
         marks = re.compile(r"\\(?:color|normalcolor|fontsize|end|normalsize)(?![A-Za-z])|\\.|[{}]", re.DOTALL)
         for found in marks.finditer(frame.text, frame.position):
             mark = found.group()

@@ -163,6 +163,8 @@ class _Lines:
             body = " ".join(body.split())
             if not text:
                 text = body
+            elif len(_last(text)) > 200:
+                text = f"{text} {body}"
             elif (
                 text[-1] in "-\u00ad\u2010"
                 and text[-2:-1].isalpha()
