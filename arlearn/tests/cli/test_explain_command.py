@@ -138,3 +138,22 @@ def test_bad_input(text_model, product, tmp_path):
     (tmp_path / "tokenizer.json").write_bytes((text_model / "tokenizer.json").read_bytes())
     with pytest.raises(ArlearnError, match="no exact attribution: a ReLU"):
         run(tmp_path, "--prompt", "the")
+
+
+def test_of_a_page_only_the_path_is_printed(tmp_path):
+    runner, model, page = CliRunner(), str(tmp_path / "m"), tmp_path / "deep" / "a.html"
+    assert runner.invoke(app, ["compile", "multiplication", "--digits", "2", "--out", model]).exit_code == 0
+    done = runner.invoke(app, ["explain", model, "--prompt", "12 x 34", "--tokens", "99", "--html", str(page)])
+    assert done.stdout == f"{page}\n"
+    assert page.is_file()
+
+
+def test_of_a_compiled_model_the_margin_is_told_instead_of_probabilities(tmp_path):
+    runner, model = CliRunner(), str(tmp_path / "m")
+    assert runner.invoke(app, ["compile", "multiplication", "--digits", "2", "--out", model]).exit_code == 0
+    shown = runner.invoke(app, ["explain", model, "--prompt", "12 x 34"]).stdout
+    assert "argmax decides, margin 1" in shown
+    assert "probability" not in shown
+    assert "%" not in shown
+    found = json.loads(runner.invoke(app, ["explain", model, "--prompt", "12 x 34", "--json"]).stdout)
+    assert found["margin"] == found["alternatives"][0]["logit"] - found["alternatives"][1]["logit"] == 1

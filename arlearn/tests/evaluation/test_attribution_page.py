@@ -126,6 +126,11 @@ def test_in_a_browser_by_mouse_and_by_keyboard(browser, written):
     assert "adds" in tab.locator("#detail").inner_text()
     tab.keyboard.press("Enter")
     assert tab.locator("#where").inner_text() == "token 9 of 12"
+    tab.keyboard.press("ArrowRight")  # from within the text, and from anywhere else
+    assert tab.locator("#where").inner_text() == "token 10 of 12"
+    tab.evaluate("document.activeElement.blur()")
+    tab.keyboard.press("ArrowLeft")
+    assert tab.locator("#where").inner_text() == "token 9 of 12"
     assert tab.locator("#map tbody tr").count() == len(data["moments"][8]["candidates"])
     assert tab.wrong == []
     tab.close()

@@ -39,7 +39,9 @@ def explain(
     rows: Annotated[
         int, typer.Option(min=1, help="Lines of an attribution in the terminal; the largest are shown.")
     ] = 40,
-    html: Annotated[Path | None, typer.Option(help="Write a page to look at, in one file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page to look at, in one file, and print its path only.")
+    ] = None,
     spectrum: Annotated[
         Path | None,
         typer.Option(help="Write what the map does at each distance: a figure (.svg, .png) and its table beside it."),
@@ -86,9 +88,10 @@ def explain(
         from arlearn.evaluation.attribution_page import write_page
 
         write_page(explanation, html)
-        print(f"{html}: {html.stat().st_size:,} bytes", file=sys.stderr)
     if as_json:
         print(json.dumps(explanation.as_json(), ensure_ascii=False))
+    elif html is not None:
+        print(html)
     else:
         print_explanation(explanation, Console(highlight=False, soft_wrap=True), rows)
     if not explanation.worst.exact:

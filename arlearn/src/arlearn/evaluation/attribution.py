@@ -83,6 +83,7 @@ class Contributions:
         candidates: token ids, likeliest first.
         logits: (candidates) of the predictor itself, in nats.
         probabilities: (candidates) after the softmax at temperature 1.
+        margin: by how much the largest logit of all tokens exceeds the second, in nats.
         values: (candidates, places) float64.
         bias: (candidates) float64.
         mean_logit, mean_values, mean_bias: the same, averaged over the whole vocabulary.
@@ -94,6 +95,7 @@ class Contributions:
     candidates: list[int]
     logits: Float[Tensor, " candidates"]
     probabilities: Float[Tensor, " candidates"]
+    margin: float
     values: Float[Tensor, "candidates places"]
     bias: Float[Tensor, " candidates"]
     mean_logit: float
@@ -170,6 +172,7 @@ def attribute(
         candidates=candidates,
         logits=logits[candidates].cpu(),
         probabilities=logits.softmax(0)[candidates].cpu(),
+        margin=float(logits.topk(2).values.diff().abs()) if len(logits) > 1 else 0.0,
         values=(head @ reached.T).cpu(),
         bias=bias[candidates].cpu(),
         mean_logit=float(logits.mean()),
@@ -266,6 +269,7 @@ class Explanation:
             "against": word(against) if isinstance(against, int) else against,
             "logit": attribution.logit,
             "probability": float(found.probabilities[found.candidates.index(attribution.token)]),
+            "margin": found.margin,
             "bias": attribution.bias,
             "contributions": [
                 {"position": place, "token": word(token), "token_id": token, "value": value}

@@ -47,10 +47,11 @@ def page(explanation: Explanation) -> str:
     if answer is not None:
         facts += f". Its answer: <strong>{html.escape(answer)}</strong>"
     worst = explanation.worst
+    scale = "The largest logit decides." if saved.exact else "Probabilities are those at temperature 1."
     footer = (
         f"Every contribution is computed in float64 from the weights; the logit is the one that the predictor computes when "
         f"it generates. The largest difference between the two in the attributions of this page is {worst.residual:.1e} of the "
-        f"logit. Probabilities are those at temperature 1. Made by <code>arlearn explain</code> {arlearn.__version__}."
+        f"logit. {scale} Made by <code>arlearn explain</code> {arlearn.__version__}."
     )
     return template.substitute(
         title=html.escape(f"{heading} · {name}"),
@@ -72,6 +73,7 @@ def page_data(explanation: Explanation) -> dict[str, Any]:
     named = all(moment.attribution.token == first.token for moment in explanation.moments)
     return {
         "task": saved.task is not None,
+        "exact": saved.exact,
         "given": explanation.given,
         "tokens": tokens,
         "words": {token: saved.word(token) for token in sorted(used)},
@@ -88,6 +90,7 @@ def _moment(moment: ExplainedToken) -> dict[str, Any]:
     return {
         "position": found.position,
         "came": moment.came,
+        "margin": found.margin,
         "places": found.places,
         "tokens": found.tokens,
         "candidates": found.candidates,

@@ -35,17 +35,14 @@ def print_moment(explanation: Explanation, moment: ExplainedToken, console: Cons
     if against is not None:
         what += " against the mean of all tokens" if against == "mean" else f" against {show(word(int(against)))}"
     share = float(found.probabilities[found.candidates.index(attribution.token)])
-    console.print(
-        Text.assemble(
-            f"position {found.position}: ", (what, "bold"), f" = {attribution.logit:+.4f}", f", probability {share:.2%}"
-        )
-    )
+    said = f"argmax decides, margin {found.margin:g}" if explanation.model.exact else f"probability {share:.2%}"
+    console.print(Text.assemble(f"position {found.position}: ", (what, "bold"), f" = {attribution.logit:+.4f}, {said}"))
     if moment.origin is not None:
         console.print(Text(_step(moment.origin), style="cyan"))
     console.print(_table(explanation, moment, rows))
     console.print(_verdict(moment))
     others = ", ".join(
-        f"{show(word(token))} {float(logit):+.3f} ({float(p):.1%})"
+        f"{show(word(token))} {float(logit):+.3f}" + ("" if explanation.model.exact else f" ({float(p):.1%})")
         for token, logit, p in zip(found.candidates, found.logits, found.probabilities, strict=True)
     )
     console.print(Text(f"likeliest: {others}", style="dim"))

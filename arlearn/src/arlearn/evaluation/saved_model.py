@@ -69,6 +69,11 @@ class SavedModel:
         return self.task.encode_prompts(self.task.parse_prompt(text))[0]
 
     @property
+    def exact(self) -> bool:
+        """Whether the weights were compiled: the largest logit decides, and probabilities say nothing."""
+        return isinstance(self.task, ProgramTask)
+
+    @property
     def longest(self) -> int | None:
         """Tokens after which a task's chain is complete; None for text."""
         return None if self.task is None else self.task.generated

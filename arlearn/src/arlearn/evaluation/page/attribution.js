@@ -73,12 +73,16 @@ const token = (position) => data.tokens[position];
 function drawDetail(moment, found, largest) {
   const line = at("detail");
   if (pinned === null) {
-    line.replaceChildren(make("span", { className: "quiet", textContent: "Point at a token, or tap it, to see what it adds; arrow keys move along the text." }));
+    line.replaceChildren(make("span", { className: "quiet", textContent: "Point at a token, or tap it, to see what it adds; the arrow keys move the explained token." }));
     return;
   }
   const i = moment.places.indexOf(pinned);
   const parts = [make("span", {}, "position ", String(pinned), " ", make("code", { textContent: seen(word(token(pinned))) }))];
-  if (pinned === moment.position) parts.push(make("span", { textContent: "is the token that is explained" }));
+  if (pinned === moment.position) {
+    const most = found.values.reduce((best, value, i) => (Math.abs(value) > Math.abs(found.values[best]) ? i : best), 0);
+    parts.push(make("span", { textContent: "is the token that is explained" }));
+    if (found.values.length) parts.push(make("span", { className: "quiet", textContent: `most of it: position ${moment.places[most]} adds ${signed(found.values[most])}` }));
+  }
   else if (pinned > moment.position) parts.push(make("span", { textContent: "comes later" }));
   else if (i < 0) parts.push(make("span", { textContent: "adds exactly nothing: no weight leads from there" }));
   else parts.push(make("strong", { textContent: `adds ${signed(found.values[i])}` }),
@@ -97,9 +101,11 @@ function drawCandidates(moment) {
     const input = make("input", { type: "radio", name: "candidate", value: row, checked: row === chosen });
     input.addEventListener("change", () => { chosen = row; draw(false); });
     const bar = make("i");
-    bar.style.width = 100 * moment.probabilities[row] + "%";
+    bar.style.width = (data.exact ? 0 : 100 * moment.probabilities[row]) + "%";
+    // compiled scores are exact: what counts is by how much the best one leads
+    const said = !data.exact ? percent(moment.probabilities[row]) : row === 0 ? `argmax decides, margin ${moment.margin}` : "";
     const label = make("label", {}, input, make("b", { textContent: seen(word(candidate)) }),
-      make("span", { textContent: percent(moment.probabilities[row]) }),
+      make("span", { textContent: said }),
       make("em", { textContent: `logit ${signed(moment.logits[row])}${candidate === moment.came ? (moment.position < data.given ? " · in the prompt" : " · written") : ""}` }), bar);
     return label;
   }));
@@ -234,12 +240,20 @@ at("text").addEventListener("keydown", (event) => {
   if (Number.isNaN(position)) return;
   if (step) {
     event.preventDefault();
+    event.stopPropagation();
+    if (momentAt.has(position + step)) show(momentAt.get(position + step));
     at("text").children[position + step]?.focus();
   } else if (event.key === "Enter" && momentAt.has(position)) {
     event.preventDefault();
     show(momentAt.get(position));
     at("text").children[position].focus();
   }
+});
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step || event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, [tabindex='0'].scroll")) return;
+  event.preventDefault();
+  show(now + step);
 });
 at("previous").addEventListener("click", () => show(now - 1));
 at("next").addEventListener("click", () => show(now + 1));
