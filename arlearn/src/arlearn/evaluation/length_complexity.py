@@ -8,6 +8,7 @@ held-out answers are right.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import time
@@ -21,6 +22,8 @@ from arlearn.errors import ArlearnError
 from arlearn.evaluation.exact_match import exact_match
 from arlearn.files import replacing, write_atomically
 from arlearn.tasks.base import SequenceTask
+
+MARKS = "osD^vP*X"  # of the formats, shortest first
 
 
 @dataclass(frozen=True)
@@ -201,48 +204,56 @@ def table(cells: Sequence[Cell]) -> str:
 
 
 def draw(cells: Sequence[Cell], path: Path, title: str) -> None:
-    """Tokens generated against examples and against seconds; open arrows stand for runs that were given up.
+    """Tokens generated against examples and against seconds: a colour for each head, a mark for each format.
 
-    Raises ArlearnError if the file cannot be written.
+    A hollow mark with an arrow stands for a run that was given up. Raises ArlearnError if the file cannot be written.
     """
-    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4.2))
-    try:
-        for axis, what in zip(axes, ("examples", "seconds"), strict=True):
-            for number, head in enumerate(dict.fromkeys(cell.head for cell in cells)):
-                mine = sorted((cell for cell in cells if cell.head == head), key=lambda cell: cell.generated_tokens)
-                colour = f"C{number}"
-                lengths = list(dict.fromkeys(cell.generated_tokens for cell in mine if cell.reached))
-                middle = [
-                    math.exp(_mean([math.log(getattr(c, what)) for c in mine if c.reached and c.generated_tokens == n]))
-                    for n in lengths
-                ]
-                axis.plot(lengths, middle, color=colour, label=f"{head} head")
-                for cell in mine:
-                    mark = "o" if cell.reached else "^"
-                    face = colour if cell.reached else "none"
-                    value = getattr(cell, what)
-                    axis.plot(cell.generated_tokens, value, mark, color=colour, markerfacecolor=face)
-                for cell in {cell.format: cell for cell in mine}.values():
-                    if number == 0:
-                        point = (cell.generated_tokens, getattr(cell, what))
-                        axis.annotate(cell.format, point, (4, 6), textcoords="offset points", fontsize=8)
-            axis.set(xscale="log", yscale="log", xlabel="tokens generated", ylabel=f"{what} to the target")
-            axis.grid(alpha=0.3)
-        axes[0].plot([], [], "^", color="grey", markerfacecolor="none", label="given up: more than this")
-        axes[0].legend(fontsize=8)
-        figure.suptitle(title)
-        figure.tight_layout()
-        with replacing(path) as beside:
-            kind = path.suffix.removeprefix(".")
-            figure.savefig(beside, format=kind, metadata={"Date": None} if kind == "svg" else None)
-    finally:
-        pyplot.close(figure)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    heads = list(dict.fromkeys(cell.head for cell in cells))
+    lengths = {cell.format: cell.generated_tokens for cell in sorted(cells, key=lambda cell: cell.generated_tokens)}
+    marks = dict(zip(lengths, itertools.cycle(MARKS), strict=False))
+    for axes, what in zip(figure.subplots(1, 2), ("examples", "seconds"), strict=True):
+        for number, head in enumerate(heads):
+            mine = [cell for cell in cells if cell.head == head]
+            reached: dict[int, list[float]] = {}
+            for cell in mine:
+                x, y, colour = cell.generated_tokens, getattr(cell, what), f"C{number}"
+                face = colour if cell.reached else "white"
+                axes.plot(x, y, marks[cell.format], color=colour, markerfacecolor=face, markersize=7, zorder=3)
+                if cell.reached:
+                    reached.setdefault(x, []).append(math.log(y))
+                else:
+                    arrow = {"arrowstyle": "->", "color": colour}
+                    axes.annotate(
+                        "", (x, y), (0, 18), textcoords="offset points", arrowprops=arrow | {"arrowstyle": "<-"}
+                    )
+            middle = [(x, math.exp(sum(logs) / len(logs))) for x, logs in sorted(reached.items())]
+            axes.plot(*zip(*middle, strict=True) if middle else ([], []), color=f"C{number}", linewidth=1.2)
+        axes.set(xscale="log", yscale="log", xlabel="tokens generated", ylabel=f"{what} to the target")
+        axes.set_xticks(sorted(set(lengths.values())))
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(axis="x", labelrotation=45 if len(set(lengths.values())) > 6 else 0)
+        axes.margins(0.08, 0.16)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    named = [Line2D([], [], color=f"C{number}", label=f"{head} head") for number, head in enumerate(heads)]
+    for format, mark in marks.items():
+        label = f"{format}, {lengths[format]} tokens"
+        named.append(Line2D([], [], marker=mark, color="0.35", linestyle="", label=label))
+    if not all(cell.reached for cell in cells):
+        hollow = Line2D(
+            [], [], marker="o", color="0.35", markerfacecolor="white", linestyle="", label="given up: more than this"
+        )
+        named.append(hollow)
+    figure.legend(handles=named, loc="outside right upper", fontsize=9, frameon=False)
+    figure.suptitle(title)
+    kind = path.suffix.removeprefix(".")
+    with replacing(path) as beside:
+        figure.savefig(beside, format=kind, metadata={"Date": None} if kind == "svg" else None)
