@@ -211,7 +211,7 @@ def draw(cells: Sequence[Cell], path: Path, title: str) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-    from matplotlib.ticker import NullFormatter, ScalarFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
@@ -236,16 +236,17 @@ def draw(cells: Sequence[Cell], path: Path, title: str) -> None:
             middle = [(x, math.exp(sum(logs) / len(logs))) for x, logs in sorted(reached.items())]
             axes.plot(*zip(*middle, strict=True) if middle else ([], []), color=f"C{number}", linewidth=1.2)
         axes.set(xscale="log", yscale="log", xlabel="tokens generated", ylabel=f"{what} to the target")
-        axes.set_xticks(sorted(set(lengths.values())))
-        axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.tick_params(axis="x", labelrotation=45 if len(set(lengths.values())) > 6 else 0)
+        axes.set_xticks(_apart(sorted(set(lengths.values()))))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}"))
+            axis.set_minor_formatter(NullFormatter())
         axes.margins(0.08, 0.16)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     named = [Line2D([], [], color=f"C{number}", label=f"{head} head") for number, head in enumerate(heads)]
     for format, mark in marks.items():
-        label = f"{format}, {lengths[format]} tokens"
+        label = f"{format}, {lengths[format]} token{'' if lengths[format] == 1 else 's'}"
         named.append(Line2D([], [], marker=mark, color="0.35", linestyle="", label=label))
     if not all(cell.reached for cell in cells):
         hollow = Line2D(
@@ -257,3 +258,12 @@ def draw(cells: Sequence[Cell], path: Path, title: str) -> None:
     kind = path.suffix.removeprefix(".")
     with replacing(path) as beside:
         figure.savefig(beside, format=kind, metadata={"Date": None} if kind == "svg" else None)
+
+
+def _apart(values: Sequence[int]) -> list[int]:
+    """Those of these ascending numbers whose labels do not touch on a logarithmic axis."""
+    kept = list(values[:1])
+    for value in values[1:]:
+        if value > 1.12 * kept[-1]:
+            kept.append(value)
+    return kept
