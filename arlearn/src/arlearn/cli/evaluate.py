@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from arlearn.cli import app
 
 if TYPE_CHECKING:
+    from arlearn.evaluation.comparison import Compared
     from arlearn.predictors.base import Predictor
 
 
@@ -27,6 +29,13 @@ def evaluate(
     score_padding: Annotated[
         bool, typer.Option("--score-padding", help="Text: also the protocol that scores pads (for comparison only).")
     ] = False,
+    compare: Annotated[
+        bool | None,
+        typer.Option(
+            help="Text: also measure a bigram, a 5-gram and other runs beside this one on the same text. Default: unless "
+            "--json is given."
+        ),
+    ] = None,
     count: Annotated[
         int, typer.Option(min=1, max=10_000_000, help="Tasks: ask this many held-out questions.")
     ] = 100_000,
@@ -80,8 +89,9 @@ def evaluate(
         score_padding=score_padding,
         work=Reporter().work,
     )
+    others, missing = _compared(model, card, data) if compare or (compare is None and not as_json) else ([], [])
     if as_json:
-        print(json.dumps(result))
+        print(json.dumps(result | ({"compared": [asdict(each) for each in others]} if compare else {})))
         return
     print(f"{data} (sha256 {result['data_sha256'][:16]}...): {result['tokens']:,} tokens, {result['bytes']:,} bytes")
     bits, perplexity = result["bits_per_byte"], result["perplexity"]
@@ -94,6 +104,19 @@ def evaluate(
         )
     if score_padding:
         print(f"  pads scored too:  perplexity {result['padded_perplexity']:.3f} (the reference's protocol)")
+    if others:
+        print("compare, on the same text:")
+    for each in others:
+        print(f"  {each.bits_per_byte:.4f}  {each.name} ({each.about})")
+    for why in missing:
+        print(f"  not measured: {why}")
+
+
+def _compared(model: Path, card: dict[str, Any], data: Path) -> tuple[list[Compared], list[str]]:
+    from arlearn.evaluation.comparison import compare
+    from arlearn.training.reporting import Reporter
+
+    return compare(model, card, data, Reporter().work)
 
 
 def _task(

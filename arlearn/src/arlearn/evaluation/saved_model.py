@@ -62,7 +62,7 @@ class SavedModel:
                 raise ArlearnError(f"{self.folder} is a model of text; give it one to go on from with --prompt TEXT")
             return torch.tensor(self.vocabulary.prompt(text))
         assert self.task is not None
-        text = getattr(self.task, "default_prompt", None) if text is None else text
+        text = self.task.default_prompt if text is None else text
         if text is None:
             example = " ".join(self.task.render(self.task.encode_prompts(self.task.draw(1, 0))[0]))
             raise ArlearnError(f"{self.folder} answers questions: give one with --prompt (tokens of one: {example})")

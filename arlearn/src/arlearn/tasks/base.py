@@ -102,6 +102,11 @@ class SequenceTask(Task):
     stop: Sequence[int] = ()
 
     @property
+    def default_prompt(self) -> str | None:
+        """What stands for a prompt that is not given; None where one must be."""
+        return None
+
+    @property
     def generated(self) -> int:
         """Tokens a predictor writes for each prompt."""
         return self.length - self.prompt_length

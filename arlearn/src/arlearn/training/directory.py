@@ -5,6 +5,7 @@ tokenizer.json  a text's vocabulary                     card.json           what
 metrics.csv     one row an update                       loss.png            the same as a picture
 evaluations.csv measurements on the way, if asked for   checkpoints/        to resume from
 tensorboard/    wandb/  what trackers were told, if asked for
+report.html     what `arlearn report` wrote
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ FILES = (
     "loss.png",
     "model.safetensors",
     "card.json",
+    "report.html",
 )
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"

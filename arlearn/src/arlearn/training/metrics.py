@@ -8,6 +8,7 @@ import csv
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arlearn.errors import ArlearnError
 from arlearn.files import replacing, write_atomically
@@ -18,6 +19,9 @@ from arlearn.tasks.text_files import TextFile
 from arlearn.tasks.token_cache import tokenise
 from arlearn.tokens.bytepair import BytePair
 from arlearn.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,18 @@ def _lines(path: Path) -> list[tuple[str, Update]]:
 
 
 def draw_loss(updates: list[Update], path: Path, title: str) -> None:
-    """The loss curve as PNG: every update, and its running mean. Raises ArlearnError if it cannot be written."""
+    """The loss curve as PNG. Raises ArlearnError if it cannot be written."""
+    figure = loss_figure(updates, title)
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=150, format="png")
+
+
+def loss_figure(updates: list[Update], title: str) -> Figure:
+    """The loss of every update, and its running mean."""
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     FigureCanvasAgg(figure)
@@ -122,10 +134,10 @@ def draw_loss(updates: list[Update], path: Path, title: str) -> None:
         sums = np.cumsum(np.concatenate([[0.0], losses]))
         axes.plot(steps[width - 1 :], (sums[width:] - sums[:-width]) / width, label=f"mean of {width}")
     axes.set(xlabel="update", ylabel="loss (nats per token)", title=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    with replacing(path) as beside:
-        figure.savefig(beside, dpi=150, format="png")
+    return figure
 
 
 Measure = Callable[[Predictor], dict[str, float]]
