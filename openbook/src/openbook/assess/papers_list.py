@@ -187,7 +187,7 @@ class Locator:
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, named: PaperSource) -> Path:
-        """The file. Raises OpenbookError when there is none and it cannot be had."""
+        """The file. Raises OpenbookError when there is none and it cannot be downloaded."""
         from openbook.papers.fetch import local_path
 
         path = Path(named.source)

@@ -99,7 +99,8 @@ def assess(
             started = stack.enter_context(_started(which, jobs, seconds, megabytes))
         from openbook.assess.batch import BatchSettings, as_it_is, assess_batch
         from openbook.assess.papers_list import Locator
-        from openbook.cli._asking import MakeAssessor, dry_run, tell_account
+        from openbook.cli._model import AssessorFactory, BatchJobRun, dry_run, tell_calls
+        from openbook.cli._progress import ProgressBar
 
         llm = answers.settings()
         if answers.engine == "ray":
@@ -109,7 +110,7 @@ def assess(
         sources = which.sources(out)
         locate = Locator(download=which.download, pause=which.pause)
         if answers.dry:
-            asked = MakeAssessor(llm, None)(batch=answers.batch)
+            asked = AssessorFactory(llm, None)(batch=answers.batch)
             dry_run(cast("LlmAssessor", asked), sources, locate, as_json=as_json, batch=answers.batch)
             return
         kept_in = None
@@ -118,28 +119,33 @@ def assess(
 
             kept_in = stack.enter_context(Ledger.open(answers.ledger))
         keep = kept_in.keep if kept_in else as_it_is
-        make = MakeAssessor(llm, answers.ledger)
+        make = AssessorFactory(llm, answers.ledger)
         limits = BatchSettings(jobs=jobs, force=force, seconds=seconds, megabytes=megabytes)
-        progress = stack.enter_context(_Progress(len(sources)))
+        bar = stack.enter_context(ProgressBar("reading", len(sources)))
+
+        def watch(outcome: BatchOutcome, source: str) -> None:
+            cost = f" · ${outcome.cost:.2f}" if outcome.cost else ""
+            bar.advance(f"{Path(source).name[:40]}{cost}")
+
         account: dict[str, object] | None = None
         if answers.batch:
-            from openbook.cli._batching import Batching
-
-            batching = Batching(cast("LlmSettings", llm), cast("Ledger", kept_in), poll=answers.poll, wait=answers.wait)
+            batching = BatchJobRun(
+                cast("LlmSettings", llm), cast("Ledger", kept_in), poll=answers.poll, wait=answers.wait
+            )
             stack.callback(batching.close)
             if answers.drop_batch is not None:
                 batching.drop(answers.drop_batch)
-            outcome = batching.run(sources, out, limits, locate=locate, watch=progress.update, keep=keep)
+            outcome = batching.run(sources, out, limits, locate=locate, watch=watch, keep=keep)
             account = batching.report()
         elif answers.engine == "ray":
-            outcome = assess_on_ray(sources, make, out, limits, locate=locate, watch=progress.update, keep=keep)
+            outcome = assess_on_ray(sources, make, out, limits, locate=locate, watch=watch, keep=keep)
         else:
             assessor = make()
             outcome = assess_batch(
-                sources, assessor, out, limits, locate=locate, watch=progress.update, keep=keep, started=started
+                sources, assessor, out, limits, locate=locate, watch=watch, keep=keep, started=started
             )
             if llm is not None:
-                tell_account(cast("LlmAssessor", assessor))
+                tell_calls(cast("LlmAssessor", assessor))
     _tell(outcome, out, account, as_json=as_json)
     if outcome.stopped and answers.batch:
         print(f"openbook: {outcome.stopped}", file=sys.stderr)
@@ -187,32 +193,3 @@ def _tell(outcome: BatchOutcome, out: Path, account: dict[str, object] | None, *
             print(f"See one with: openbook show {outcome.records[-1]}")
     for failure in outcome.failures:
         print(f"openbook: {failure.source} was not assessed: {failure.reason}", file=sys.stderr)
-
-
-class _Progress:
-    """A progress bar on standard error, where that is a terminal."""
-
-    def __init__(self, total: int) -> None:
-        self._bar = None
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("reading", total=total)
-
-    def __enter__(self) -> _Progress:
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def update(self, outcome: BatchOutcome, source: str) -> None:
-        """One more paper is done."""
-        if self._bar:
-            cost = f" · ${outcome.cost:.2f}" if outcome.cost else ""
-            self._bar.update(self._task, advance=1, description=f"{Path(source).name[:40]}{cost}")

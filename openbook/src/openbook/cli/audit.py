@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -43,9 +42,7 @@ def audit(
     from collections import Counter
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn
-
+    from openbook.cli._progress import ProgressBar
     from openbook.corpus.audit.findings import KINDS, SEVERITIES
     from openbook.corpus.audit.rules import audit as look
 
@@ -56,18 +53,14 @@ def audit(
             f"{', '.join(unknown) or 'nothing'}; the kinds are {', '.join(KINDS)}", param_hint="--kinds"
         )
     checked: Counter[str] = Counter()
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True,
-        disable=not sys.stderr.isatty(),
-    ) as bar:  # fmt: skip
-        task = bar.add_task("auditing")
+    with ProgressBar("auditing") as bar:
         seen = 0
 
         def progress(done: int) -> None:
             nonlocal seen
             seen = done + 1
             if seen % 200 == 0:
-                bar.update(task, description=f"{seen:,} records")
+                bar.show("records", seen)
 
         findings = list(look(records, papers, wanted, prompt_tokens, progress, checked))
     counts = Counter(finding.kind for finding in findings)

@@ -43,28 +43,22 @@ def import_(
     from collections import Counter
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.progress import Progress
+    from openbook.cli._progress import ProgressBar
 
     if out is not None and ledger is not None:
         raise typer.BadParameter("give --out or --ledger, not both")
     target = ledger or str(out or "records.parquet")
 
     start = time.perf_counter()
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("reading", total=None)
-
-        def show(name: str, done: int, total: int) -> None:
-            bar.update(task, description=name, completed=done, total=total)
-
+    with ProgressBar("reading") as bar:
         if ledger is not None:
             from openbook.corpus.importers.output import import_to_ledger
 
-            report, changed = import_to_ledger(path, ledger, show)
+            report, changed = import_to_ledger(path, ledger, bar.show)
         else:
             from openbook.corpus.importers.output import import_to_parquet
 
-            report, changed = import_to_parquet(path, Path(target), show)
+            report, changed = import_to_parquet(path, Path(target), bar.show)
     seconds = time.perf_counter() - start
     if as_json:
         printed = {

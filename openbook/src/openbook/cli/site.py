@@ -57,9 +57,7 @@ def site(
         openbook site --records records.parquet --out site
         python -m http.server --directory site
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from openbook.cli._progress import ProgressBar
     from openbook.web.site.building import Settings, build
 
     settings = Settings(
@@ -73,15 +71,8 @@ def site(
         processes or _processors(),
         bundle,
     )
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty(),
-    ) as bar:  # fmt: skip
-        task = bar.add_task("starting", total=None)
-        report = build(
-            settings,
-            lambda what, done, of: bar.update(task, description=what, completed=done, total=of or None),
-        )
+    with ProgressBar("starting") as bar:
+        report = build(settings, bar.show)
     for why in report.left_out[:20]:
         print(f"openbook: left out: {why}", file=sys.stderr)
     if len(report.left_out) > 20:

@@ -1,4 +1,4 @@
-"""What ``assess`` needs to ask a model: the assessor, its cache in a ledger, and what a run would cost."""
+"""What ``assess`` needs to ask a model: the assessor with its cache in a ledger, the cost of a run, and batch jobs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openbook.errors import OpenbookError
 
 if TYPE_CHECKING:
-    from openbook.assess.batch import Locate
+    from openbook.assess.batch import BatchOutcome, BatchSettings, Keep, Locate, Watch
     from openbook.assess.papers_list import PaperSource
     from openbook.assessors.base import Assessor
     from openbook.assessors.llm.assessor import LlmAssessor
     from openbook.assessors.llm.settings import LlmSettings
+    from openbook.ledger import Ledger
     from openbook.papers.paper import Paper
 
 
-class MakeAssessor:
+class AssessorFactory:
     """Makes the assessor in whichever process is to use it; holds only what can be sent there."""
 
     def __init__(self, settings: LlmSettings | None, ledger: str | None) -> None:
@@ -52,7 +54,7 @@ class MakeAssessor:
         """US dollars that may be spent; None for no limit."""
         return self.settings.budget if self.settings else None
 
-    def portion(self, budget: float | None, parts: int) -> MakeAssessor:
+    def portion(self, budget: float | None, parts: int) -> AssessorFactory:
         """The same with another budget, and its share of the provider's limits as one of ``parts`` at once."""
         if self.settings is None:
             return self
@@ -61,7 +63,7 @@ class MakeAssessor:
             for name in ("concurrency", "requests_per_minute", "tokens_per_minute")
             if (limit := getattr(self.settings, name)) is not None
         }
-        return MakeAssessor(replace(self.settings, budget=budget, **limits), self.ledger)
+        return AssessorFactory(replace(self.settings, budget=budget, **limits), self.ledger)
 
 
 def dry_run(
@@ -107,7 +109,7 @@ def dry_run(
     print("Nothing was asked. Answers kept in a ledger cost nothing again; repairs of absent quotes come on top.")
 
 
-def tell_account(assessor: LlmAssessor) -> None:
+def tell_calls(assessor: LlmAssessor) -> None:
     """On standard error: what this command asked and spent."""
     counts = assessor.counts
     retried = f", {counts.retried} retried" if counts.retried else ""
@@ -116,3 +118,77 @@ def tell_account(assessor: LlmAssessor) -> None:
         f"{counts.input_tokens} + {counts.output_tokens} tokens, ${counts.cost:.4f}",
         file=sys.stderr,
     )
+
+
+class BatchJobRun:
+    """The batch jobs of one command."""
+
+    def __init__(self, settings: LlmSettings, ledger: Ledger, *, poll: float | None, wait: bool) -> None:
+        from openbook.assessors.llm.batch_api import BatchApi
+        from openbook.assessors.llm.batch_job import BatchAssessor, BatchRunner
+
+        self._api = BatchApi(settings)
+        self._store = ledger.batch_jobs()
+        self._assessor = BatchAssessor(settings, self._store)
+        self._runner = BatchRunner(self._assessor, self._store, self._api, poll=poll, tell=_Lines())
+        self._wait = wait
+
+    def close(self) -> None:
+        self._api.close()
+
+    def drop(self, batch: str) -> None:
+        """Give a batch up. Raises OpenbookError where none of this name is under way."""
+        found = self._store.get(batch)
+        if found is None or self._store.drop(found.id, "dropped by hand") is None:
+            raise OpenbookError(f"no batch {batch!r} is under way in this ledger")
+
+    def run(
+        self,
+        papers: Sequence[PaperSource],
+        out: Path,
+        settings: BatchSettings,
+        *,
+        locate: Locate,
+        watch: Watch,
+        keep: Keep,
+    ) -> BatchOutcome:
+        """The papers' records, as far as their answers have come."""
+        from openbook.assess.batch import assess_in_rounds
+
+        try:
+            outcome = assess_in_rounds(
+                papers, self._assessor, self._runner, out, settings,
+                locate=locate, wait=self._wait, watch=watch, keep=keep,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            self._say("interrupted; what is under way is in the ledger, and the same command goes on")
+            raise
+        counts = self._runner.counts
+        self._say(
+            f"{counts.submitted} batches submitted with {counts.questions} questions, {counts.collected} answers "
+            f"collected, {counts.failed} failed; {counts.input_tokens} + {counts.output_tokens} tokens, "
+            f"${counts.cost:.4f} ({self._runner.price_source})"
+        )
+        if outcome.waiting and not outcome.stopped:
+            self._say(f"{len(outcome.waiting)} papers wait for answers; the same command collects them")
+        return outcome
+
+    def report(self) -> dict[str, object]:
+        """The account, for JSON; ``under_way`` are the provider's names of batches that are not collected."""
+        waiting = [batch.provider_id or batch.id for batch in self._runner.under_way]
+        return asdict(self._runner.counts) | {"price": self._runner.price_source, "under_way": waiting}
+
+    def _say(self, text: str) -> None:
+        print(f"openbook: {text}", file=sys.stderr)
+
+
+class _Lines:
+    """How it goes, on standard error; the same line is not said twice in a row."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, text: str) -> None:
+        if text != self._last:
+            print(f"openbook: {text}", file=sys.stderr, flush=True)
+            self._last = text
