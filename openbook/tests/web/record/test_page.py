@@ -7,7 +7,9 @@ import hashlib
 import html
 import io
 import re
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ from openbook.record.scores import score_answers
 from openbook.variables import SCORED
 from openbook.web.record.page import render_page
 from openbook.web.record.terminal import show_record
+from openbook.web.record.view import plain_title
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&[bold]{{ 7*7 }}"
 
@@ -117,3 +120,35 @@ def test_the_terminal_shows_the_same_and_no_markup() -> None:
     assert "[bold]" in shown
     for wanted in ("2 of 7", "0.33", "page 3", "appendix", "word for word", "not in the paper", "75 %", "1 unverified"):
         assert wanted in shown, wanted
+
+
+@pytest.mark.parametrize(
+    ("title", "plain"),
+    [
+        (r"$\ell_2$-norms", "ℓ₂-norms"),
+        (r"M$^4$I: \textbf{Plums}", "M⁴I: Plums"),
+        ("CNN^{2}: a view", "CNN²: a view"),
+        ("Just Add $100 More", "Just Add $100 More"),
+        ("Encoding of {-1,+1}", "Encoding of {-1,+1}"),
+        (r"50% of \emph{C#} & more", "50% of C# & more"),
+        (r"$\overset$ of plums", "of plums"),
+    ],
+)
+def test_titles_without_latex(title: str, plain: str) -> None:
+    assert plain_title(title).strip() == plain
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.text("\\{}$^_ab12%#&~ ", max_size=40)
+    | st.sampled_from([r"$\frac$", r"\sqrt[", "{" * 3000 + r"\x", r"$\overset{a}$"])
+)
+def test_no_title_breaks_a_page(title: str) -> None:
+    plain_title(title)
+
+
+def test_the_titles_of_the_published_index(index_data: Path) -> None:
+    titles = pq.read_table(index_data / "records.parquet", columns=["title"])["title"].to_pylist()
+    plain = [plain_title(title) for title in titles if title and plain_title(title) != title]
+    assert len(plain) > 200
+    assert not [title for title in plain if "$" in title or "\\math" in title]

@@ -14,13 +14,13 @@ from site_records import EVIL
 
 from openbook.record.files import read_record
 from openbook.web.addresses import folder_name
-from openbook.web.site import searching
+from openbook.web.site import search_index
 from openbook.web.site.building import Settings, build
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
-needs_search = pytest.mark.skipif(not searching.available(), reason="Pagefind is not installed")
+needs_search = pytest.mark.skipif(not search_index.available(), reason="Pagefind is not installed")
 
 KINDS = (
     "index.html", "papers/paper_1/index.html", "papers/promised/index.html", "papers/unread/index.html",
@@ -167,6 +167,7 @@ def test_explore_filters_and_remembers(watched: Watched) -> None:
     page.get_by_label("Title or author").fill("put right")
     until(page, "document.querySelector('#count').textContent === '1 paper'")
     assert page.locator("#found a").inner_text() == "A paper that was put right"
+    assert not page.locator("#more").is_visible()
     page.get_by_label("Title or author").fill("")
     until(page, "document.querySelector('#count').textContent === '176 papers'")
     page.get_by_role("button", name="Show more").click()
@@ -234,6 +235,15 @@ def test_readable_without_javascript_and_on_a_phone(browser: Any, address: str) 
         assert page.locator("h1").is_visible(), path
         wide = page.locator("html").evaluate("node => node.scrollWidth")
         assert wide <= 360, f"{path} is {wide} wide"
+    for path in ("index.html", "venues/PLUM/index.html"):
+        chart = one.open(path).locator("figure.chart > div").first
+        shown = chart.evaluate(
+            "n => [n.scrollWidth > n.clientWidth, n.lastElementChild.getBoundingClientRect().right, n.getBoundingClientRect().right]"
+        )
+        assert shown[0], path
+        assert abs(shown[1] - shown[2]) < 2, f"{path}: the latest years are out of sight"
+    years = one.open("years/index.html").locator("tbody th").all_inner_texts()
+    assert years == ["2023", "2022", "2021", "2020", "unknown", "All"]
     assert "need JavaScript" in one.open("explore/index.html").locator("main").inner_text()
     one.quiet()
     one.context.close()

@@ -13,6 +13,8 @@ from openbook.record.scores import is_unclear
 from openbook.variables import SCORED, VARIABLES
 from openbook.variables.definitions import definition
 
+#: Characters of a title in which LaTeX is looked for.
+LONGEST: Final = 1000
 #: Characters of context on either side of a quote, before it is widened to whole words.
 CONTEXT: Final = 220
 
@@ -187,6 +189,12 @@ def plain_title(title: str) -> str:
 def _without_latex(text: str) -> str:
     from pylatexenc.latex2text import LatexNodes2Text
 
-    plain = LatexNodes2Text().latex_to_text(_GLUED.sub(r"\\\1 ", text), tolerant_parsing=True)
+    try:
+        plain = (
+            LatexNodes2Text().latex_to_text(_GLUED.sub(r"\\\1 ", text[:LONGEST]), tolerant_parsing=True)
+            + text[LONGEST:]
+        )
+    except Exception:  # titles are untrusted, and the library stumbles over some of them in many ways
+        plain = re.sub(r"\\[A-Za-z]+ ?|[{}\\]", "", text)
     plain = re.sub(r"\^([0-9+-]+)", lambda found: found[1].translate(_RAISED), plain)
     return re.sub(r"_([0-9+-]+)", lambda found: found[1].translate(_LOWERED), plain)

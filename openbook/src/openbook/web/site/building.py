@@ -21,7 +21,7 @@ from openbook.corpus.trends.figures import all_figures
 from openbook.corpus.trends.report import learn_errors
 from openbook.errors import OpenbookError
 from openbook.studies import Study
-from openbook.web.site import exploring, feeds, lists, pages, searching, state
+from openbook.web.site import explore, feeds, lists, pages, search_index, state
 from openbook.web.site.frame import Site, badge, bundle_file
 from openbook.web.site.page_code import seal
 from openbook.web.site.paper_page import badge_name
@@ -98,7 +98,7 @@ class _Build:
         with Peak() as peak:
             source = find_source(self.settings.records)
             studies = pages.read_studies(self.settings.studies)
-            if self.settings.search and not searching.available():
+            if self.settings.search and not search_index.available():
                 raise OpenbookError(
                     "search needs Pagefind; install it with: pip install 'openbook[search]', or build with --no-search"
                 )
@@ -224,7 +224,7 @@ class _Build:
         }
         made.update(lists.list_pages(site, ordered))
         made.update(lists.audit_files(site, ordered))
-        made.update(exploring.explore_files(site, ordered, settings.search))
+        made.update(explore.explore_files(site, ordered, settings.search))
         made.update(pages.study_pages(site, studies, {one.id: one.folder for one in papers}))
         made["index.json"] = feeds.index_json(site, papers)
         made["feed.xml"] = feeds.atom(site, papers, _now())
@@ -244,7 +244,7 @@ class _Build:
 
     def _search(self, papers: Sequence[Listed], search: dict[str, Any]) -> None:
         """Build the index where titles or authors changed since the last one; without search, remove it."""
-        report, index = self.report, self.out / searching.FOLDER
+        report, index = self.report, self.out / search_index.FOLDER
         if not self.settings.search:
             rmtree(index, ignore_errors=True)
             search.pop("listed", None)
@@ -263,7 +263,7 @@ class _Build:
                         self.progress("search index", done, len(papers))
 
                 self.progress("search index", 0, len(papers))
-                searching.build_index(exploring.search_entries(by_title(papers)), self.out, step)
+                search_index.build_index(explore.search_entries(by_title(papers)), self.out, step)
             search["listed"] = listed
             search["bytes"] = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
             report.search_seconds, report.search_peak_mb = round(time.monotonic() - started, 2), peak.megabytes

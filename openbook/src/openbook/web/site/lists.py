@@ -91,9 +91,10 @@ def _chart(venue: str, rows: Sequence[_Group]) -> dict[str, Any]:
     description = (
         f"Share of empirical papers of {venue} with code and data by year, {said}. The band is the 95 % interval."
     )
+    title = "Papers with code and data"
     panel = Panel([Series("code and data", points)], axis)
-    svg = draw("code-and-data", "Papers with code and data", description, [panel], panel_height=220)
-    return {"figure": {"svg": svg, "description": description}, "charts": True}
+    svg = draw("code-and-data", title, description, [panel], panel_height=220)
+    return {"figure": {"title": title, "svg": svg, "description": description}, "charts": True}
 
 
 def _edition(

@@ -16,7 +16,7 @@ from openbook.web.addresses import group_folder
 from openbook.web.site.frame import Site
 from openbook.web.site.lists import TITLES
 from openbook.web.site.rows import UNKNOWN, Listed, by
-from openbook.web.site.searching import Entry
+from openbook.web.site.search_index import Entry
 
 _DIGITS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _KINDS: Final = ("experimental", "theoretical", "unknown")
