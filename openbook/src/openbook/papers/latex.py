@@ -56,7 +56,7 @@ _PERSON_END: Final = re.compile(
     r"\\(?:and|And|AND|IEEEauthorblockN|AuthorAnd)(?![A-Za-z])|\\IEEEauthorrefmark\{[^{}]*\}"
 )
 _LINE_END: Final = re.compile(
-    r"\\\\\*?(?:\[[^\[\]]{0,20}\])?|\\(?:newline|addr|IEEEauthorblockA|email|name|linebreak|par)(?![A-Za-z])|\n\s*\n|(?<!\\)&"
+    r"\\\\\*?(?:\[[^\[\]]{0,20}\])?|\\(?:newline|addr|IEEEauthorblockA|emails|email|affiliations|affil|name|linebreak|par)(?![A-Za-z])|\n\s*\n|(?<!\\)&"
 )
 _PARTS: Final = re.compile(
     r"\\(?:institution|department|departmentdetail|city|state|country|streetaddress|postcode|orgdiv|orgname|orgaddress|street)"
@@ -341,7 +341,7 @@ def words(text: str) -> str:
         return ""
     if "\\" not in text and "$" not in text and "{" not in text:
         return clean(" ".join(text.replace("~", " ").replace("``", "“").replace("''", "”").split()))
-    text = text.replace("\\-", "").replace("\\/", "")
+    text = text.replace("\\-", "").replace("\\/", "").replace("\\@", "")
     text = _UNIT.sub(r"\1 \2", _SYMBOL.sub("", _SHOWN.sub("", _CELL.sub("", _FONT.sub("", text)))))
     text = _REFERENCES.sub(_reference, text)
     text = _SILENT.sub(" ", _ENVIRONMENT.sub(" ", text))

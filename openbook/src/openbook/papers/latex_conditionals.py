@@ -13,7 +13,7 @@ _BRANCH: Final = re.compile(r"\\(if[A-Za-z@]*|else|or|fi)(?![A-Za-z@])|\\(?:.|\n
 _BRACED: Final = frozenset(
     (
         "iff ifthenelse iftoggle ifbool ifdef ifcsdef ifundef ifstrequal ifstrempty ifblank ifnumcomp ifnumequal "
-        "ifdefempty ifdefstring ifboolexpr ifinlist"
+        "ifdefempty ifdefstring ifboolexpr ifinlist ifdraft ifoptiondraft ifoptionfinal"
     ).split()
 )
 
@@ -237,6 +237,14 @@ class Conditionals:
     def _if_toggle(self) -> None:
         name = self._scan.argument().strip()
         self._choose(self._toggles.get(name, self._macros.switches.get("if" + name, False)))
+
+    @handles("ifdraft ifoptiondraft")
+    def _if_draft(self) -> None:
+        self._choose(False)
+
+    @handles("ifoptionfinal")
+    def _if_final(self) -> None:
+        self._choose(True)
 
     @handles("ifdef ifcsdef")
     def _if_defined(self) -> None:

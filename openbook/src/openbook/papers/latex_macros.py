@@ -22,9 +22,16 @@ FRONT: Final = {
     **dict.fromkeys(["icmlauthor", "icmlaffiliation", "icmlcorrespondingauthor"], 2),
 }
 _PARAMETER: Final = re.compile(r"##|#(\d)")
-_INTERNAL: Final = re.compile(r"\\[A-Za-z]*@")
+#: The inner workings of LaTeX, but for those that authors use: they throw arguments away, or choose one of them.
+_INTERNAL: Final = re.compile(
+    r"\\(?!@(?:gobble|gobbletwo|firstofone|firstoftwo|secondoftwo|empty)(?![A-Za-z@]))(?:[A-Za-z]+@|@[A-Za-z])"
+)
 _DEFINES: Final = re.compile(
-    r"\\(?:(?:re|provide)?new|renew|provide|def|gdef|edef|let|Declare|[A-Za-z]+(?:true|false)\b)"
+    r"\\(?:if|(?:re|provide)?new|renew|provide|def|gdef|edef|let|Declare|[A-Za-z]+(?:true|false)\b)"
+)
+#: What the beginning of an environment says that prints nothing of its content.
+_HIDES: Final = re.compile(
+    r"\\(?:comment|setbox|sbox|savebox|iffalse|lrbox)(?![A-Za-z])|\\begin\s*\{(?:comment|lrbox)\}"
 )
 #: Commands that the reader understands by itself: a redefinition counts only where it throws its argument away.
 OWN: Final = frozenset(
@@ -68,7 +75,19 @@ class Macros:
 
     def __init__(self, scan: Scanner) -> None:
         self._scan = scan
-        self.definitions: dict[str, Macro] = {"onedot": Macro("."), "xspace": Macro(""), "relax": Macro("")}
+        one, two = ("m",), ("m", "m")
+        self.definitions: dict[str, Macro] = {
+            "onedot": Macro("."),
+            "xspace": Macro(""),
+            "relax": Macro(""),
+            "@empty": Macro(""),
+            "@gobble": Macro("", one, (None,)),
+            "@gobbletwo": Macro("", two, (None, None)),
+            "@firstofone": Macro("#1", one, (None,)),
+            "@firstoftwo": Macro("#1", two, (None, None)),
+            "@secondoftwo": Macro("#2", two, (None, None)),
+            "pdftooltip": Macro("#1", two, (None, None)),
+        }
         self.environments: dict[str, tuple[Macro, str]] = {}
         self.switches: dict[str, bool] = dict(KNOWN_SWITCHES)
         self.hidden_environments = {"comment"}
@@ -109,8 +128,12 @@ class Macros:
 
     def keep(self, name: str, macro: Macro) -> None:
         """Take a definition, unless it is TeX's inner workings or redefines what this reader understands better."""
-        if not name or _INTERNAL.search(macro.body) or ("@" in name and self._scan.frames[-1].silent):
+        if not name or ("@" in name and self._scan.frames[-1].silent):
             return
+        if _INTERNAL.search(macro.body):
+            if not macro.arguments or "#" in macro.body:
+                return
+            macro = Macro("", macro.arguments, macro.defaults)  # whatever it does, it prints none of its arguments
         if name in OWN or name in self._scan.handlers:
             if macro.body.strip() or self._scan.frames[-1].silent:
                 return
@@ -123,15 +146,10 @@ class Macros:
     def _new_command(self, *, provide: bool = False) -> None:
         self._scan.star()
         name = self._scan.name()
-        count = self._scan.optional()
-        default = self._scan.optional()
+        kinds, defaults = self._counted()
         body = self._scan.argument()
-        number = int(count) if count and count.strip().isdigit() else 0
-        kinds, defaults = ["m"] * min(number, 9), [None] * min(number, 9)
-        if default is not None and kinds:
-            kinds[0], defaults[0] = "o", re.sub(r"^1=", "", default)  # type: ignore[call-overload]
         if not (provide and name in self.definitions):
-            self.keep(name, Macro(body, tuple(kinds), tuple(defaults)))
+            self.keep(name, Macro(body, kinds, defaults))
 
     @handles("providecommand")
     def _provide_command(self) -> None:
@@ -169,55 +187,69 @@ class Macros:
             self.hidden_environments.add(name)
 
     @handles(
-        "NewDocumentCommand NewExpandableDocumentCommand RenewDocumentCommand RenewExpandableDocumentCommand ProvideDocumentCommand ProvideExpandableDocumentCommand DeclareDocumentCommand DeclareExpandableDocumentCommand"
+        "NewDocumentCommand RenewDocumentCommand ProvideDocumentCommand DeclareDocumentCommand NewExpandableDocumentCommand "
+        "RenewExpandableDocumentCommand ProvideExpandableDocumentCommand DeclareExpandableDocumentCommand"
     )
     def _document_command(self) -> None:
         """xparse: ``\\NewDocumentCommand{\\name}{m o O{default} s}{body}``."""
-        name, described, body = self._scan.name(), self._scan.argument(), self._scan.argument()
-        kinds: list[str] = []
-        defaults: list[str | None] = []
-        at = 0
-        while at < len(described) and len(kinds) < 9:
-            letter = described[at]
-            at += 1
-            if letter not in "mosOtdDrRvb":
-                continue
-            kind = {"O": "o", "v": "m", "b": "m"}.get(letter, letter)
-            default: str | None = None
-            if letter in "dDrR":
-                while described[at : at + 1] == " ":
-                    at += 1
-                kind, at = "d" + described[at : at + 2].ljust(2, ")"), at + 2
-            elif letter == "t":
-                kind, at = "t" + described[at : at + 1], at + 1
-            if letter in "ODR":
-                default, at = argument(described, at)
-            kinds.append(kind)
-            defaults.append(default)
-        self.keep(name, Macro(body, tuple(kinds), tuple(defaults)))
+        name, described = self._scan.name(), self._scan.argument()
+        self.keep(name, Macro(self._scan.argument(), *_described(described)))
+
+    @handles("NewDocumentEnvironment RenewDocumentEnvironment ProvideDocumentEnvironment DeclareDocumentEnvironment")
+    def _document_environment(self) -> None:
+        """xparse: ``\\NewDocumentEnvironment{name}{m +b}{begin}{end}``; ``b`` is all that stands in it."""
+        name, described = self._scan.argument().strip(), self._scan.argument()
+        begin, end = self._scan.argument(), self._scan.argument()
+        kinds, defaults = _described(described)
+        if described.rstrip().endswith("b"):
+            if f"#{len(kinds)}" not in begin:
+                self.hidden_environments.add(name)
+                return
+            begin, _, rest = begin.partition(f"#{len(kinds)}")
+            kinds, defaults, end = kinds[:-1], defaults[:-1], rest + end
+        self._keep_environment(name, Macro(begin, kinds, defaults), end)
 
     @handles("DeclareMathOperator")
     def _math_operator(self) -> None:
         self._scan.star()
         self.keep(self._scan.name(), Macro(self._scan.argument()))
 
-    @handles("newenvironment renewenvironment provideenvironment NewEnviron")
+    @handles("newenvironment renewenvironment provideenvironment")
     def _new_environment(self) -> None:
         self._scan.star()
         name = self._scan.argument().strip()
-        count, default = self._scan.optional(), self._scan.optional()
+        kinds, defaults = self._counted()
         begin, end = self._scan.argument(), self._scan.argument()
-        if not name or name in _STRUCTURAL or _INTERNAL.search(begin) or self._scan.frames[-1].silent:
-            return
-        if re.search(r"\\(?:comment|setbox|sbox|savebox|iffalse|lrbox)\b|\\begin\s*\{(?:comment|lrbox)\}", begin):
+        self._keep_environment(name, Macro(begin, kinds, defaults), end)
+
+    @handles("NewEnviron RenewEnviron")
+    def _new_environ(self) -> None:
+        """environ: one body, in which ``\\BODY`` is all that stands in the environment."""
+        name = self._scan.argument().strip()
+        kinds, defaults = self._counted()
+        begin, shown, end = self._scan.argument().partition("\\BODY")
+        self._scan.optional()
+        if not shown:
             self.hidden_environments.add(name)
+        else:
+            self._keep_environment(name, Macro(begin, kinds, defaults), end)
+
+    def _counted(self) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
+        """The arguments that ``[2][default]`` describes."""
+        count, default = self._scan.optional(), self._scan.optional()
+        number = min(int(count), 9) if count and count.strip().isdigit() else 0
+        if default is None or not number:
+            return ("m",) * number, (None,) * number
+        return ("o",) + ("m",) * (number - 1), (re.sub(r"^1=", "", default),) + (None,) * (number - 1)
+
+    def _keep_environment(self, name: str, begin: Macro, end: str) -> None:
+        if not name or name in _STRUCTURAL:
             return
-        self.hidden_environments.discard(name)
-        number = int(count) if count and count.strip().isdigit() else 0
-        kinds, defaults = ["m"] * min(number, 9), [None] * min(number, 9)
-        if default is not None and kinds:
-            kinds[0], defaults[0] = "o", default  # type: ignore[call-overload]
-        self.environments[name] = Macro(begin, tuple(kinds), tuple(defaults)), end
+        if _HIDES.search(begin.body):
+            self.hidden_environments.add(name)
+        elif not _INTERNAL.search(begin.body):
+            self.hidden_environments.discard(name)
+            self.environments[name] = begin, end
 
     @handles("newif")
     def _new_switch(self) -> None:
@@ -238,10 +270,35 @@ class Macros:
         self._scan.argument()
         self._scan.optional()
 
-    @handles("includecomment")
+    @handles("includecomment includeversion")
     def _include_comment(self) -> None:
         self.hidden_environments.discard(self._scan.argument().strip())
 
-    @handles("excludecomment specialcomment")
+    @handles("excludecomment specialcomment excludeversion")
     def _exclude_comment(self) -> None:
         self.hidden_environments.add(self._scan.argument().strip())
+
+
+def _described(described: str) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
+    """The arguments that a description of xparse lists."""
+    kinds: list[str] = []
+    defaults: list[str | None] = []
+    at = 0
+    while at < len(described) and len(kinds) < 9:
+        letter = described[at]
+        at += 1
+        if letter not in "mosOtdDrRvb":
+            continue
+        kind = {"O": "o", "v": "m", "b": "m"}.get(letter, letter)
+        default: str | None = None
+        if letter in "dDrR":
+            while described[at : at + 1] == " ":
+                at += 1
+            kind, at = "d" + described[at : at + 2].ljust(2, ")"), at + 2
+        elif letter == "t":
+            kind, at = "t" + described[at : at + 1], at + 1
+        if letter in "ODR":
+            default, at = argument(described, at)
+        kinds.append(kind)
+        defaults.append(default)
+    return tuple(kinds), tuple(defaults)

@@ -21,6 +21,7 @@ _CODE: Final = "verbatim|Verbatim|BVerbatim|lstlisting|minted|alltt"
 _LEXED: Final = re.compile(
     rf"\\begin\s*\{{(?P<env>{_CODE})(?P<star>\*?)\}}(?P<code>.*?)\\end\s*\{{(?P=env)(?P=star)\}}"
     r"|\\(?:verb|lstinline)\*?(?P<mark>[^A-Za-z\s*{\[])(?P<verb>[^\n]*?)(?P=mark)"
+    r"|(?P<between>\\(?:url|path|nolinkurl))(?P<edge>[|!+])(?P<inside>[^\n]*?)(?P=edge)"
     r"|(?P<link>\\(?:url|href|nolinkurl|path)\s*(?:\[[^\[\]]*\])?\s*\{)(?P<address>[^{}\n]*)\}"
     r"|\\.|(?P<comment>%[^\n]*(?:\n[ \t]*(?P<empty>\n)?)?)",
     re.DOTALL,
@@ -30,8 +31,7 @@ _SPECIAL: Final = str.maketrans(
     {mark: "\\" + mark for mark in "%{}#$&_"}
     | {"\\": r"\textbackslash ", "^": r"\textasciicircum ", "~": r"\textasciitilde "}
 )
-_COMMAND: Final = re.compile(r"\\([A-Za-z]+|.|$)", re.DOTALL)
-_COMMAND_AT: Final = re.compile(r"\\([A-Za-z@]+|.|$)", re.DOTALL)
+_COMMAND: Final = re.compile(r"\\([A-Za-z@]+|.|$)", re.DOTALL)
 _BRACE: Final = re.compile(r"\\.|[{}]", re.DOTALL)
 _BRACKET: Final = re.compile(r"\\.|[{}\[\]]", re.DOTALL)
 
@@ -68,6 +68,8 @@ def clean_source(data: bytes) -> str:
             return "\n\n" + code.translate(_SPECIAL) + "\n\n"
         if found.group("mark"):
             return r"\texttt{" + found.group("verb").translate(_SPECIAL) + "}"
+        if found.group("between"):
+            return found.group("between") + "{" + re.sub(r"([%#&_])", r"\\\1", found.group("inside")) + "}"
         if found.group("link"):
             address = re.sub(r"(?<!\\)([%#&_])", r"\\\1", found.group("address"))
             return found.group("link") + address + "}"
@@ -116,7 +118,6 @@ class Scanner:
         self.out: list[str] = []
         #: Before ``\\begin{document}`` nothing is printed.
         self.preamble = False
-        self.at_letter = False
         self.expansions = 0
         #: Characters that may still be read, and those that may be looked through for an end that is not there.
         self.budget = LONGEST
@@ -134,8 +135,7 @@ class Scanner:
     def run(self) -> None:
         while self.frames:
             frame = self.frames[-1]
-            pattern = _COMMAND_AT if frame.silent or self.at_letter else _COMMAND
-            found = pattern.search(frame.text, frame.position)
+            found = _COMMAND.search(frame.text, frame.position)
             self.print(frame.text[frame.position : found.start() if found else len(frame.text)])
             if found is None:
                 self.frames.pop()
@@ -181,7 +181,7 @@ class Scanner:
                 self.look(frame, 200_000)
             return inner
         if mark == "\\":
-            found = (_COMMAND_AT if frame.silent or self.at_letter else _COMMAND).match(frame.text, frame.position)
+            found = _COMMAND.match(frame.text, frame.position)
             frame.position = found.end()  # type: ignore[union-attr]
             return found.group()  # type: ignore[union-attr]
         if mark == "}":

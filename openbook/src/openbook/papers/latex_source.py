@@ -27,12 +27,27 @@ _DROPPED: Final = {
             "bibliographystyle pagestyle thispagestyle newcolumntype lstset captionsetup sisetup geometry "
             "theoremstyle setlist crefname DeclareGraphicsExtensions newtoggle newbool newboolean lstdefinestyle "
             "lstdefinelanguage tcbset tcbuselibrary titlespacing titleformat makeindex hyphenation special "
-            "AtBeginSection nocite"
+            "AtBeginSection nocite providetoggle providebool pdfcomment pdfmargincomment includestandalone includepdf includesvg "
+            "lstinputlisting verbatiminput animategraphics epsfig epsfbox psfig externaldocument addbibresource xymatrix "
+            "includegraphics"
         ).split(),
         1,
     ),
     **dict.fromkeys(
-        ["setcounter", "addtocounter", "setlength", "addtolength", "rule", "PackageWarning", "newtcolorbox"], 2
+        [
+            "setcounter",
+            "addtocounter",
+            "inputminted",
+            "counterwithin",
+            "numberwithin",
+            "pgfmathsetmacro",
+            "setlength",
+            "addtolength",
+            "rule",
+            "PackageWarning",
+            "newtcolorbox",
+        ],
+        2,
     ),
 }
 
@@ -95,6 +110,16 @@ class _Reader:
 
     def _command(self, name: str) -> None:
         """Do what a command says: the document's own definition first, unless the command is understood here."""
+        head = name.partition("@")[0]
+        if (
+            head
+            and head != name
+            and name not in self._macros.definitions
+            and self._is_known(head)
+            and not head.startswith("if")
+        ):
+            self._scan.frames[-1].position -= len(name) - len(head)  # \name@example.org
+            name = head
         handler = self._scan.handlers.get(name)
         if handler is not None:
             handler()
@@ -111,6 +136,9 @@ class _Reader:
                 self._scan.argument()
         else:
             self._scan.print("\\" + name)
+
+    def _is_known(self, name: str) -> bool:
+        return name in self._macros.definitions or name in self._scan.handlers
 
     def _resolve(self, name: str, endings: tuple[str, ...], folder: str | None = None) -> str | None:
         """The path of a file in the archive, looked for where TeX would."""
@@ -260,6 +288,7 @@ class _Reader:
         if self._front_read:
             self._scan.print("\\" + name)
             return
+        self._scan.star()
         option = self._scan.optional() or ""
         given = [self._scan.argument() for _ in range(FRONT[name])]
         if not self._scan.frames[-1].silent:
@@ -299,15 +328,7 @@ class _Reader:
     def _input_if_file(self) -> None:
         self._if_file_exists(put_in=True)
 
-    @handles("makeatletter")
-    def _at_is_letter(self) -> None:
-        self._scan.at_letter = True
-
-    @handles("makeatother")
-    def _at_is_other(self) -> None:
-        self._scan.at_letter = False
-
-    @handles("long global protected outer unless")
+    @handles("long global protected outer unless makeatletter makeatother")
     def _nothing(self) -> None:
         """Prefixes that change nothing here."""
 

@@ -12,7 +12,8 @@ from openbook.papers.latex_scanner import Scanner, handles
 _DRAWN: Final = frozenset(
     (
         "tikzpicture pgfpicture pspicture picture asy forest tikzcd circuitikz axis filecontents filecontents* CCSXML "
-        "overpic luacode pycode dot2tex mpost prooftree"
+        "overpic luacode pycode dot2tex mpost prooftree "
+        "psmatrix xy feynman neuralnetwork bytefield ganttchart dependency quantikz gnuplot scope"
     ).split()
 )
 _BOXES: Final = frozenset("tcolorbox mdframed shaded snugshade beamercolorbox".split())
