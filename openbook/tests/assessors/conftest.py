@@ -223,12 +223,19 @@ class BatchStub:
         lines = [json.loads(line) for line in self.files[asked["input_file_id"]].splitlines()]
         self.asked += [line["custom_id"] for line in lines]
         batch = {
-            "id": f"batch_{len(self.batches)}", "object": "batch", "endpoint": asked["endpoint"], "created_at": 0,
-            "input_file_id": asked["input_file_id"], "completion_window": asked["completion_window"],
-            "metadata": asked.get("metadata"), "status": "validating", "looks": 0, "lines": lines,
+            "id": f"batch_{len(self.batches)}",
+            "object": "batch",
+            "endpoint": asked["endpoint"],
+            "created_at": 0,
+            "input_file_id": asked["input_file_id"],
+            "completion_window": asked["completion_window"],
+            "metadata": asked.get("metadata"),
+            "status": "validating",
+            "looks": 0,
+            "lines": lines,
             "fate": self.fates.pop(0) if self.fates else "completed",
             "request_counts": {"total": len(lines), "completed": 0, "failed": 0},
-        }  # fmt: skip
+        }
         self.batches.append(batch)
         self.created()
         return json_reply(shown(batch))

@@ -65,9 +65,15 @@ class Bench:
                 assessor, ledger.batch_jobs(), api, poll=0.001, tell=self.told.append, sleep=lambda seconds: None
             )
             outcome = assess_in_rounds(
-                self._named(out), assessor, runner, self.folder / out, BatchSettings(jobs=1),
-                locate=Locator(), wait=wait, keep=ledger.keep,
-            )  # fmt: skip
+                self._named(out),
+                assessor,
+                runner,
+                self.folder / out,
+                BatchSettings(jobs=1),
+                locate=Locator(),
+                wait=wait,
+                keep=ledger.keep,
+            )
             api.close()
         return outcome, runner.counts
 
@@ -325,8 +331,25 @@ def test_other_protocols_and_missing_keys_are_refused(monkeypatch: pytest.Monkey
 
 
 def command(bench: Bench, out: str, *more: object) -> list[str]:
-    given = ("assess", *bench.files, "--assessor", "llm", "--model", "stub", "--base-url", bench.stub.url, "--out",
-             bench.folder / out, "--batch", "--ledger", bench.url, "--jobs", 1, "--json", *more)  # fmt: skip
+    given = (
+        "assess",
+        *bench.files,
+        "--assessor",
+        "llm",
+        "--model",
+        "stub",
+        "--base-url",
+        bench.stub.url,
+        "--out",
+        bench.folder / out,
+        "--batch",
+        "--ledger",
+        bench.url,
+        "--jobs",
+        1,
+        "--json",
+        *more,
+    )
     return [sys.executable, "-m", "openbook.cli", *map(str, given)]
 
 

@@ -90,9 +90,20 @@ def test_a_dry_run_asks_nothing_and_writes_nothing(tmp_path: Path) -> None:
     files = papers(tmp_path / "in", 2)
     with Stub() as stub:
         said = run(
-            "assess", *files, *asking(stub, tmp_path / "a", "--dry-run", "--input-price", 1, "--output-price", 2,
-                                      "--ledger", f"sqlite:///{tmp_path / 'l.db'}")
-        )  # fmt: skip
+            "assess",
+            *files,
+            *asking(
+                stub,
+                tmp_path / "a",
+                "--dry-run",
+                "--input-price",
+                1,
+                "--output-price",
+                2,
+                "--ledger",
+                f"sqlite:///{tmp_path / 'l.db'}",
+            ),
+        )
         assert stub.seen == 0
     assert (said["papers"], said["calls"]) == (2, 2)
     assert said["cost"] > 0
@@ -241,10 +252,12 @@ def test_two_processes_on_one_ledger_ask_each_question_once(tmp_path: Path) -> N
         both = [
             subprocess.Popen(
                 command("assess", *files, *asking(stub, tmp_path / name, "--ledger", ledger)),
-                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
             )
             for name in ("a", "b")
-        ]  # fmt: skip
+        ]
         for process in both:
             _, error = process.communicate(timeout=240)
             assert process.returncode == 0, error
@@ -264,9 +277,17 @@ def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
     )
     with Stub() as stub:
         done = subprocess.run(
-            [sys.executable, "-c", script, *map(str, ("assess", *files, *asking(stub, tmp_path / "a", "--ledger", f"sqlite:///{ledger}")))],
-            capture_output=True, text=True, timeout=240, check=False,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-c",
+                script,
+                *map(str, ("assess", *files, *asking(stub, tmp_path / "a", "--ledger", f"sqlite:///{ledger}"))),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
         assert done.returncode != 0
         assert "Traceback" not in done.stderr
         for record in (tmp_path / "a").glob("*.json"):
@@ -315,8 +336,12 @@ def test_reviewing_what_is_unsure(tmp_path: Path) -> None:
     assert [(row["variable"], row["result"]) for row in listed["review"]] == [("pseudocode", "unverified")]
     walked = subprocess.run(
         command("review", "--ledger", ledger, "--who", "Ada"),
-        input="\nno\nI looked\n", capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        input="\nno\nI looked\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert walked.returncode == 0, walked.stderr
     with Ledger.open(ledger) as kept:
         answer = kept.record("paper_000").answers["pseudocode"]

@@ -73,8 +73,11 @@ def server() -> Iterator[str]:
     model = next(Path(found.origin).parent.glob("*.gguf"))
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(model)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     assert process.stdout is not None
     address: list[str] = []
     reading = threading.Thread(target=lambda: address.append(process.stdout.readline().strip()), daemon=True)
@@ -93,11 +96,35 @@ def test_bad_answers_come_out_as_what_they_are(server: str, tmp_path: Path) -> N
     paper = tmp_path / "kettles.txt"
     paper.write_text(PAPER, encoding="utf-8")
     command = [
-        sys.executable, "-m", "openbook.cli", "assess", str(paper), "--out", str(tmp_path / "out"), "--json",
-        "--assessor", "llm", "--model", "smollm2", "--base-url", f"{server}/v1", "--per", "variable",
-        "--ledger", f"sqlite:///{tmp_path / 'l.db'}", "--context-tokens", "4000", "--max-output-tokens", "500",
-        "--concurrency", "1", "--timeout", "200", "--retries", "2",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "openbook.cli",
+        "assess",
+        str(paper),
+        "--out",
+        str(tmp_path / "out"),
+        "--json",
+        "--assessor",
+        "llm",
+        "--model",
+        "smollm2",
+        "--base-url",
+        f"{server}/v1",
+        "--per",
+        "variable",
+        "--ledger",
+        f"sqlite:///{tmp_path / 'l.db'}",
+        "--context-tokens",
+        "4000",
+        "--max-output-tokens",
+        "500",
+        "--concurrency",
+        "1",
+        "--timeout",
+        "200",
+        "--retries",
+        "2",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=450)
     assert done.returncode == 0, done.stderr
     record = Record.model_validate_json((tmp_path / "out" / "kettles.json").read_text(encoding="utf-8"))
@@ -105,9 +132,11 @@ def test_bad_answers_come_out_as_what_they_are(server: str, tmp_path: Path) -> N
     text = json.loads(
         subprocess.run(
             [sys.executable, "-m", "openbook.cli", "read", str(paper), "--json"],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
-    )["text"]  # fmt: skip
+    )["text"]
     letters = fold(text).letters
     seen: list[tuple[str, str, bool]] = []
     for name in SCORED:
@@ -143,9 +172,21 @@ def test_bad_answers_come_out_as_what_they_are(server: str, tmp_path: Path) -> N
         }
         rows.writerow(["kettles", *(truth.get(name, 0) for name in VARIABLES)])
     judged = subprocess.run(
-        [sys.executable, "-m", "openbook.cli", "validate", "--records", str(tmp_path / "out"), "--labels", str(labels), "--json"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "openbook.cli",
+            "validate",
+            "--records",
+            str(tmp_path / "out"),
+            "--labels",
+            str(labels),
+            "--json",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert judged.returncode == 0, judged.stderr
     report = json.loads(judged.stdout)
     for name in SCORED:

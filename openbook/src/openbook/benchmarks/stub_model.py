@@ -60,11 +60,14 @@ def completion(said: object, *, finish: str = "stop") -> bytes:
     message = {"role": "assistant", "content": content}
     return json.dumps(
         {
-            "id": "stub", "object": "chat.completion", "created": 0, "model": "stub",
+            "id": "stub",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "stub",
             "choices": [{"index": 0, "finish_reason": finish, "message": message}],
             "usage": {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200},
         }
-    ).encode()  # fmt: skip
+    ).encode()
 
 
 @dataclass(slots=True)

@@ -22,41 +22,68 @@ _LIMITS: dict[str, Any] = {"rich_help_panel": "Limits"}
 @with_options(model=ModelOptions)
 def serve(
     ledger: Annotated[
-        str, typer.Option(help="The database, made if need be: sqlite:///FILE or postgresql://…")
+        str,
+        typer.Option(
+            help="Keep records and the queue in this database; it is made where it does not exist: sqlite:///FILE or postgresql://…"
+        ),
     ] = "sqlite:///ledger.db",
-    host: Annotated[str, typer.Option(help="Where to listen; other than loopback only with a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
+    host: Annotated[
+        str, typer.Option(help="Listen on this address. Any other than loopback needs a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Listen on this port; 0 takes a free one.")] = 8765,
     open_: Annotated[bool, typer.Option("--open", help="Open the first page in the browser.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="When ready, print one JSON object with the address on standard output.")
     ] = False,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="Papers read at the same time.")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Read this many papers at the same time.")] = 2,
     spool: Annotated[
-        Path | None, typer.Option(help="The folder for uploads [default: beside the ledger, LEDGER.spool].")
+        Path | None, typer.Option(help="Keep uploads in this folder [default: beside the ledger, LEDGER.spool].")
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log every request on standard error.")] = False,
     token: Annotated[
         str | None,
-        typer.Option(help="What writing needs. Better set OPENBOOK_TOKEN: others see a command line.", **_REACHED),
+        typer.Option(
+            help="Let only those write who have this token. Better set OPENBOOK_TOKEN: others can see a command line.",
+            **_REACHED,
+        ),
     ] = None,
     name: Annotated[
-        list[str] | None, typer.Option(help="A name that others call this server by, such as its proxy's.", **_REACHED)
+        list[str] | None,
+        typer.Option(help="Answer to this name too, such as the name of a proxy. May be given again.", **_REACHED),
     ] = None,
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="Believe X-Forwarded-For and -Proto from this machine.", **_REACHED)
     ] = False,
-    private: Annotated[bool, typer.Option("--private", help="Reading needs the token too.", **_REACHED)] = False,
-    upload_megabytes: Annotated[float, typer.Option(min=0.001, help="The largest upload.", **_LIMITS)] = 50.0,
-    upload_seconds: Annotated[float, typer.Option(min=0.1, help="Time for one upload.", **_LIMITS)] = 120.0,
-    queue: Annotated[int, typer.Option(min=1, help="Papers that may wait.", **_LIMITS)] = 500,
+    private: Annotated[bool, typer.Option("--private", help="Ask for the token for reading too.", **_REACHED)] = False,
+    upload_megabytes: Annotated[
+        float, typer.Option(min=0.001, help="Refuse uploads that are larger.", **_LIMITS)
+    ] = 50.0,
+    upload_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Refuse uploads that take longer than this many seconds.", **_LIMITS)
+    ] = 120.0,
+    queue: Annotated[int, typer.Option(min=1, help="Refuse uploads while this many papers wait.", **_LIMITS)] = 500,
     rate: Annotated[
-        int, typer.Option(min=0, help="Uploads and other changes per minute from one address; 0: any.", **_LIMITS)
+        int,
+        typer.Option(
+            min=0,
+            help="Allow this many uploads and other changes per minute from one address; 0 sets no limit.",
+            **_LIMITS,
+        ),
     ] = 120,
     keep_minutes: Annotated[
-        float, typer.Option(min=0, help="How long an upload stays after it was read, for another reading.", **_LIMITS)
+        float,
+        typer.Option(
+            min=0,
+            help="Delete an upload this many minutes after it was read. Until then another assessor can read it.",
+            **_LIMITS,
+        ),
     ] = 60.0,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Time to read one paper.", **_LIMITS)] = 60.0,
-    megabytes: Annotated[int, typer.Option(min=256, help="Memory to read one paper.", **_LIMITS)] = 1536,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, help="Give up reading a paper after this many seconds.", **_LIMITS)
+    ] = 60.0,
+    megabytes: Annotated[
+        int, typer.Option(min=256, help="Give up reading a paper that needs more memory than this.", **_LIMITS)
+    ] = 1536,
     model: ModelOptions = ModelOptions(),
 ) -> None:
     """Serve a page where papers are dropped and read, and an HTTP API. By default only this machine reaches it.
@@ -73,11 +100,24 @@ def serve(
     except ModuleNotFoundError as error:
         raise OpenbookError(f"openbook serve needs {error.name}: pip install 'openbook[server]'") from error
     settings = ServerSettings(
-        ledger=ledger, spool=spool, host=host, port=port, token=token or os.environ.get("OPENBOOK_TOKEN") or None,
-        names=tuple(name or ()), proxied=behind_proxy, private=private, jobs=jobs, queue=queue,
-        upload_megabytes=upload_megabytes, upload_seconds=upload_seconds, seconds=seconds, megabytes=megabytes,
-        keep_minutes=keep_minutes, rate=rate, llm=model.settings(),
-    )  # fmt: skip
+        ledger=ledger,
+        spool=spool,
+        host=host,
+        port=port,
+        token=token or os.environ.get("OPENBOOK_TOKEN") or None,
+        names=tuple(name or ()),
+        proxied=behind_proxy,
+        private=private,
+        jobs=jobs,
+        queue=queue,
+        upload_megabytes=upload_megabytes,
+        upload_seconds=upload_seconds,
+        seconds=seconds,
+        megabytes=megabytes,
+        keep_minutes=keep_minutes,
+        rate=rate,
+        llm=model.settings(),
+    )
 
     def ready(address: str) -> None:
         if as_json:

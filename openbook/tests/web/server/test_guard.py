@@ -178,9 +178,16 @@ def test_a_cookie_that_was_changed_is_nobody(guarded: TestClient, token: str) ->
     signed_in = base64.b64encode(json.dumps(session | {"signed_in": True}).encode()).decode()
     stranger = str(TimestampSigner("another key").sign(signed_in).decode())
     for forged in (
-        f"{signed_in}.{moment}.{signature}", f"{content}.9{moment}.{signature}", f"{signed_in}..{signature}",
-        signed_in, stranger, "a.b.c.d", "....", "ü.1.1.x", "",
-    ):  # fmt: skip
+        f"{signed_in}.{moment}.{signature}",
+        f"{content}.9{moment}.{signature}",
+        f"{signed_in}..{signature}",
+        signed_in,
+        stranger,
+        "a.b.c.d",
+        "....",
+        "ü.1.1.x",
+        "",
+    ):
         page = guarded.get("/", headers={"Cookie": f"{cookie.name}={forged}".encode()})
         assert "Sign in to upload" in page.text
     guarded.cookies.clear()

@@ -90,9 +90,12 @@ def test_every_answer_is_described(url: str, method: str, path: str, mode: str) 
 
     @seed(7)
     @settings(
-        max_examples=EXAMPLES, database=None, deadline=None, phases=[Phase.generate],
+        max_examples=EXAMPLES,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     @given(strategy)
     def check(case: Any) -> None:
         if mode == "positive":

@@ -46,9 +46,11 @@ LOOK: Final = 1.0
 #: What any operation can answer: no such host, too many requests, the ledger is away.
 _ALWAYS: Final = (421, 429, 503)
 _PAPER = Path(
-    description="The paper: the SHA-256 of its file or 8 or more digits of it, or its id.", min_length=1, max_length=600,
+    description="The paper: the SHA-256 of its file or 8 or more digits of it, or its id.",
+    min_length=1,
+    max_length=600,
     pattern=r"^[^\x00-\x1f\x7f]+$",
-)  # fmt: skip
+)
 _JOB = Path(description="The job's id.", pattern="^[0-9a-f]{32}$")
 
 
@@ -338,11 +340,15 @@ def variables() -> list[VariableBody]:
     """The nine variables: what each asks, what counts, and what a correction may say."""
     return [
         VariableBody(
-            name=name, title=known.title, question=known.question, scored=known.scored, yes=known.yes,
+            name=name,
+            title=known.title,
+            question=known.question,
+            scored=known.scored,
+            yes=known.yes,
             corrections=list(ALLOWED[name]),
         )
         for name, known in definitions().items()
-    ]  # fmt: skip
+    ]
 
 
 @router.get(

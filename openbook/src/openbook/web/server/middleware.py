@@ -127,9 +127,11 @@ class Guard:
             wait = (self._reading if method in SAFE else self._writing).wait(client)
             if wait:
                 raise Problem(
-                    429, "Too many requests", f"Wait {math.ceil(wait)} seconds, then go on.",
+                    429,
+                    "Too many requests",
+                    f"Wait {math.ceil(wait)} seconds, then go on.",
                     headers={"Retry-After": str(math.ceil(wait))},
-                )  # fmt: skip
+                )
         if method not in SAFE:
             _check_origin(headers)
 
@@ -196,9 +198,7 @@ class _Body:
 
 
 def _too_large(most: int) -> Problem:
-    return Problem(
-        413, "Too large", f"At most {most / 1e6:.3g} MB are taken here.", headers={"Connection": "close"}
-    )  # fmt: skip
+    return Problem(413, "Too large", f"At most {most / 1e6:.3g} MB are taken here.", headers={"Connection": "close"})
 
 
 async def _drain(receive: Receive, most: int) -> None:
