@@ -142,6 +142,64 @@ class TestTasks:
         assert run(tmp_path / "bb").stdout.splitlines()[-1].startswith("halted: ")
 
 
+class TestUniversal:
+    @pytest.fixture(scope="class")
+    def universal(self, tmp_path_factory):
+        out = tmp_path_factory.mktemp("universal") / "u"
+        made = runner.invoke(
+            app, ["compile", "universal", "--states", "4", "--cells", "16", "--out", str(out), "--json"]
+        )
+        assert made.exit_code == 0
+        report = json.loads(made.stdout)
+        assert (report["passes"], report["period"], report["context"]) == ("any", 33, None)
+        return out
+
+    def test_a_program_is_a_prompt(self, universal):
+        assert run(universal, "--machine", "busy-beaver-4").stdout.splitlines()[-1] == "halted: 107 steps, 13 ones"
+        found = json.loads(run(universal, "--machine", "1RB1LB_1LA1RH", "--json").stdout)
+        assert found["answer"] == "halted: 6 steps, 4 ones"
+        assert found["tokens"] == 6 * 33 + 1
+        short = run(universal, "--machine", "busy-beaver-4", "--tokens", 40)
+        assert short.stdout.splitlines()[-1].startswith("not halted: 1 steps")
+
+    def test_a_machine_file_with_a_tape_and_a_trace(self, universal, tmp_path):
+        file = tmp_path / "flip.toml"
+        file.write_text(
+            'start = "go"\nblank = "0"\ninput = "1"\nhalt = ["done"]\nreport = "tape"\n'
+            '[transitions.go]\n"1" = "0 R go"\n"0" = "1 S done"\n'
+        )
+        result = run(universal, "--machine", file, "--tape", "111", "--trace")
+        assert result.stdout.splitlines()[-1] == "halted: 4 steps, 1 ones, tape 1"
+        assert "goes(before.found.D1)" in result.stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("--machine", "palindromes"), "it has 7 states, the model is for 4; it has 3 symbols, the model is for 2"),
+            (("--machine", "no-such-machine"), "there is no file 'no-such-machine'"),
+            (("--machine", "busy-beaver-4", "--tape", "2"), "symbols that the machine does not know: 2"),
+            (("--machine", "busy-beaver-4", "--prompt", "1"), "not both"),
+            (("--tape", "1"), "say which one with --machine"),
+            (("--prompt", "hello"), "'hello' is no machine"),
+            ((), "give a Turing machine with --machine"),
+        ],
+    )
+    def test_what_is_no_machine_is_refused(self, universal, arguments, said):
+        with pytest.raises(ArlearnError) as error:
+            run(universal, *arguments)
+        assert said in str(error.value)
+
+    def test_other_models_run_no_machines(self, tmp_path):
+        out = tmp_path / "countdown"
+        assert runner.invoke(app, ["compile", "program", "countdown", "--out", str(out)]).exit_code == 0
+        with pytest.raises(ArlearnError, match="is not a universal machine"):
+            run(out, "--machine", "busy-beaver-4")
+
+    def test_it_is_not_evaluated_on_runs_that_may_never_end(self, universal):
+        with pytest.raises(ArlearnError, match="may never end"):
+            runner.invoke(app, ["evaluate", str(universal)], catch_exceptions=False)
+
+
 def test_a_step_is_cheap_where_few_blocks_exist():
     """Only the row's blocks are read, so an empty row costs nothing but the head, whatever the context."""
     from arlearn.predictors.maps.blocks import BlocksMap

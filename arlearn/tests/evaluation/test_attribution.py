@@ -14,6 +14,7 @@ from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps.base import CausalMap
 from arlearn.predictors.maps.blocks import BlocksMap
 from arlearn.predictors.maps.packed import PackedMap
+from arlearn.predictors.maps.periodic import PeriodicMap
 from arlearn.predictors.maps.shift import ShiftMap
 from arlearn.predictors.mlp import MLPPredictor
 from arlearn.tasks.multiplication import MultiplicationTask
@@ -25,12 +26,15 @@ def predictors(draw: st.DrawFn) -> LinearPredictor:
     torch.manual_seed(draw(st.integers(0, 999)))
     context, inputs, outputs = draw(st.integers(1, 20)), draw(st.integers(1, 7)), draw(st.integers(1, 6))
     vocabulary = draw(st.integers(2, 15))
-    kind = draw(st.sampled_from(["packed", "shift", "blocks"]))
+    kind = draw(st.sampled_from(["packed", "shift", "blocks", "periodic"]))
     map: CausalMap
     if kind == "packed":
         map = PackedMap(context, inputs, outputs)
     elif kind == "shift":
         map = ShiftMap(inputs, outputs, context)
+    elif kind == "periodic":
+        reads = [(row, d, (row + d) % 3) for row in range(4) for d in range(context) if torch.rand(()) < 0.4]
+        map = PeriodicMap(inputs, outputs, 1, 3, reads)
     else:
         pairs = [(t, s) for t in range(context) for s in range(t + 1) if torch.rand(()) < 0.4]
         map = BlocksMap(context, inputs, outputs, pairs)
@@ -51,7 +55,7 @@ def test_the_ledger_adds_up(predictor, length, data):
     asked = data.draw(st.integers(0, predictor.vocabulary - 1))
     other = data.draw(st.integers(0, predictor.vocabulary - 1))
     found = attribute(predictor, tokens, top=3, also=[asked, other])
-    window = tokens[-predictor.map.window :]
+    window = tokens if predictor.context is None else tokens[-predictor.map.window :]
     logits = predictor(window[None])[0, -1].detach()
     assert found.places == sorted(found.places)
     assert found.tokens == tokens[found.places].tolist()

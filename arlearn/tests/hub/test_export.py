@@ -197,3 +197,19 @@ def test_without_transformers_it_says_what_to_install(models, tmp_path, monkeypa
 
 def test_something_must_be_asked_for(models):
     assert runner.invoke(app, ["export", str(models["shift"])]).exit_code == 2
+
+
+def test_a_program_with_a_loop_keeps_its_place(tmp_path):
+    """A periodic map must see the whole sequence, or it would lose count of its phase."""
+    from arlearn.hub.modeling_arlearn import ArlearnForCausalLM
+
+    assert runner.invoke(app, ["compile", "program", "countdown", "--out", str(tmp_path / "m")]).exit_code == 0
+    done = runner.invoke(app, ["export", str(tmp_path / "m"), "--hf", str(tmp_path / "hf")])
+    assert done.exit_code == 0, done.output
+    model = ArlearnForCausalLM.from_pretrained(tmp_path / "hf")
+    saved = SavedModel(tmp_path / "m")
+    given = saved.prompt("7")
+    made = model.generate(input_ids=given[None], attention_mask=torch.ones_like(given[None]))
+    assert saved.word(int(made[0, -1])) == "stop"
+    assert saved.answer(made[0]) == "0"
+    assert made[0, 1:].tolist() == generate(saved.predictor, given[None], 100, stop=saved.stop)[0].tolist()

@@ -56,6 +56,33 @@ def test_every_kind_is_proved(arguments: tuple[str, ...], generated: int, tmp_pa
     assert report["inputs_wrong"] == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "period"),
+    [
+        (("turing", "busy-beaver-4"), 15),
+        (("turing", "binary-increment", "--length", "3"), 6),
+        (("turing", "palindromes", "--length", "4"), 6),
+        (("program", "countdown"), 2),
+        (("universal", "--states", "2", "--cells", "6"), 15),
+    ],
+)
+def test_loops_are_proved_for_any_number_of_passes(arguments: tuple[str, ...], period: int, tmp_path: Path) -> None:
+    report = compiled(*arguments, "--out", str(tmp_path / "x"), "--check")
+    assert report["proved"] is True
+    assert (report["passes"], report["period"]) == ("any", period)
+    assert report["generated_tokens"] is report["context"] is None
+    assert report.get("inputs_wrong", 0) == report.get("machines_wrong", 0) == 0
+    assert "float32" in report["safe_in"]  # type: ignore[operator]
+    result = run.invoke(app, ["compile", *arguments, "--out", str(tmp_path / "y"), "--check"])
+    assert "for all inputs and any number of passes" in " ".join(result.stdout.split())
+
+
+def test_a_bound_on_time_writes_the_steps_out(tmp_path: Path) -> None:
+    report = compiled("turing", "busy-beaver-4", "--max-steps", "20", "--out", str(tmp_path / "x"), "--check")
+    assert (report["passes"], report["period"], report["proved"]) == (1, None, True)
+    assert report["generated_tokens"] == 20 * report["prompt_tokens"]  # type: ignore[operator]
+
+
 def test_a_written_circuit_is_read_back(tmp_path: Path) -> None:
     file = tmp_path / "parity.txt"
     result = run.invoke(app, ["compile", "parity", "--bits", "6", "--write-circuit", str(file)])
@@ -77,7 +104,9 @@ def test_tables_for_people(tmp_path: Path) -> None:
         (("turing", "no-such-machine"), "busy-beaver-4"),
         (("multiplication", "--digits", "4", "--context", "20"), "the context overflows"),
         (("turing", "busy-beaver-4", "--input", "2"), "does not know"),
-        (("turing", "palindromes", "--length", "30"), "too many to simulate"),
+        (("turing", "palindromes", "--length", "30"), "too many to simulate; give --tape"),
+        (("turing", "palindromes", "--length", "30", "--unrolled"), "give --max-steps and --tape"),
+        (("turing", "1RA1RA_0LB0LB"), "does not halt within 100000 steps"),
     ],
 )
 def test_bad_input_leaves_nothing(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
@@ -85,6 +114,27 @@ def test_bad_input_leaves_nothing(arguments: tuple[str, ...], said: str, tmp_pat
     with pytest.raises(ArlearnError, match=said):
         run.invoke(app, ["compile", *arguments, "--out", str(out)], catch_exceptions=False)
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("halt", "steps", "said"),
+    [
+        ("[]", ["a : bit = copy x"], "no end: the loop names no word"),
+        ("['1']", ["a : bit = copy before.a"], "before.a, which does not exist in the first pass"),
+        ("['1']", ["a : bit = copy b", "b : bit = copy x"], "b, which comes after it"),
+    ],
+)
+def test_a_loop_with_faults_leaves_nothing(halt: str, steps: list[str], said: str, tmp_path: Path) -> None:
+    file, certificate = tmp_path / "bad.toml", tmp_path / "c.json"
+    file.write_text(
+        'outputs = ["a"]\nslots = [{ name = "x", alphabet = "bit" }]\n'
+        f"[loop]\nhalt = {halt}\nsteps = {steps}\n"
+        '[[alphabets]]\nname = "bit"\nwords = ["0", "1"]\n'
+    )
+    call = ["compile", "program", str(file), "--out", str(tmp_path / "x"), "--certificate", str(certificate)]
+    with pytest.raises(ArlearnError, match=said):
+        run.invoke(app, call, catch_exceptions=False)
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_binary_file_is_no_circuit(tmp_path: Path) -> None:

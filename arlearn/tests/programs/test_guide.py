@@ -10,7 +10,7 @@ from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
 from arlearn.programs.text import parse_program
 from arlearn.programs.turing import parse as parse_machine
-from arlearn.programs.turing_programs import find_bounds
+from arlearn.programs.turing_programs import find_bounds, looped_program
 from arlearn.programs.turing_unrolled import unrolled_program
 
 GUIDE = Path(__file__).parents[3] / "docs" / "programs.md"
@@ -28,12 +28,14 @@ def test_python() -> None:
 
 
 def test_text_forms() -> None:
-    program, machine = blocks("toml")
+    program, loop, machine = blocks("toml")
     (circuit,) = blocks("circuit")
     programs = [
         parse_program(program),
+        parse_program(loop),
         parse_circuit(circuit).program(),
         unrolled_program(parse_machine(machine), find_bounds(parse_machine(machine), length=3)),
+        looped_program(parse_machine(machine), find_bounds(parse_machine(machine), length=3, looped=True)),
     ]
     for each in programs:
         assert prove(each, compile_program(each)).proved

@@ -20,6 +20,7 @@ compile_app = typer.Typer(
 app.add_typer(compile_app, name="compile")
 
 RUN = 4_000_000  # tokens that running all inputs may take
+MACHINES, STEPS = 100, 50  # random machines that are run on a universal model, and for how long
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Directory for the model.", show_default=False)]
 Check = Annotated[
@@ -272,7 +273,9 @@ def _proof(program: Program, predictor: Any, task: Any) -> dict[str, Any]:
         if gap is not None:
             faults.append(f"the identity does not follow: {gap}")
     everything = task.everything()
-    if everything is not None and task.looped:
+    if program.interface.get("kind") == "universal":
+        faults += _run_machines(predictor, task, found)
+    elif everything is not None and task.looped:
         faults += _run_loop(predictor, task, everything, found)
     elif everything is not None and len(everything) * task.generated <= RUN:
         result = exact_match(predictor, task, everything, batch_size=8192)
@@ -282,6 +285,29 @@ def _proof(program: Program, predictor: Any, task: Any) -> dict[str, Any]:
                 f"{result.wrong} of all {result.count} inputs give a wrong answer, such as {result.failures[0]}"
             )
     return found | {"proved": proof.proved and not faults, "faults": faults}
+
+
+def _run_machines(predictor: Any, task: Any, found: dict[str, Any]) -> list[str]:
+    """Compare runs of random machines on a universal model with a simulator, step by step; the faults."""
+    import numpy as np
+    import torch
+
+    from arlearn.decoding.generate import generate
+    from arlearn.programs.universal_prompts import disagreement, prompt_of, random_machine
+
+    random, sizes = np.random.default_rng(0), task.interface.sizes
+    wrong = []
+    for _ in range(MACHINES):
+        machine = random_machine(sizes, random)
+        tape = "".join(random.choice(list(machine.symbols), random.integers(0, min(8, sizes.cells) + 1)))
+        prompted = prompt_of(machine, tape, sizes)
+        prompt = task.encode_prompts(torch.tensor([task.interface.inputs(prompted)]))
+        made = generate(predictor, prompt, STEPS * task.semantics.period, stop=task.stop)
+        said = disagreement(task.render(torch.cat([prompt[0], made[0]])), prompted, tape, sizes)
+        if said is not None:
+            wrong.append(f"{machine.as_json()} on {tape!r}: {said}")
+    found |= {"machines_run": MACHINES, "machines_wrong": len(wrong)}
+    return wrong[:1]
 
 
 def _run_loop(predictor: Any, task: Any, everything: Any, found: dict[str, Any]) -> list[str]:
@@ -343,6 +369,11 @@ def _print(report: dict[str, Any], out: Path, has_default: bool) -> None:
             more = report.get("inputs_not_halted")
             unfinished = f"; {more:,} do not halt within {RUN:,} tokens together" if more else ""
             table.add_row("all inputs", f"{report['inputs_run']:,} run, {report['inputs_wrong']} wrong{unfinished}")
+        if "machines_run" in report:
+            said = (
+                f"{report['machines_run']} random ones like a simulator at every step, {report['machines_wrong']} not"
+            )
+            table.add_row("machines", said)
         for name, verdict in report["formats"].items():
             table.add_row(name, f"{'[green]safe[/]' if verdict['safe'] else '[red]not safe[/]'}: {verdict['why']}")
     table.add_row("took", f"{report['seconds']:.2f} s, {report['peak_memory_bytes'] / 1e6:,.0f} MB at most")

@@ -150,7 +150,8 @@ def attribute(
     best = logits.topk(min(max(top, 0), linear.vocabulary)).indices.tolist()
     candidates = sorted({*best, *wanted}, key=lambda token: -float(logits[token]))
 
-    window = tokens[-linear.map.window :]
+    # without a context, what a position reads may depend on where it stands in the whole sequence
+    window = tokens if linear.map.context is None else tokens[-linear.map.context :]
     first = len(tokens) - len(window)
     last = len(window) - 1
     sources = linear.map.sources(last)

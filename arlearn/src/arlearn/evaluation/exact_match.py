@@ -35,7 +35,7 @@ class ExactMatch:
         digit_accuracy: share of the answers' tokens that were right, over all places.
         places: the same for each place, most significant first.
         seconds: time spent generating.
-        generated_tokens: tokens written for each prompt.
+        generated_tokens: tokens written for each prompt; the most, where chains differ in length.
         failures: the first wrong ones: inputs, the answer given, the right one.
     """
 
@@ -129,13 +129,14 @@ def exact_match(
             f"the predictor knows {predictor.vocabulary} tokens, the task {task.vocabulary}; they do not fit together"
         )
     right_places = torch.zeros(len(task.answer_positions), dtype=torch.float64)
-    wrong, seconds = 0, 0.0
+    wrong, generated, seconds = 0, 0, 0.0
     failures: list[tuple[list[int], str, str]] = []
     for start in range(0, len(inputs), batch_size):
         part = inputs[start : start + batch_size]
         started = time.perf_counter()
         tokens = write_out(predictor, task, part)
         seconds += time.perf_counter() - started
+        generated = max(generated, tokens.shape[1] - task.prompt_length)
         expected = task.expected(part)
         right: Bool[Tensor, "part places"] = task.answer(tokens) == expected
         right_places += right.sum(0)
@@ -152,7 +153,7 @@ def exact_match(
         if progress is not None:
             progress(len(part))
     places = (right_places / len(inputs)).tolist()
-    return ExactMatch(len(inputs), wrong, sum(places) / len(places), places, seconds, task.generated, failures)
+    return ExactMatch(len(inputs), wrong, sum(places) / len(places), places, seconds, generated, failures)
 
 
 def choose_questions(task: SequenceTask, count: int, hard: bool, seed: int) -> tuple[Tensor, str]:

@@ -39,6 +39,7 @@ from arlearn.files import replacing
 from arlearn.predictors.base import Predictor
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps.base import CausalMap
+from arlearn.predictors.maps.periodic import PeriodicMap
 from arlearn.predictors.maps.shift import ShiftMap
 
 
@@ -149,7 +150,8 @@ def spectrum_of(predictor: Predictor, progress: Callable[[float], None] | None =
             progress((distance + 1) / map.window)
     if not lags:
         raise ArlearnError("the map has no block at all: its outputs are always zero")
-    last = [map.block(map.window - 1, map.window - 1 - lag.distance) for lag in lags]
+    end = max(map.window - 1, map.start + map.period - 1) if isinstance(map, PeriodicMap) else map.window - 1
+    last = [map.block(end, end - lag.distance) for lag in lags]
     blocks = [block.double() for block in last if block is not None]
     if not blocks:
         raise ArlearnError("no block of the map leads to its last position")
@@ -169,7 +171,10 @@ def _blocks(map: CausalMap, distance: int) -> list[Float[Tensor, "outputs inputs
     if isinstance(map, ShiftMap):  # the same one everywhere
         block = map.block(distance, 0)
         return [] if block is None else [block]
-    found = (map.block(to, to - distance) for to in range(distance, map.window))
+    if isinstance(map, PeriodicMap):
+        found = (map.block(to, to - distance) for to in range(distance, max(distance, map.start) + map.period))
+    else:
+        found = (map.block(to, to - distance) for to in range(distance, map.window))
     return [block for block in found if block is not None]
 
 

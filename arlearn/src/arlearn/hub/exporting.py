@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 CODE = "modeling_arlearn.py"
 TOLERANCE = 1e-5  # of a logit, relative to the largest where that is above 1
+LOOPED_TOKENS = 1_000  # of a program with a loop, which may go on for ever
 NEW_TOKENS, TEMPERATURE = 120, 0.5  # what generation does with text unless told otherwise; the paper's temperature
 
 
@@ -95,7 +96,7 @@ def compare(saved: SavedModel, folder: Path) -> tuple[float, int]:
     with _no_progress():
         model = ArlearnForCausalLM.from_pretrained(folder).eval()
     assert isinstance(predictor, LinearPredictor | MLPPredictor)
-    length = min(predictor.map.window + (predictor.context is None), 600)
+    length = min(predictor.map.window + getattr(predictor.map, "period", 1) * (predictor.context is None), 600)
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(predictor.vocabulary, (2, length), generator=generator)
     ours = predictor(tokens)
@@ -143,6 +144,7 @@ def _texts(saved: SavedModel, predictor: LinearPredictor | MLPPredictor, name: s
 
 def _configuration(predictor: LinearPredictor | MLPPredictor) -> dict[str, Any]:
     map = predictor.map
+    layout = {key: value for key, value in map.configuration().items() if key in ("start", "period", "reads")}
     return {
         "architectures": ["ArlearnForCausalLM"],
         "auto_map": {
@@ -158,6 +160,7 @@ def _configuration(predictor: LinearPredictor | MLPPredictor) -> dict[str, Any]:
         "outputs": map.outputs,
         "head_bias": predictor.head_bias is not None,
         "blocks": map.configuration().get("blocks"),
+        **layout,
         "tie_word_embeddings": False,
         "use_cache": False,
     }
@@ -166,7 +169,9 @@ def _configuration(predictor: LinearPredictor | MLPPredictor) -> dict[str, Any]:
 def _generation(saved: SavedModel) -> dict[str, Any]:
     if saved.vocabulary is None:
         assert saved.task is not None
-        return {"do_sample": False, "max_new_tokens": saved.task.generated, "use_cache": False}
+        stop = {"eos_token_id": list(saved.task.stop)} if saved.task.stop else {}
+        most = min(saved.task.generated, LOOPED_TOKENS) if stop else saved.task.generated
+        return {"do_sample": False, "max_new_tokens": most, "use_cache": False, **stop}
     return {
         "do_sample": True,
         "temperature": TEMPERATURE,

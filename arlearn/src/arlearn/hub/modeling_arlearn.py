@@ -3,8 +3,8 @@
     logits_t = head (f (sum over s <= t of W[t, s] embedding[token_s])) + bias
 
 f is nothing (``kind`` "linear") or ReLU, Linear, ReLU ("mlp"). Which blocks W[t, s] exist says ``map``: "packed" (one for
-every pair of positions up to ``context``), "shift" (one for every distance below ``context``; any length) or "blocks"
-(those listed). Inference, ``generate`` and gradients work; there is no cache, as a token costs one row of the map. Past
+every pair of positions up to ``context``), "shift" (one for every distance below ``context``; any length), "blocks"
+(those listed) or "periodic" (those listed for the first positions and for one period after them; any length). Inference, ``generate`` and gradients work; there is no cache, as a token costs one row of the map. Past
 ``context`` tokens ``generate`` lets the window slide. Padding on either side is masked out exactly.
 """
 
@@ -33,10 +33,14 @@ class ArlearnConfig(PretrainedConfig):  # type: ignore[misc]
         outputs: int = 1,
         head_bias: bool = False,
         blocks: list[list[int]] | None = None,
+        start: int = 0,
+        period: int = 1,
+        reads: list[list[int]] | None = None,
         **more: Any,
     ) -> None:
         self.kind, self.map, self.vocab_size, self.context = kind, map, vocab_size, context
         self.inputs, self.outputs, self.head_bias, self.blocks = inputs, outputs, head_bias, blocks
+        self.start, self.period, self.reads = start, period, reads
         self.hidden_size, self.max_position_embeddings, self.num_hidden_layers = outputs, context, 1
         super().__init__(**{"tie_word_embeddings": False, "is_decoder": True, **more})
 
@@ -51,10 +55,14 @@ class CausalMap(nn.Module):
         self.rows: dict[int, list[tuple[int, int]]] = {}
         for index, (to, source) in enumerate(config.blocks or []):
             self.rows.setdefault(to, []).append((source, index))
+        self.start, self.period = config.start, config.period
+        for row, distance, index in config.reads or []:
+            self.rows.setdefault(row, []).append((distance, index))
         shapes = {
             "packed": (self.context * (self.context + 1) // 2 * self.inputs, self.outputs),
             "shift": (self.context, self.inputs, self.outputs),
             "blocks": (len(config.blocks or []), self.outputs, self.inputs),
+            "periodic": (1 + max((index for *_, index in config.reads or []), default=-1), self.outputs, self.inputs),
         }
         if self.kind not in shapes:
             raise ValueError(f"there is no map {self.kind!r}; there are {', '.join(shapes)}")
@@ -62,7 +70,7 @@ class CausalMap(nn.Module):
 
     def forward(self, x: Tensor, first: int = 0) -> Tensor:
         """(batch, length, inputs) -> (batch, length - first, outputs): the outputs from position ``first`` on."""
-        if self.kind != "shift" and x.shape[1] > self.context:
+        if self.kind not in ("shift", "periodic") and x.shape[1] > self.context:
             raise ValueError(f"{x.shape[1]} tokens are more than the context of {self.context}")
         outs = [getattr(self, self.kind)(x, position) for position in range(first, x.shape[1])]
         return torch.stack(outs, dim=1)
@@ -75,6 +83,14 @@ class CausalMap(nn.Module):
         out = x.new_zeros(x.shape[0], self.outputs)
         for source, index in self.rows.get(position, []):
             out = out + x[:, source] @ self.weight[index].T
+        return out
+
+    def periodic(self, x: Tensor, position: int) -> Tensor:
+        row = position if position < self.start else self.start + (position - self.start) % self.period
+        out = x.new_zeros(x.shape[0], self.outputs)
+        for distance, index in self.rows.get(row, []):
+            if distance <= position:
+                out = out + x[:, position - distance] @ self.weight[index].T
         return out
 
     def packed(self, x: Tensor, position: int) -> Tensor:
@@ -129,8 +145,10 @@ class ArlearnForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc
     def prepare_inputs_for_generation(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, logits_to_keep: int = 1, **_: Any
     ) -> dict[str, Any]:
-        mask = None if attention_mask is None else attention_mask[:, -self.config.context :]
-        input_ids = input_ids[:, -self.config.context :]
+        mask = attention_mask
+        if self.config.map != "periodic":  # which must know how far it is from the beginning
+            mask = None if mask is None else mask[:, -self.config.context :]
+            input_ids = input_ids[:, -self.config.context :]
         return {"input_ids": input_ids, "attention_mask": mask, "logits_to_keep": logits_to_keep or 1}
 
     def forward(

@@ -15,6 +15,7 @@ from arlearn.programs.semantics import Semantics
 from arlearn.programs.turing import Machine, is_notation, parse, simulate
 from arlearn.programs.universal import GAP, HALT, NOTHING, STATES, SYMBOLS, Sizes, is_headed, symbol_in
 
+DRAWN = 1_000  # random machines at once
 PLACED = 4_000  # steps that are simulated to place a tape
 
 
@@ -196,10 +197,18 @@ class UniversalInterface(Interface):
         return [self.semantics.index[slot.alphabet][word] for slot, word in zip(slots, prompted.words, strict=True)]
 
     def draw(self, count: int, random: np.random.Generator, hard: bool) -> np.ndarray:
-        """Random tables and random tapes with the head in the middle."""
+        """Random tables on a blank tape. Raises ArlearnError for many: their runs may never end."""
+        if count > DRAWN:
+            raise ArlearnError(
+                "a universal model is not evaluated on random machines, whose runs may never end;"
+                f" {self.hint} (arlearn generate)"
+            )
         return np.array(
             [self.inputs(prompt_of(random_machine(self.sizes, random), "", self.sizes)) for _ in range(count)]
         )
+
+    def expected(self, inputs: np.ndarray) -> np.ndarray:
+        raise ArlearnError(f"a universal model's runs may never end, so it has no list of right answers; {self.hint}")
 
     def answer(self, words: Sequence[str]) -> str:
         ended = read_run(words, self.sizes)
@@ -216,3 +225,28 @@ def random_machine(sizes: Sizes, random: np.random.Generator) -> Machine:
         if draw < 0.9:
             rules[state, symbol] = (symbols[random.integers(len(symbols))], int(random.integers(-1, 2)), after)
     return Machine("random", "A", "0", frozenset(HALT), tuple(symbols), (*states, HALT), rules)
+
+
+def disagreement(words: Sequence[str], prompted: Prompted, tape: str, sizes: Sizes) -> str | None:
+    """Where a run's words (prompt included) say something else than the simulator; None where they agree at every step."""
+    ended, period = read_run(words, sizes), 2 * len(sizes.heads) + sizes.cells + 1
+    run = simulate(prompted.machine, tape, ended.steps + 1)
+    cells = dict(enumerate(tape))
+    for t in range(ended.steps + 1):
+        if t > run.steps:
+            return f"the run goes on after {run.steps} steps"
+        if t:
+            cells[run.moments[t - 1][0]] = run.written[t - 1]
+        head, state = run.moments[t]
+        here = read_run(words[period * t : period * (t + 1) - 1], sizes)  # each pass lies as a prompt does
+        row = "".join(cells.get(c - prompted.start, prompted.machine.blank) for c in range(sizes.cells))
+        place = head + prompted.start if 0 <= head + prompted.start < sizes.cells else None
+        if "".join(prompted.symbols[symbol] for symbol in here.row) != row:
+            return f"another tape after {t} steps"
+        if (prompted.states[here.state], here.head) != (state, place):
+            return f"another state or head after {t} steps"
+    if ended.why in ("halted", "gap") and not (run.halted and run.steps == ended.steps):
+        return f"it halts after {ended.steps} steps, the simulator does not"
+    if ended.why == "off" and here.head is not None:
+        return f"it says that the head has left the tape after {ended.steps} steps"
+    return None
