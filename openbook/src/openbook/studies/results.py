@@ -269,6 +269,31 @@ class Study:
         found = Counter(self.verdicts[name].verdict for name in wanted)
         return {verdict: found[verdict] for verdict in VERDICTS}
 
+    def weighted_score(self) -> float | None:
+        """The share of the rubric's weight that is reproduced, half of it where only partly; None without weights."""
+        worth = {"reproduced": 1.0, "partly": 0.5}
+        weights = {name: claim.weight for name, claim in self.claims.items() if claim.weight is not None}
+        total = sum(weights.values())
+        if not total:
+            return None
+        return sum(weight * worth.get(self.verdicts[name].verdict, 0.0) for name, weight in weights.items()) / total
+
+    def unfinished(self) -> list[str]:
+        """What is still empty or guessed in the study's file, a line each."""
+        found = []
+        for name, claim in self.claims.items():
+            lacks = [
+                what
+                for what, there in (("command", claim.command), ("read", claim.read), ("metric", claim.metric))
+                if not there
+            ]
+            lacks += ["published or threshold"] if claim.published is None and claim.threshold is None else []
+            if lacks:
+                found.append(f"{name}: no {', no '.join(lacks)}")
+            if "(guessed)" in claim.metric:
+                found.append(f"{name}: the metric {claim.metric!r} is a guess; confirm it")
+        return found
+
     def headline(self) -> str:
         """A line about the paper's own claims, such as ``5 of 7 claims reproduced, 1 partly, 1 not run``."""
         counts = self.counts(ours=False)

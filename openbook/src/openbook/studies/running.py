@@ -262,6 +262,8 @@ def told(result: ClaimResult) -> str:
 
 def _choose(study: Study, claim: Claim, hashes: dict[str, str], quick: bool, force: bool) -> _Chosen:
     """The largest size that has a result already, or that may be run and can be."""
+    if not claim.command:
+        return _Chosen(None, None, None, "it has no command yet")
     names: tuple[SizeName, ...] = ("full", "smaller", "quick")
     sizes = {name: size for name in names if (size := claim.size(name)) is not None}
     if claim.quick is True:  # the command itself is quick

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from openbook.variables import SCORED
 
 Verdict = Literal["reproduced", "partly", "not reproduced", "not run"]
 #: From best to worst.
@@ -37,8 +39,8 @@ class Strict(BaseModel):
 class Size(Strict):
     """One way to measure a claim."""
 
-    command: tuple[str, ...] = Field(min_length=1)
-    read: str = Field(min_length=1)
+    command: tuple[str, ...] = ()
+    read: str = ""
     interval: str | None = None
     scale: str = ""
     cost: str = ""
@@ -53,8 +55,17 @@ class Size(Strict):
     worst: Verdict = "not reproduced"
     also: dict[str, float] = {}
 
+    @field_validator("command", mode="before")
+    @classmethod
+    def _empty_command(cls, given: Any) -> Any:
+        return () if given == "" else given
+
     @model_validator(mode="after")
     def _has_a_target(self) -> Size:
+        if not self.command:  # a claim that is still to be given one; openbook study check lists it
+            return self
+        if not self.read:
+            raise ValueError("read names the number that the command prints, such as accuracy.mean")
         if self.published is None and self.threshold is None:
             raise ValueError("give the published number, or the threshold that is ours")
         if self.partly is not None and self.partly < self.tolerance:
@@ -99,6 +110,8 @@ class Claim(Size):
     in where the paper gives none or where less is asked of a smaller size. The measured number is found under the keys
     ``read`` (separated by dots), its interval [low, high] under ``interval``, and counts as reproduced within
     ``tolerance`` of the target, as partly within ``partly``. ``also`` names further numbers in the same object.
+    ``openbook study new`` fills in where the sentence stands: ``page``, ``span`` (characters of the paper's text), the
+    ``numbers`` in it and the tables it ``points_to``. ``weight`` is the claim's share of a rubric.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -109,6 +122,11 @@ class Claim(Size):
     metric: str
     variables: tuple[str, ...] = ()
     revised: str = ""
+    page: int | None = None
+    span: tuple[int, int] | None = None
+    numbers: tuple[str, ...] = ()
+    points_to: tuple[str, ...] = ()
+    weight: float | None = Field(default=None, ge=0)
     smaller: Changes | None = None
     quick: Changes | bool = False
 
@@ -178,6 +196,50 @@ class ReportText(Strict):
     licence: str | None = None
 
 
+class Value(Strict):
+    """A value that the rebuild needed: as the paper states it, or ``guessed`` because it does not say.
+
+    ``variable`` is the one of the seven whose answer should have held it.
+    """
+
+    name: str
+    value: str
+    variable: str
+    guessed: bool = False
+
+    @model_validator(mode="after")
+    def _variable_is_one(self) -> Value:
+        if self.variable not in SCORED:
+            raise ValueError(f"variable {self.variable!r} is none of {', '.join(SCORED)}")
+        return self
+
+
+class Located(Strict):
+    """A sentence of the paper, with its page and its span of characters."""
+
+    sentence: str
+    span: tuple[int, int]
+    page: int | None = None
+    links: tuple[str, ...] = ()
+
+
+class FoundTable(Strict):
+    """A table of the paper, as far as its rows could be read."""
+
+    caption: str
+    page: int
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+class Found(Strict):
+    """What ``openbook study new`` found in the paper for whoever rebuilds it."""
+
+    setup: tuple[Located, ...] = ()
+    datasets: tuple[Located, ...] = ()
+    tables: tuple[FoundTable, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
 class StudyFile(Strict):
     """A whole ``study.toml``."""
 
@@ -188,6 +250,8 @@ class StudyFile(Strict):
     packages: tuple[str, ...] = ()
     defaults: dict[str, Any] = {}
     report: ReportText | None = None
+    values: tuple[Value, ...] = ()
+    found: Found | None = None
     claims: tuple[Claim, ...] = Field(min_length=1)
 
     @model_validator(mode="before")

@@ -16,6 +16,9 @@ def summary(study: Study) -> str:
     counts = study.counts(ours=False)
     parts = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
     said = f"Of the paper's {sum(counts.values())} claims that this study covers: {parts}."
+    score = study.weighted_score()
+    if score is not None:
+        said += f" Weighted by the rubric, {100 * score:.1f} % is reproduced."
     own = study.counts(ours=True)
     if sum(own.values()):
         parts = ", ".join(f"{number} {verdict}" for verdict, number in own.items() if number)

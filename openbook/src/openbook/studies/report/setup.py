@@ -52,6 +52,11 @@ def setup(study: Study, text: ReportText, runs: dict[str, Run]) -> list[Block]:
     if scales:
         blocks.append(Table("The size at which each claim was tested.", ("claim", "size"), tuple(scales), wide=(1,)))
     blocks += _settings(runs)
+    if study.file.values:
+        rows = [(one.name, one.value, "guessed" if one.guessed else "as the paper states") for one in study.file.values]
+        guessed = sum(one.guessed for one in study.file.values)
+        said = f"Values that the rebuild needed. {guessed} of {len(rows)} had to be guessed, for the paper does not state them."
+        blocks.append(Table(said, ("what", "value here", "where from"), tuple(rows), wide=(0, 1)))
     commands = tuple(dict.fromkeys(_command(run) for run in runs.values()))
     blocks += [Paragraph("The commands, in the order of the claims:"), Bullets(commands)]
     seeds = sorted({seed for run in runs.values() for seed in run.seeds})

@@ -1,0 +1,220 @@
+"""A study to begin with: the claims of a paper that look testable, what a runner needs, and what is missing, each located.
+
+Nothing is invented: every entry holds a sentence or a row of the paper, its page and its span. The commands are left empty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from openbook.errors import OpenbookError
+from openbook.files import write_atomically
+from openbook.papers.paper import Paper, Sentence
+from openbook.papers.tables import read_tables
+from openbook.record.model import Record
+from openbook.variables import SCORED
+from openbook.variables.definitions import definition
+
+#: At most so many claims; those that compare with numbers come first.
+MOST_CLAIMS: Final = 25
+_METRICS: Final = (
+    "accuracy", "error rate", "F1", "AUROC", "AUC", "BLEU", "ROUGE", "perplexity", "bits per byte", "RMSE", "MSE", "MAE",
+    "precision", "recall", "regret", "log-likelihood", "likelihood", "speedup", "speed-up", "run time", "runtime", "memory",
+    "sample complexity", "mAP", "IoU", "PSNR", "FID", "NMI", "reward", "return", "error", "loss", "time",
+)  # fmt: skip
+_METRIC: Final = re.compile(r"\b(" + "|".join(map(re.escape, _METRICS)) + r")s?\b", re.IGNORECASE)
+_OWN: Final = re.compile(
+    r"\b(?:we|our|ours|this (?:paper|work|method|algorithm)|the proposed|proposed)\b", re.IGNORECASE
+)
+_COMPARES: Final = re.compile(
+    r"\b(?:outperform\w*|faster|slower|better|worse|improv\w+|reduc\w+|exceed\w*|surpass\w*|superior|competitive|comparable|"
+    r"state[- ]of[- ]the[- ]art|higher|lower|fewer|more accurate|speed-?ups?|consistent(?:ly)?|significant(?:ly)?|best)\b",
+    re.IGNORECASE,
+)
+_GUARANTEES: Final = re.compile(
+    r"\b(?:converge\w*|guarantee\w*|bounded by|regret (?:bound|of)|sample complexity|runs in|time complexity|optimal|same "
+    r"(?:results?|clustering|solution) as|exact(?:ly)?)\b",
+    re.IGNORECASE,
+)
+_LOWER: Final = re.compile(
+    r"\b(?:reduc\w+|lower|fewer|less|decreas\w+|error|loss|perplexity|regret|RMSE|MSE|MAE|time|memory)\b", re.IGNORECASE
+)
+_NUMBER: Final = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?\s?(?:%|[x×](?!\w)|times\b|percent\b|points\b)?")
+_POINTS: Final = re.compile(r"\b(?:Table|Figure|Fig\.|Theorem|Section|Sec\.|Algorithm|Appendix)\s?[A-Z]?\d+(?:\.\d+)*")
+_LISTED: Final = re.compile(r"\(\d{1,2}\)|\[\d+(?:, ?\d+)*\]|\(?\b(?:19|20)\d\d[a-z]?\)?")
+#: Sentences about what should be, not about what was found.
+_WISH: Final = re.compile(
+    r"\b(?:we believe|needs? to|should|would|future work|we hope|in general|it is well known)\b", re.IGNORECASE
+)
+_PLACES: Final = re.compile(
+    r"abstract|introduction|contribution|experiment|result|evaluation|empirical|simulation|numerical|conclusion|discussion|analysis|theor",
+    re.IGNORECASE,
+)
+_SETTING: Final = re.compile(
+    r"\b(?:learning rate|batch size|epochs?|optimi[sz]er|weight decay|dropout|momentum|hidden|layers?|seeds?|iterations?|hyper-?parameters?|"
+    r"step size|regulari[sz]ation|temperature|initiali[sz]ed?)\b.{0,80}\d",
+    re.IGNORECASE,
+)
+
+
+def scaffold(paper: Paper, record: Record, name: str) -> dict[str, Any]:
+    """The content of a ``study.toml`` to edit. Raises OpenbookError where the paper could not be read."""
+    if paper.problem is not None:
+        raise OpenbookError(f"{paper.source} could not be read ({paper.problem}), so no study can be made of it")
+    about = record.paper
+    bibliography = {
+        **{
+            "title": about.title or about.id,
+            "authors": about.authors,
+            "venue": about.venue,
+            "year": about.year,
+            "url": about.url,
+        },
+    }
+    return {
+        "name": name,
+        "title": f"{about.title or about.id}, rebuilt",
+        "paper": {key: value for key, value in bibliography.items() if value},
+        "claims": [_claim(paper, item, number) for number, item in enumerate(claim_sentences(paper), 1)],
+        "found": {
+            "setup": [_located(paper, item) for item in _setup(paper, record)],
+            "datasets": list(_datasets(paper, record)),
+            "tables": [
+                {"caption": table.caption, "page": table.page, "rows": [list(row) for row in table.rows]}
+                for table in read_tables(paper)
+                if table.rows
+            ],
+            "missing": missing(paper, record),
+        },
+    }
+
+
+def _prose(paper: Paper) -> Iterator[tuple[Sentence, str, str]]:
+    """The sentences and captions of the body that a reader can follow, with the title of their section."""
+    for item in paper.sentences:
+        section = paper.sections[item.section] if 0 <= item.section < len(paper.sections) else None
+        if item.kind not in ("text", "caption") or (section is not None and section.part != "body"):
+            continue
+        words = _plain(paper.words(item))
+        letters = sum(letter.isalpha() or letter.isspace() for letter in words)
+        if 6 <= len(words.split()) <= 80 and words[-1] in ".!?" and letters >= 0.75 * len(words):
+            yield item, words, section.title if section else ""
+
+
+def claim_sentences(paper: Paper) -> list[Sentence]:
+    """The sentences that look testable, in the order of the paper: comparisons, numbers with a metric, guarantees."""
+    weighed: list[tuple[float, Sentence]] = []
+    seen: set[str] = set()
+    for item, words, title in _prose(paper):
+        if not _PLACES.search(title) and item.kind != "caption":
+            continue
+        compares, numbers, metric = bool(_COMPARES.search(words)), _numbers(words), bool(_METRIC.search(words))
+        guarantees = bool(_GUARANTEES.search(words))
+        abstract = title.strip().lower() == "abstract"
+        own = bool(_OWN.search(words)) or item.kind == "caption" or abstract
+        if _WISH.search(words):
+            continue
+        if not (own or (compares and numbers and metric)) or not (compares or guarantees or (numbers and metric)):
+            continue
+        if re.search(r"\[\d+\]|\bet al\b|\(\d{4}\)", words) and not _OWN.search(words):
+            continue  # somebody else's result
+        weight = (
+            1.5 * (compares and metric)
+            + 1.0 * bool(numbers)
+            + 1.0 * guarantees
+            + 0.5 * compares
+            + 0.5 * bool(_POINTS.search(words))
+            + 1.0 * abstract
+        )
+        if weight >= 1.5 and words not in seen:
+            seen.add(words)
+            weighed.append((weight, item))
+    best = sorted(weighed, key=lambda pair: (-pair[0], pair[1].start))[:MOST_CLAIMS]
+    return [item for _, item in sorted(best, key=lambda pair: pair[1].start)]
+
+
+def _numbers(words: str) -> list[str]:
+    """The numbers of a sentence, without those of tables, sections and lists."""
+    return [found.strip() for found in _NUMBER.findall(_LISTED.sub(" ", _POINTS.sub(" ", words)))]
+
+
+def _claim(paper: Paper, item: Sentence, number: int) -> dict[str, Any]:
+    words = _plain(paper.words(item))
+    metric = _METRIC.search(words)
+    section = paper.sections[item.section].title if 0 <= item.section < len(paper.sections) else ""
+    return {
+        "id": f"claim-{number}",
+        "sentence": words,
+        "where": ", ".join([*([_plain(section)] if section else []), *([f"page {item.page}"] if item.page else [])])
+        or "the paper",
+        "span": [item.start, item.end],
+        "numbers": _numbers(words),
+        "points_to": list(dict.fromkeys(_plain(found) for found in _POINTS.findall(words))),
+        "metric": f"{metric[0].lower()} (guessed)" if metric else "",
+        "direction": "at_most" if _LOWER.search(words) else "at_least",
+        "command": "",
+        "read": "",
+    } | ({"page": item.page} if item.page else {})
+
+
+def _setup(paper: Paper, record: Record) -> list[Sentence]:
+    """The sentences with settings: the record's evidence, and others that name a setting with a number."""
+    proven = {item.start for item in record.answers["experiment_setup"].evidence if item.start is not None}
+    found = [item for item, words, _ in _prose(paper) if item.start in proven or _SETTING.search(words)]
+    return found[:40]
+
+
+def _datasets(paper: Paper, record: Record) -> Iterator[dict[str, Any]]:
+    """The sentences that name the data, with the links that stand in them."""
+    for evidence in record.answers["open_datasets"].evidence:
+        if evidence.start is None or evidence.end is None:
+            continue
+        links = [
+            link.url for link in paper.links if link.start is not None and evidence.start <= link.start < evidence.end
+        ]
+        entry: dict[str, Any] = {
+            "sentence": _plain(evidence.quote),
+            "span": [evidence.start, evidence.end],
+            "links": links,
+        }
+        yield entry | ({"page": evidence.page} if evidence.page else {})
+
+
+def missing(paper: Paper, record: Record) -> list[str]:
+    """What a rebuild will have to guess: the variables that the paper does not document, and seeds that it never names."""
+    out = [f"no {definition(name).title.lower()}" for name in SCORED if record.answers[name].result != "yes"]
+    body = " ".join(words for _, words, _ in _prose(paper))
+    if not re.search(r"\bseeds?\b", body, re.IGNORECASE):
+        out.append("no seeds")
+    return out
+
+
+def _located(paper: Paper, item: Sentence) -> dict[str, Any]:
+    entry: dict[str, Any] = {"sentence": _plain(paper.words(item)), "span": [item.start, item.end]}
+    return entry | ({"page": item.page} if item.page else {})
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+_HEAD: Final = """\
+# Made by openbook study new from the paper, to be edited. Every sentence stands in the paper, at its page and span (characters of
+# the text that `openbook read --json` gives). Metric and direction are guesses. For each claim that you test give `command`, `read`,
+# and `published` or `threshold`; delete the others. `openbook study check NAME` says what is still empty.
+
+"""
+
+
+def write_scaffold(content: dict[str, Any], folder: Path) -> Path:
+    """Write ``study.toml`` into a new folder. Raises OpenbookError where there is one already."""
+    import tomli_w
+
+    path = folder / "study.toml"
+    if path.exists():
+        raise OpenbookError(f"{path} exists already; choose another --out, or edit it")
+    write_atomically(path, _HEAD + tomli_w.dumps(content, multiline_strings=False))
+    return path
