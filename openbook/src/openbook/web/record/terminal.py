@@ -77,12 +77,12 @@ def _scores(record: Record) -> Text:
 
 
 def _response(view: AnswerView) -> Text:
-    text = Text(view.response)
+    text = Text(view.said)
     if view.answer.correction is not None:
         change = view.answer.correction
         text.append(f"\nCorrected from {change.replaced} by {change.who}, {change.when}: {change.why}", style="yellow")
     for quote in view.quotes:
-        text.append("\n")
+        text.append("\n" if text else "")
         text.append(f"“{' '.join(quote.item.quote.split())}”", style="italic")
         text.append(f" [{quote.where}]", style="dim")
     return text

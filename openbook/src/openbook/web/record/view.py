@@ -59,8 +59,8 @@ class QuoteView:
 class AnswerView:
     """An answer with the title of its variable and its quotes.
 
-    ``kind`` is the class of its badge and ``result`` the word on it; ``response`` is the best quote, the near miss, or
-    what the assessor said.
+    ``kind`` is the class of its badge and ``result`` the word on it; ``said`` is what is said beside the quotes: the near
+    miss, or the assessor's response.
     """
 
     variable: str
@@ -70,8 +70,14 @@ class AnswerView:
     answer: Answer
     kind: str
     result: str
-    response: str
+    said: str
     quotes: list[QuoteView] = field(default_factory=list)
+
+    @property
+    def response(self) -> str:
+        """The answer's response in one text: what is said, else the best quote."""
+        best = next((" ".join(one.item.quote.split()) for one in self.quotes if one.item.match != "absent"), "")
+        return self.said or (f"“{best}”" if best else "")
 
     @property
     def confidence(self) -> str:
@@ -87,7 +93,6 @@ def answers_of(record: Record, paper: Paper | None = None) -> list[AnswerView]:
             continue
         answer, known = record.answers[variable], definition(variable)
         kind, result = shown_result(answer)
-        best = next((" ".join(item.quote.split()) for item in answer.evidence if item.match != "absent"), "")
         views.append(
             AnswerView(
                 variable=variable,
@@ -97,7 +102,7 @@ def answers_of(record: Record, paper: Paper | None = None) -> list[AnswerView]:
                 answer=answer,
                 kind=kind,
                 result=result,
-                response=response_of(answer, record.run.assessor) or (f"“{best}”" if best else ""),
+                said=response_of(answer, record.run.assessor),
                 quotes=[quote_view(item, paper) for item in answer.evidence],
             )
         )
@@ -121,13 +126,15 @@ def sure_text(answer: Answer) -> str:
 def response_of(answer: Answer, assessor: str) -> str:
     """What is said beside a result, besides its quotes: the near miss and why it does not count, else the response.
 
-    The linear assessor's response only repeats its result, so where it gives quotes they stand alone.
+    The linear assessor's response repeats its result and confidence: where it gives quotes they stand alone.
     """
     miss = answer.near_miss
     if miss is not None and not answer.evidence:
         page = f"page {miss.page}: " if miss.page is not None else ""
         return f"Comes nearest: {page}“{' '.join(miss.quote.split())}” ({miss.kind})"
-    return "" if assessor == "linear" and answer.evidence and answer.correction is None else answer.response
+    if assessor == "linear" and answer.correction is None:
+        return "" if answer.evidence else re.sub(r" \(calibrated probability [\d.]+\)", "", answer.response)
+    return answer.response
 
 
 def quote_view(item: Evidence, paper: Paper | None) -> QuoteView:

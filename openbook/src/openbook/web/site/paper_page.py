@@ -146,7 +146,8 @@ def paper_page(
         correct=correct,
         badge=f"{root}{shared}" if site.bundle else "badge.svg",
         badge_alt=f"openbook: {said}",
-        badge_code=f'<a href="{here}"><img src="{home + shared if site.bundle else here + "badge.svg"}" alt="openbook: {said}"></a>',
+        badge_page=here,
+        badge_address=home + shared if site.bundle else here + "badge.svg",
         told=_told(record, folded),
     )
     return page, folded.files
