@@ -64,9 +64,17 @@ class Files:
     folder: Path
 
     def place(self, kind: str) -> str:
-        names = {"pdf": "paper.pdf", "record": "record.json", "parquet": "table.parquet", "json": "other.json",
-                 "csv": "table.csv", "binary": "binary.bin", "empty": "empty.txt", "missing": "nowhere.json",
-                 "ledger": "ledger.db"}  # fmt: skip
+        names = {
+            "pdf": "paper.pdf",
+            "record": "record.json",
+            "parquet": "table.parquet",
+            "json": "other.json",
+            "csv": "table.csv",
+            "binary": "binary.bin",
+            "empty": "empty.txt",
+            "missing": "nowhere.json",
+            "ledger": "ledger.db",
+        }
         return str(self.folder / names.get(kind, kind))
 
 
@@ -77,9 +85,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     answers = {variable: Answer(result="no", confidence=0.9) for variable in SCORED}
     answers |= {"research_type": Answer(result="experimental"), "affiliation": Answer(result="academia")}
     record = Record(
-        paper=PaperInfo(id="record", title="A Title", source="gone.pdf", sha256="0" * 64), answers=answers,
-        scores=score_answers(answers), run=Run(assessor="linear", text_hash="1" * 64),
-    )  # fmt: skip
+        paper=PaperInfo(id="record", title="A Title", source="gone.pdf", sha256="0" * 64),
+        answers=answers,
+        scores=score_answers(answers),
+        run=Run(assessor="linear", text_hash="1" * 64),
+    )
     write_record(record, Path(made.place("record")))
     for folder in ("folder", "papers", "records"):
         (made.folder / folder).mkdir()

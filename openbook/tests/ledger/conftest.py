@@ -51,8 +51,11 @@ def postgres() -> Iterator[str]:
     # not captured: the server would inherit the pipe, and reading it would wait for the server's end
     subprocess.run(
         [*become, pg_ctl, "-D", str(data), "-w", "-l", log, "-o", options, "start"],
-        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
-    )  # fmt: skip
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+    )
     try:
         yield f"postgresql://openbook@127.0.0.1:{port}/postgres"
     finally:
@@ -94,18 +97,32 @@ def make_record() -> Callable[..., Record]:
         documentation = sum(answers[name].result == "yes" for name in SCORED)
         return Record(
             paper=PaperInfo(
-                id=paper_id, title="A Title", authors=["A. One", "B. Two"], venue="ICML", year=2024, pages=9,
-                sha256=(paper_id.encode().hex() + "0" * 64)[:64], source=f"{paper_id}.pdf",
+                id=paper_id,
+                title="A Title",
+                authors=["A. One", "B. Two"],
+                venue="ICML",
+                year=2024,
+                pages=9,
+                sha256=(paper_id.encode().hex() + "0" * 64)[:64],
+                source=f"{paper_id}.pdf",
             ),
             answers=answers,
             scores=Scores(
                 documentation=documentation, reproducibility=0.86, reproducibility_interval=(0.49, 0.97), unverified=0
             ),
             run=Run(
-                assessor="llm", model=model, prompt_hash="p", parameters={"temperature": 0, "votes": 1}, text_hash=text,
-                input_tokens=100, output_tokens=20, cost=0.5, seconds=1.5, version="0.1.0",
+                assessor="llm",
+                model=model,
+                prompt_hash="p",
+                parameters={"temperature": 0, "votes": 1},
+                text_hash=text,
+                input_tokens=100,
+                output_tokens=20,
+                cost=0.5,
+                seconds=1.5,
+                version="0.1.0",
                 created="2026-01-02T03:04:05+00:00",
             ),
-        )  # fmt: skip
+        )
 
     return make

@@ -8,65 +8,22 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-_WORDS: Final = [
-    "the",
-    "of",
-    "a",
-    "in",
-    "to",
-    "and",
-    "we",
-    "is",
-    "for",
-    "that",
-    "with",
-    "on",
-    "as",
-    "by",
-    "are",
-    "model",
-    "data",
-    "method",
-    "learning",
-    "function",
-    "each",
-    "algorithm",
-    "results",
-    "set",
-    "training",
-    "bound",
-    "problem",
-    "our",
-    "this",
-    "matrix",
-    "sample",
-    "error",
-    "number",
-    "between",
-    "optimal",
-    "estimate",
-    "which",
-    "parameter",
-    "variables",
-    "can",
-    "distribution",
-    "kernel",
-    "gradient",
-    "convex",
-    "linear",
-    "performance",
-    "approach",
-    "consider",
-    "random",
-    "online",
-    "regret",
-    "policy",
-    "value",
-    "feature",
-]
+_WORDS: Final = """
+    the of a in to and we is for that with on as by are model data method learning function each algorithm results
+    set training bound problem our this matrix sample error number between optimal estimate which parameter
+    variables can distribution kernel gradient convex linear performance approach consider random online regret
+    policy value feature
+""".split()
 _SECTIONS: Final = (
-    "Introduction", "Related Work", "Preliminaries", "Method", "Analysis", "Experiments", "Results", "Conclusion",
-)  # fmt: skip
+    "Introduction",
+    "Related Work",
+    "Preliminaries",
+    "Method",
+    "Analysis",
+    "Experiments",
+    "Results",
+    "Conclusion",
+)
 _FACTS: Final = (
     "Algorithm {n}: a search over {m} candidate orderings with early pruning.",
     "The code of this paper is available at https://example.org/release/{n}.",

@@ -157,9 +157,16 @@ class BatchJobRun:
 
         try:
             outcome = assess_in_rounds(
-                papers, self._assessor, self._runner, out, settings,
-                locate=locate, wait=self._wait, watch=watch, keep=keep,
-            )  # fmt: skip
+                papers,
+                self._assessor,
+                self._runner,
+                out,
+                settings,
+                locate=locate,
+                wait=self._wait,
+                watch=watch,
+                keep=keep,
+            )
         except KeyboardInterrupt:
             self._say("interrupted; what is under way is in the ledger, and the same command goes on")
             raise

@@ -39,10 +39,16 @@ def review(
         found = doubts(kept, below)
         if as_json:
             rows = [
-                {"paper": item.key, "id": item.paper.id, "variable": item.variable, "result": item.answer.result,
-                 "confidence": item.answer.confidence, "why": item.why}
+                {
+                    "paper": item.key,
+                    "id": item.paper.id,
+                    "variable": item.variable,
+                    "result": item.answer.result,
+                    "confidence": item.answer.confidence,
+                    "why": item.why,
+                }
                 for item in found
-            ]  # fmt: skip
+            ]
             print(json.dumps({"count": len(rows), "review": rows}, ensure_ascii=False))
             return
         if list_only or not found:

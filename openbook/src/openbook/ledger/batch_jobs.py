@@ -106,10 +106,12 @@ class BatchJobs:
             for row in (found[key] for key in sorted(status.free) if key in found):
                 connection.execute(
                     calls.delete().where(
-                        calls.c.key == row.key, calls.c.state == "asking",
-                        calls.c.owner == row.owner, calls.c.claimed == row.claimed,
+                        calls.c.key == row.key,
+                        calls.c.state == "asking",
+                        calls.c.owner == row.owner,
+                        calls.c.claimed == row.claimed,
                     )
-                )  # fmt: skip
+                )
             insert_claims(connection, (wanted[key] for key in status.free), BATCH + batch, moment)
             ours = set(
                 connection.execute(
@@ -119,10 +121,19 @@ class BatchJobs:
             if ours:
                 connection.execute(
                     batches.insert(),
-                    {"id": batch, "server": server, "model": wanted[next(iter(ours))].model, "state": "submitting",
-                     "requests": len(ours), "owner": self.owner, "claimed": moment, "answered": 0, "failed": 0,
-                     "created": now()},
-                )  # fmt: skip
+                    {
+                        "id": batch,
+                        "server": server,
+                        "model": wanted[next(iter(ours))].model,
+                        "state": "submitting",
+                        "requests": len(ours),
+                        "owner": self.owner,
+                        "claimed": moment,
+                        "answered": 0,
+                        "failed": 0,
+                        "created": now(),
+                    },
+                )
         return batch, ours
 
     def uploaded(self, batch: str, file: str) -> bool:

@@ -62,9 +62,16 @@ class JobQueue:
         live = f"{job.sha256}:{job.assessor}:{run}"
         insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(jobs)
         row = {
-            "id": job.id, "spool": self.spool, "file": job.file, "name": job.name, "size": job.size,
-            "sha256": job.sha256, "assessor": job.assessor, "attempts": 0, "created": now(),
-        }  # fmt: skip
+            "id": job.id,
+            "spool": self.spool,
+            "file": job.file,
+            "name": job.name,
+            "size": job.size,
+            "sha256": job.sha256,
+            "assessor": job.assessor,
+            "attempts": 0,
+            "created": now(),
+        }
         with writing(self._engine) as connection:
             if _was_read(connection, job.sha256, run):
                 row |= {"state": "done", "file": None, "reused": True, "paper": job.sha256, "finished": now()}

@@ -139,10 +139,20 @@ def insert_claims(connection: Connection, questions: Iterable[Question], owner: 
     """Claim those of these questions that nobody asked yet, in one order: two processes never wait for each other."""
     insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(calls)
     rows = [
-        {"key": question.key, "model": question.model, "paper": question.paper, "state": "asking", "owner": owner,
-         "claimed": moment, "input_tokens": 0, "output_tokens": 0, "cost": 0.0, "seconds": 0.0}
+        {
+            "key": question.key,
+            "model": question.model,
+            "paper": question.paper,
+            "state": "asking",
+            "owner": owner,
+            "claimed": moment,
+            "input_tokens": 0,
+            "output_tokens": 0,
+            "cost": 0.0,
+            "seconds": 0.0,
+        }
         for question in sorted(questions, key=lambda question: question.key)
-    ]  # fmt: skip
+    ]
     if rows:
         connection.execute(insert.on_conflict_do_nothing(index_elements=["key"]), rows)
 

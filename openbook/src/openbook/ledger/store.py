@@ -179,9 +179,14 @@ class Ledger:
         if not who.strip() or not why.strip():
             raise LedgerError("a correction needs a name and a reason: say who and why")
         row = {
-            "paper": self.find(paper), "variable": variable, "result": result, "who": who, "why": why, "when": now(),
+            "paper": self.find(paper),
+            "variable": variable,
+            "result": result,
+            "who": who,
+            "why": why,
+            "when": now(),
             "evidence": [item.model_dump(mode="json") for item in evidence],
-        }  # fmt: skip
+        }
         with writing(self.engine) as connection:
             connection.execute(corrections.insert(), row)
 
@@ -256,9 +261,16 @@ class Ledger:
             rows = connection.execute(
                 select(
                     assessments,
-                    runs.c.assessor, runs.c.model, runs.c.prompt_hash, runs.c.parameters, runs.c.version,
-                ).join(runs).where(assessments.c.id.in_(newest)).order_by(assessments.c.paper)
-            ).all()  # fmt: skip
+                    runs.c.assessor,
+                    runs.c.model,
+                    runs.c.prompt_hash,
+                    runs.c.parameters,
+                    runs.c.version,
+                )
+                .join(runs)
+                .where(assessments.c.id.in_(newest))
+                .order_by(assessments.c.paper)
+            ).all()
             ids = [row.id for row in rows]
             infos = {row.key: row for row in connection.execute(select(papers).where(papers.c.key.in_(keys)))}
             replies = connection.execute(select(answers).where(answers.c.assessment.in_(ids))).all()
@@ -325,8 +337,12 @@ class Ledger:
                 row.created or "",
                 "assessed",
                 {
-                    "assessor": row.assessor, "model": row.model, "version": row.version, "cost": row.cost,
-                    "documentation": row.documentation, "reproducibility": row.reproducibility,
+                    "assessor": row.assessor,
+                    "model": row.model,
+                    "version": row.version,
+                    "cost": row.cost,
+                    "documentation": row.documentation,
+                    "reproducibility": row.reproducibility,
                     "results": {name: results[row.id][name] for name in VARIABLES if name in results.get(row.id, {})},
                 },
             )
@@ -334,7 +350,7 @@ class Ledger:
         ] + [
             Event(row.when, "corrected", {n: getattr(row, n) for n in ("variable", "result", "who", "why")})
             for row in changes
-        ]  # fmt: skip
+        ]
         return sorted(events, key=lambda event: event.when)
 
 
@@ -344,21 +360,16 @@ def _paper_row(info: PaperInfo, moment: str) -> dict[str, Any]:
 
 
 def _run_row(run: Run, moment: str) -> dict[str, Any]:
-    return {
-        "key": run_key(run), "assessor": run.assessor, "model": run.model, "prompt_hash": run.prompt_hash,
-        "parameters": run.parameters, "version": run.version, "first_used": moment,
-    }  # fmt: skip
+    named = run.model_dump(include={"assessor", "model", "prompt_hash", "parameters", "version"})
+    return named | {"key": run_key(run), "first_used": moment}
 
 
 def _assessment_row(paper: str, run: str, text_hash: str, record: Record) -> dict[str, Any]:
-    low, high = record.scores.reproducibility_interval or (None, None)
-    return {
-        "paper": paper, "run": run, "text_hash": text_hash,
-        "documentation": record.scores.documentation, "reproducibility": record.scores.reproducibility,
-        "reproducibility_low": low, "reproducibility_high": high, "unverified": record.scores.unverified,
-        "input_tokens": record.run.input_tokens, "output_tokens": record.run.output_tokens, "cost": record.run.cost,
-        "seconds": record.run.seconds, "created": record.run.created, "notice": record.notice,
-    }  # fmt: skip
+    scores = record.scores.model_dump()
+    low, high = scores.pop("reproducibility_interval") or (None, None)
+    used = record.run.model_dump(include={"input_tokens", "output_tokens", "cost", "seconds", "created"})
+    key = {"paper": paper, "run": run, "text_hash": text_hash, "notice": record.notice}
+    return key | scores | {"reproducibility_low": low, "reproducibility_high": high} | used
 
 
 def _info(row: Row[Any]) -> PaperInfo:
@@ -377,11 +388,8 @@ def _scores(row: Row[Any]) -> Scores:
 
 
 def _run(row: Row[Any]) -> Run:
-    return Run(
-        assessor=row.assessor, model=row.model, prompt_hash=row.prompt_hash, parameters=row.parameters,
-        text_hash=row.text_hash or None, input_tokens=row.input_tokens, output_tokens=row.output_tokens,
-        cost=row.cost, seconds=row.seconds, version=row.version, created=row.created,
-    )  # fmt: skip
+    values = {name: getattr(row, name) for name in Run.model_fields}
+    return Run(**values | {"text_hash": row.text_hash or None})
 
 
 def _with_corrections(record: Record, changes: dict[str, Row[Any]]) -> Record:
