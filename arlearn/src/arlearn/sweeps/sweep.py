@@ -1,4 +1,4 @@
-"""A sweep: trials of one recipe, asked of Optuna, each trained in a directory of its own, ranked by one measure.
+"""A sweep: trials of one recipe, asked of Optuna, each trained in a folder of its own, ranked by one measure.
 
 ``OUT/sweep.db`` (Optuna's SQLite storage) is what a sweep knows; the table, the figure and ``best.toml`` are made from
 it. It is written before a trial begins and when it ends, so a sweep that was killed goes on with the trial it was in,
@@ -7,16 +7,19 @@ from that trial's own checkpoint, and repeats none that ended.
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
+import json
 import shutil
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import replace as replace_fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arlearn.errors import ArlearnError
-from arlearn.sweeps.report import BEST, FIGURE, LESS_IS_BETTER, RECORD, TABLE, Row, ranked, replace, write_report
+from arlearn.files import replacing, write_atomically
 from arlearn.sweeps.space import Over, as_changes, combinations
 from arlearn.sweeps.trials import Outcome, run_trial
 from arlearn.tasks.text_files import TextFile
@@ -31,10 +34,14 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import Trial
 
+# what can rank trials: whether less is better
+LESS_IS_BETTER = {"bits_per_byte": True, "exact_match": False, "digit_accuracy": False, "loss": True, "seconds": True}
 STORAGE, TRIALS = "sweep.db", "trials"
+TABLE, RECORD, FIGURE, BEST = "sweep.csv", "sweep.json", "sweep.png", "best.toml"
 FILES = (STORAGE, TABLE, RECORD, FIGURE, BEST, TOKENIZER)
-SEARCHED = 20  # trials of a sweep over ranges, unless told
+SEARCHED = 20  # trials of a sweep over ranges, unless another number is given
 STATES = {"COMPLETE": "finished", "FAIL": "failed", "RUNNING": "running"}
+Rows = list[dict[str, Any]]  # of the table, one for each trial that has begun
 
 
 @dataclass(frozen=True)
@@ -58,24 +65,20 @@ class Sweep:
     seed: int
 
     def check(self) -> None:
-        """Raises ArlearnError that lists what does not go together."""
-        problems = []
-        ranges = [over for over in self.space if not over.choices]
+        """Raises ArlearnError if the space and the sampler do not go together."""
         if not self.space:
-            problems.append("a sweep goes over something: give --over key=a,b,c")
+            raise ArlearnError("a sweep goes over something: give --over key=a,b,c")
+        ranges = ", ".join(str(over) for over in self.space if not over.choices)
         if self.sampler == "grid" and ranges:
-            told = ", ".join(str(over) for over in ranges)
-            problems.append(f"--sampler grid takes lists, and {told} is a range; take tpe or random")
-        if problems:
-            raise ArlearnError("; ".join(problems))
+            raise ArlearnError(f"--sampler grid takes lists, and {ranges} is a range; take tpe or random")
 
     @property
     def count(self) -> int:
         """How many trials make it whole."""
-        if self.sampler == "grid":
-            whole = sum(1 for _ in combinations(self.space))
-            return whole if self.trials is None else min(whole, self.trials)
-        return self.trials or SEARCHED
+        if self.sampler != "grid":
+            return self.trials or SEARCHED
+        whole = sum(1 for _ in combinations(self.space))
+        return whole if self.trials is None else min(whole, self.trials)
 
     def identity(self) -> dict[str, Any]:
         """What must be the same for a sweep to go on."""
@@ -91,9 +94,16 @@ class Sweep:
         """
         from optuna import samplers
 
+        seed = self.seed * 100_003 + number
         if self.sampler != "tpe":
-            return samplers.RandomSampler(seed=self.seed * 100_003 + number)
-        return samplers.TPESampler(seed=self.seed * 100_003 + number, multivariate=len(self.space) > 1)
+            return samplers.RandomSampler(seed=seed)
+        return samplers.TPESampler(seed=seed, multivariate=len(self.space) > 1)
+
+    def ranked(self, rows: Rows) -> Rows:
+        """Finished trials, the best first; of equals the faster one."""
+        sign = 1 if LESS_IS_BETTER[self.measure] else -1
+        finished = [row for row in rows if row["state"] == "finished"]
+        return sorted(finished, key=lambda row: (sign * row[self.measure], row["seconds"], row["trial"]))
 
 
 def sweep(
@@ -112,97 +122,81 @@ def sweep(
     try:
         _open(out, overwrite, lock)
         study = _study(asked, out)
-        ready = _with_vocabulary(asked, out, reporter)
         with terminable(), reporter.work("sweep") as work:
-            _Going(ready, out, study, work, reporter).all(retry)
+            _Runner(_with_vocabulary(asked, out, reporter), out, study, work, reporter).run(retry)
         rows = _rows(asked, out, study)
+        if not asked.ranked(rows):
+            reason = next((f": {row['error']}" for row in rows if row["error"]), "")
+            raise ArlearnError(f"none of {len(rows)} trials came to a {asked.measure}{reason}; see {out / TABLE}")
+        _draw(asked, study, out / FIGURE)
+        return _report(asked, out, rows)
     except (OptunaError, SQLAlchemyError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise ArlearnError(f"{out / STORAGE} cannot be used: {reason}; --overwrite starts anew") from error
     finally:
         lock.release()
-    best = next(iter(ranked(rows, asked.measure)), None)
-    if best is None:
-        errors = [row.error for row in rows if row.error]
-        told = f": {errors[0]}" if errors else ""
-        raise ArlearnError(f"none of {len(rows)} trials came to a {asked.measure}{told}; see {out / TABLE}")
-    return _report(asked, out, rows, draw=True)
 
 
-class _Going:
+class _Runner:
+    """Asks the study for trials until the sweep is whole, and tells it what they came to."""
+
     def __init__(self, asked: Sweep, out: Path, study: Study, work: Work, reporter: Reporter) -> None:
         self.asked, self.out, self.study, self.work, self.reporter = asked, out, study, work, reporter
 
-    def all(self, retry: bool) -> None:
+    def run(self, retry: bool) -> None:
         from optuna.trial import Trial
 
-        for frozen in self.study.get_trials(deepcopy=False):
+        trials = self.study.get_trials(deepcopy=False)
+        for frozen in trials:
             if frozen.state.name == "RUNNING":  # the sweep was killed in it
-                self.one(Trial(self.study, frozen._trial_id))
+                self._one(Trial(self.study, frozen._trial_id))
         if self.asked.sampler == "grid":  # in order, so that a table that is not whole can be read as well
             for values in itertools.islice(combinations(self.asked.space), self.asked.count):
                 self.study.enqueue_trial(values, skip_if_exists=True)
-        if retry:
-            self._enqueue_failed()
-        while self._waiting() or self._tried() < self.asked.count:
+        newest = {tuple(sorted(trial.params.items())): trial for trial in trials}
+        for trial in newest.values() if retry else ():
+            if trial.state.name == "FAIL" and trial.params:
+                self.study.enqueue_trial(trial.params, user_attrs={"retry": True})
+        while self._ended() < self.asked.count or any(t.state.name == "WAITING" for t in self.study.get_trials(False)):
             self.study.sampler = self.asked.build_sampler(len(self.study.get_trials(deepcopy=False)))
-            self.one(self.study.ask())
+            self._one(self.study.ask())
 
-    def one(self, trial: Trial) -> None:
-        values = {over.key: over.suggest(trial) for over in self.asked.space}
-        directory = self.out / TRIALS / f"{trial.number + 1:04d}"
-        told = ", ".join(as_changes(values))
-        done, count = self._tried(), max(self.asked.count, 1)
-
-        def show(share: float, detail: str) -> None:
-            self.work.show((done + share) / count, f"trial {trial.number + 1}/{count}: {told}; {detail}")
-
-        try:
-            recipe = self.asked.base.with_changes(as_changes(values))
-            outcome = self._same(trial) or run_trial(recipe, directory, show)
-        except ArlearnError as error:  # a combination of a search that the recipe does not allow
-            outcome = Outcome(0.0, str(error))
-        self._end(trial, outcome, told)
-
-    def _same(self, trial: Trial) -> Outcome | None:
-        """What an earlier trial with the same values came to; a search may ask twice."""
-        for other in self.study.get_trials(deepcopy=False):
-            if other.state.name == "COMPLETE" and other.params == trial.params:
-                about = other.user_attrs
-                return Outcome(about["seconds"], "", about["parameters"], about["metrics"])
-        return None
-
-    def _end(self, trial: Trial, outcome: Outcome, told: str) -> None:
-        from optuna.trial import TrialState
-
-        measured = outcome.seconds if self.asked.measure == "seconds" else outcome.metrics.get(self.asked.measure)
-        error = outcome.error or ("" if measured is not None else f"it was not measured in {self.asked.measure}")
-        trial.set_user_attr("error", error)
-        trial.set_user_attr("seconds", outcome.seconds)
-        trial.set_user_attr("parameters", outcome.parameters)
-        trial.set_user_attr("metrics", outcome.metrics)
-        if error or measured is None:
-            self.study.tell(trial, state=TrialState.FAIL)
-            self.reporter.note(f"trial {trial.number + 1}: {told}: failed: {error}")
-        else:
-            self.study.tell(trial, float(measured))
-            self.reporter.note(f"trial {trial.number + 1}: {told}: {self.asked.measure} {float(measured):.4f}")
-        _report(self.asked, self.out, _rows(self.asked, self.out, self.study), draw=False)
-
-    def _tried(self) -> int:
+    def _ended(self) -> int:
         """Trials that ended, retries left out."""
         trials = self.study.get_trials(deepcopy=False)
         return sum(t.state.name in ("COMPLETE", "FAIL") and "retry" not in t.user_attrs for t in trials)
 
-    def _waiting(self) -> bool:
-        return any(trial.state.name == "WAITING" for trial in self.study.get_trials(deepcopy=False))
+    def _one(self, trial: Trial) -> None:
+        from optuna.trial import TrialState
 
-    def _enqueue_failed(self) -> None:
-        trials = self.study.get_trials(deepcopy=False)
-        newest = {tuple(sorted(trial.params.items())): trial for trial in trials}
-        for trial in newest.values():
-            if trial.state.name == "FAIL" and trial.params:
-                self.study.enqueue_trial(trial.params, user_attrs={"retry": True})
+        values = {over.key: over.suggest(trial) for over in self.asked.space}
+        name = f"trial {trial.number + 1}: {', '.join(as_changes(values))}"
+        done, count = self._ended(), max(self.asked.count, 1)
+        same = [t for t in self.study.get_trials(False) if t.state.name == "COMPLETE" and t.params == trial.params]
+        if same:  # a search may ask twice
+            about = dict(same[0].user_attrs)
+        else:
+            try:
+                recipe = self.asked.base.with_changes(as_changes(values))
+                place = self.out / TRIALS / f"{trial.number + 1:04d}"
+                outcome = run_trial(
+                    recipe, place, lambda share, detail: self.work.show((done + share) / count, f"{name}; {detail}")
+                )
+            except ArlearnError as error:  # a combination of a search that the recipe does not allow
+                outcome = Outcome(0.0, str(error))
+            about = {key: getattr(outcome, key) for key in ("error", "seconds", "parameters", "metrics")}
+        measured = about["seconds"] if self.asked.measure == "seconds" else about["metrics"].get(self.asked.measure)
+        if not about["error"] and measured is None:
+            about["error"] = f"it was not measured in {self.asked.measure}"
+        for key in ("error", "seconds", "parameters", "metrics"):
+            trial.set_user_attr(key, about[key])
+        if about["error"]:
+            self.study.tell(trial, state=TrialState.FAIL)
+            self.reporter.note(f"{name}: failed: {about['error']}")
+        else:
+            self.study.tell(trial, float(measured))
+            self.reporter.note(f"{name}: {self.asked.measure} {float(measured):.4f}")
+        _report(self.asked, self.out, _rows(self.asked, self.out, self.study))
 
 
 def _open(out: Path, overwrite: bool, lock: DirectoryLock) -> None:
@@ -227,17 +221,15 @@ def _study(asked: Sweep, out: Path) -> Study:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    path = out / STORAGE
     direction = "minimize" if LESS_IS_BETTER[asked.measure] else "maximize"
-    study = optuna.create_study(
-        storage=f"sqlite:///{path.resolve()}", study_name="sweep", direction=direction, load_if_exists=True
-    )
+    storage = f"sqlite:///{(out / STORAGE).resolve()}"
+    study = optuna.create_study(storage=storage, study_name="sweep", direction=direction, load_if_exists=True)
     before, now = study.user_attrs.get("identity"), asked.identity()
     if before is None:
         study.set_user_attr("identity", now)
-    if before is not None and before != now:
-        different = [key for key in now if before.get(key) != now[key]]
-        raise ArlearnError(f"{out} holds a sweep of another {', '.join(different)}; give another --out or --overwrite")
+    elif before != now:
+        different = ", ".join(key for key in now if before.get(key) != now[key])
+        raise ArlearnError(f"{out} holds a sweep of another {different}; give another --out or --overwrite")
     return study
 
 
@@ -248,43 +240,83 @@ def _with_vocabulary(asked: Sweep, out: Path, reporter: Reporter) -> Sweep:
     if task["kind"] != "text" or task["tokenizer"] or swept & {"vocabulary", "span", "tokenizer", "data"}:
         return asked
     vocabulary_for(asked.base, TextFile.at(task["data"]), out, reporter)
-    return replace_fields(asked, base=asked.base.with_inputs(None, str((out / TOKENIZER).resolve())))
+    return replace(asked, base=asked.base.with_inputs(None, str((out / TOKENIZER).resolve())))
 
 
-def _rows(asked: Sweep, out: Path, study: Study) -> list[Row]:
+def _rows(asked: Sweep, out: Path, study: Study) -> Rows:
     rows = []
     for trial in study.get_trials(deepcopy=False):
-        if trial.state.name not in STATES:  # of a grid, not begun
-            continue
-        about = trial.user_attrs
-        rows.append(
-            Row(
-                trial.number + 1,
-                STATES[trial.state.name],
-                {over.key: over.written(trial.params.get(over.key, "")) for over in asked.space},
-                str(out / TRIALS / f"{trial.number + 1:04d}"),
-                about.get("seconds"),
-                about.get("parameters"),
-                about.get("error", ""),
-                about.get("metrics", {}),
+        if trial.state.name in STATES:  # trials of a grid that have not begun are no rows
+            about = trial.user_attrs
+            metrics = about.get("metrics", {})
+            rows.append(
+                {
+                    "trial": trial.number + 1,
+                    "state": STATES[trial.state.name],
+                    **{over.key: over.written(trial.params.get(over.key, "")) for over in asked.space},
+                    asked.measure: about.get("seconds") if asked.measure == "seconds" else metrics.get(asked.measure),
+                    "loss": metrics.get("loss"),
+                    "parameters": about.get("parameters"),
+                    "tokens": metrics.get("tokens"),
+                    "seconds": about.get("seconds"),
+                    "error": about.get("error", ""),
+                    "directory": str(out / TRIALS / f"{trial.number + 1:04d}"),
+                }
             )
-        )
     return rows
 
 
-def _report(asked: Sweep, out: Path, rows: Sequence[Row], draw: bool) -> dict[str, Any]:
-    best = next(iter(ranked(rows, asked.measure)), None)
+def _report(asked: Sweep, out: Path, rows: Rows) -> dict[str, Any]:
+    """Write the tables and ``best.toml``; what ``--json`` prints. Raises ArlearnError if they cannot be written."""
+    ranked = asked.ranked(rows)
+    best = ranked[0] if ranked else None
     if best is not None:
-        told = ", ".join(as_changes(best.values))
-        described = f"{asked.plain.description.rstrip('.')}. Best of {len(rows)} trials: {told}".lstrip(". ")
-        recipe = asked.plain.with_changes(as_changes(best.values))
-        recipe = Recipe(recipe.name, described, recipe.task, recipe.predictor, recipe.training)
-        replace(out / BEST, recipe.to_toml().encode())
-    about = {
+        changes = as_changes({over.key: best[over.key] for over in asked.space})
+        told = f"{asked.plain.description.rstrip('.')}. Best of {len(rows)} trials: {', '.join(changes)}"
+        recipe = replace(asked.plain.with_changes(changes), description=told.lstrip(". "))
+        write_atomically(out / BEST, recipe.to_toml())
+    record = {
         "base": asked.plain.name,
         "measure": asked.measure,
         "less_is_better": LESS_IS_BETTER[asked.measure],
         "sampler": asked.sampler,
-        "title": f"{asked.plain.name}: {len(ranked(rows, asked.measure))} trials",
+        "title": f"{asked.plain.name}: {len(ranked)} trials",
+        "over": [str(over) for over in asked.space],
+        "finished": len(ranked),
+        "failed": sum(row["state"] == "failed" for row in rows),
+        "best": best,
+        "table": str(out / TABLE),
+        "figure": str(out / FIGURE),
+        "recipe": None if best is None else str(out / BEST),
+        "trials": rows,
     }
-    return write_report(out, asked.space, rows, about, draw)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(out / TABLE, text.getvalue())
+    write_atomically(out / RECORD, json.dumps(record, indent=1) + "\n")
+    return record
+
+
+def _draw(asked: Sweep, study: Study, path: Path) -> None:
+    """Optuna's slice plot: for each setting a panel with every finished trial at its value."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    from optuna.visualization.matplotlib import plot_slice
+
+    better = "less" if LESS_IS_BETTER[asked.measure] else "more"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the function is marked as experimental
+        drawn = plot_slice(
+            study, [over.key for over in asked.space], target_name=f"{asked.measure} ({better} is better)"
+        )
+    axes: Sequence[Any] = drawn if isinstance(drawn, Sequence) else list(getattr(drawn, "flat", [drawn]))
+    figure = axes[0].figure
+    figure.set_size_inches(4.2 * len(axes) + 1, 3.8)
+    figure.suptitle(f"{asked.plain.name}: trials of a sweep")
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=150, format="png", bbox_inches="tight")
+    pyplot.close(figure)
