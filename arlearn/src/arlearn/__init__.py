@@ -9,7 +9,6 @@
 ``train`` that is used.
 """
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from arlearn.errors import ArlearnError
@@ -17,16 +16,19 @@ from arlearn.errors import ArlearnError
 if TYPE_CHECKING:
     from arlearn.api import compile, generate, load, train
 
-try:
-    __version__ = version("arlearn")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
-
+__version__: str
 __all__ = ["ArlearnError", "__version__", "compile", "generate", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    """The functions of ``arlearn.api``, loaded with PyTorch when one is first used."""
+    """The version, or a function of ``arlearn.api``, looked up when it is first used."""
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("arlearn")
+        except PackageNotFoundError:  # a source tree that was never installed
+            return "0+unknown"
     if name not in ("compile", "generate", "load", "train"):
         raise AttributeError(f"module 'arlearn' has no attribute {name!r}")
     from arlearn import api

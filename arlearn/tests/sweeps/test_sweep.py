@@ -16,7 +16,7 @@ pytest.importorskip("optuna", reason="optuna is not installed (extra sweep)")
 import arlearn.sweeps.sweep as sweeping
 from arlearn.cli import app
 from arlearn.errors import ArlearnError
-from arlearn.sweeps.trials import Outcome
+from arlearn.sweeps.trials import TrialOutcome
 from arlearn.training.recipe import load_recipe
 from arlearn.training.reporting import Reporter
 from arlearn.training.run import run
@@ -46,9 +46,9 @@ def here(monkeypatch):
         trained.append(recipe)
         show(0.5, "half")
         if recipe.predictor.width == 3:
-            return Outcome(0.1, "it does not like threes")
+            return TrialOutcome(0.1, "it does not like threes")
         card = run(recipe, directory, Reporter(quiet=True), resume=True)
-        return Outcome(card["seconds"], "", card["parameters"], card["metrics"])
+        return TrialOutcome(card["seconds"], "", card["parameters"], card["metrics"])
 
     monkeypatch.setattr(sweeping, "run_trial", run_here)
     return trained

@@ -6,7 +6,7 @@ import torch
 from arlearn.errors import ArlearnError
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.saving import load_predictor
-from arlearn.training.loop import Run
+from arlearn.training.loop import TrainingRun
 from arlearn.training.optimisation import WeightAverage
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter
@@ -41,14 +41,14 @@ def weights(out):
 
 def test_the_model_is_the_mean_of_the_last_updates(recipe, tmp_path, monkeypatch) -> None:
     seen = []
-    real = Run._update
+    real = TrainingRun._update
 
     def watched(self):
         update = real(self)
         seen.append(self.predictor.state_dict()["map.weight"].clone())
         return update
 
-    monkeypatch.setattr(Run, "_update", watched)
+    monkeypatch.setattr(TrainingRun, "_update", watched)
     run(recipe, tmp_path / "mean", QUIET)
     expected = torch.stack(seen[30:]).mean(0)
     torch.testing.assert_close(weights(tmp_path / "mean"), expected, rtol=1e-5, atol=1e-6)
@@ -63,7 +63,7 @@ def test_the_model_is_the_mean_of_the_last_updates(recipe, tmp_path, monkeypatch
 @pytest.mark.parametrize("died", [20, 36])
 def test_a_resumed_run_has_the_same_mean(recipe, tmp_path, monkeypatch, died: int) -> None:
     run(recipe, tmp_path / "whole", QUIET)
-    real = Run._update
+    real = TrainingRun._update
 
     def dying(self):
         if self.step == died:
@@ -71,7 +71,7 @@ def test_a_resumed_run_has_the_same_mean(recipe, tmp_path, monkeypatch, died: in
         return real(self)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Run, "_update", dying)
+        patched.setattr(TrainingRun, "_update", dying)
         with pytest.raises(SystemExit):
             run(recipe, tmp_path / "broken", QUIET)
     for _ in range(2):  # the second time there is nothing left to do

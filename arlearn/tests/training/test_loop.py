@@ -9,7 +9,7 @@ import torch
 from arlearn.errors import ArlearnError
 from arlearn.predictors.saving import load_predictor
 from arlearn.training import checkpoints
-from arlearn.training.loop import Run, step_limit
+from arlearn.training.loop import TrainingRun, step_limit
 from arlearn.training.metrics import read_metrics
 from arlearn.training.preparation import prepare
 from arlearn.training.recipe import load_recipe
@@ -30,14 +30,14 @@ def recipe(tiny_recipe, story_file):
 
 def stop_after(monkeypatch, updates: int) -> None:
     """Let the process die, as it were, in the update after ``updates``."""
-    real = Run._update
+    real = TrainingRun._update
 
     def dying(self):
         if self.step == updates:
             raise SystemExit
         return real(self)
 
-    monkeypatch.setattr(Run, "_update", dying)
+    monkeypatch.setattr(TrainingRun, "_update", dying)
 
 
 def test_it_learns_and_writes_everything(recipe, tmp_path) -> None:
@@ -182,13 +182,13 @@ def test_a_loss_that_is_no_number_stops_the_run(recipe, tmp_path) -> None:
 
 def test_the_optimiser_decays_by_the_schedule(recipe, tmp_path, monkeypatch) -> None:
     seen: list[float] = []
-    real = Run._update
+    real = TrainingRun._update
 
     def watched(self):
         update = real(self)
         seen.append(self.optimiser.param_groups[0]["weight_decay"])
         return update
 
-    monkeypatch.setattr(Run, "_update", watched)
+    monkeypatch.setattr(TrainingRun, "_update", watched)
     run(recipe.with_changes(["steps=8", "weight_decay=0.4", "decay_until=0.5"]), tmp_path / "run", QUIET)
     assert seen == pytest.approx([0.4, 0.3, 0.2, 0.1, 0, 0, 0, 0])

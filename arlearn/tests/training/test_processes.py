@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 from arlearn.errors import ArlearnError
-from arlearn.training.loop import Run, random_seed
+from arlearn.training.loop import TrainingRun, random_seed
 from arlearn.training.metrics import read_metrics
 from arlearn.training.recipe import load_recipe
 from arlearn.training.reporting import Reporter
@@ -85,7 +85,7 @@ def _kill_one_of_two(started: list[str], out: Path) -> None:
 
 
 def _die_after(monkeypatch, updates: int, work) -> None:
-    real = Run._update
+    real = TrainingRun._update
 
     def dying(self):
         if self.step == updates:
@@ -93,7 +93,7 @@ def _die_after(monkeypatch, updates: int, work) -> None:
         return real(self)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Run, "_update", dying)
+        patched.setattr(TrainingRun, "_update", dying)
         with pytest.raises(SystemExit):
             work()
 
@@ -119,8 +119,8 @@ def test_two_commands_do_not_write_in_one_directory(tiny_recipe, story_file, tmp
             run(recipe, tmp_path / "run", QUIET, resume=True)
         raise SystemExit
 
-    real = Run.go
-    monkeypatch.setattr(Run, "go", lambda self: (monkeypatch.setattr(Run, "go", real), other()))
+    real = TrainingRun.go
+    monkeypatch.setattr(TrainingRun, "go", lambda self: (monkeypatch.setattr(TrainingRun, "go", real), other()))
     with pytest.raises(SystemExit):
         run(recipe, tmp_path / "run", QUIET)
     run(recipe, tmp_path / "run", QUIET, resume=True)

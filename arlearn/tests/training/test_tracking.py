@@ -6,7 +6,7 @@ import pytest
 
 from arlearn.errors import ArlearnError
 from arlearn.training import settings
-from arlearn.training.loop import Run
+from arlearn.training.loop import TrainingRun
 from arlearn.training.metrics import read_metrics
 from arlearn.training.recipe import load_recipe
 from arlearn.training.reporting import Reporter
@@ -31,7 +31,7 @@ def scalars(out, tag: str) -> list[tuple[int, float]]:
 def test_tensorboard_has_the_curve_even_after_a_kill(recipe, tmp_path, monkeypatch) -> None:
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     recipe = recipe.with_changes(['track=["tensorboard"]'])
-    real = Run._update
+    real = TrainingRun._update
 
     def dying(self):
         if self.step == 8:
@@ -39,7 +39,7 @@ def test_tensorboard_has_the_curve_even_after_a_kill(recipe, tmp_path, monkeypat
         return real(self)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Run, "_update", dying)
+        patched.setattr(TrainingRun, "_update", dying)
         with pytest.raises(SystemExit):
             run(recipe, tmp_path / "run", QUIET)
     card = run(recipe, tmp_path / "run", QUIET, resume=True)

@@ -12,12 +12,12 @@ from arlearn.cli import app
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Directory of the model.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="The folder of the model.")] = Path("demo"),
     data: Annotated[
         Path | None, typer.Option(help="Text to learn from; a twentieth of it is held out. Default: as in train.")
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0.01, help="Minutes of training.")] = 1.5,
-    words: Annotated[int, typer.Option(min=1, help="Tokens of the story that is written.")] = 120,
+    minutes: Annotated[float, typer.Option(min=0.01, help="Train for this many minutes.")] = 1.5,
+    words: Annotated[int, typer.Option(min=1, help="Write a story of this many tokens.")] = 120,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model that is there.")] = False,
 ) -> None:
     """Train a small linear predictor on real text, measure it on text it has not seen, let it write a story."""

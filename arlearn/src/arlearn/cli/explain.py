@@ -33,12 +33,12 @@ def explain(
         ),
     ] = 1,
     whole: Annotated[bool, typer.Option("--whole", help="Explain the prompt's own tokens too.")] = False,
-    temperature: Annotated[float, typer.Option(min=0, help="Of the continuation; 0 is greedy.")] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the continuation.")] = 0,
-    top: Annotated[int, typer.Option(min=1, help="How many of the likeliest tokens to take apart.")] = 5,
-    rows: Annotated[
-        int, typer.Option(min=1, help="Lines of an attribution in the terminal; the largest are shown.")
-    ] = 40,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Draw the continuation at this temperature; 0 takes the likeliest token.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the continuation.")] = 0,
+    top: Annotated[int, typer.Option(min=1, help="Take this many of the likeliest tokens apart.")] = 5,
+    rows: Annotated[int, typer.Option(min=1, help="Show this many lines in the terminal, the largest.")] = 40,
     html: Annotated[
         Path | None, typer.Option(help="Write a page to look at, in one file, and print its path only.")
     ] = None,

@@ -31,7 +31,8 @@ def sweep(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the sweep.")],
     trials: Annotated[
-        int | None, typer.Option(min=1, help="At most so many. Default: all combinations of lists, 20 with ranges.")
+        int | None,
+        typer.Option(min=1, help="Run at most this many trials. Default: all combinations of lists, 20 with ranges."),
     ] = None,
     sampler: Annotated[
         Literal["grid", "tpe", "random"] | None,
@@ -44,7 +45,7 @@ def sweep(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting in all trials.")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Training text, as in train.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The training text, as in train.")] = None,
     held_out: Annotated[
         Path | None,
         typer.Option(
@@ -52,13 +53,15 @@ def sweep(
             "text, else a twentieth of it, held out."
         ),
     ] = None,
-    tokenizer: Annotated[str | None, typer.Option(metavar="FILE|HUB-ID|train", help="As in train.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the sampler. Of a trial: --set seed=N.")] = 0,
+    tokenizer: Annotated[
+        str | None, typer.Option(metavar="FILE|HUB-ID|train", help="The vocabulary, as in train.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the sampler; the seed of a trial is --set seed=N.")] = 0,
     retry: Annotated[bool, typer.Option("--retry", help="Try trials that failed again.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the sweep that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Train a recipe with several values of some settings and rank what comes of it.
+    """Train a recipe with several values of some settings and rank the results.
 
     OUT gets sweep.csv and sweep.json (a row for each trial), sweep.png, best.toml (a recipe for train) and trials/. A
     sweep that was stopped or killed goes on with the same command; trials that ended are not repeated, one that fails

@@ -32,7 +32,7 @@ def generate(
     """Continue each prompt by up to ``max_tokens`` tokens; greedily unless ``temperature`` is positive.
 
     A row ends with the first token of ``stop`` it generates, which is kept; the places after it hold -1. Finished rows
-    leave the batch. ``callback(rows, tokens)`` hears of every token as it is made. The same seed gives the same text,
+    leave the batch. ``callback(rows, tokens)`` is told every token as it is made. The same seed gives the same text,
     whatever else is in the batch. Raises ArlearnError for an empty prompt or parameters that are invalid.
     """
     check_sampling(temperature, top_k, top_p)

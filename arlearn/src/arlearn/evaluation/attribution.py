@@ -305,7 +305,7 @@ def explain(
 
     ``token``: whose logit, at every position, instead of the token that came. ``against``: a token or "mean", see
     ``Attribution``. ``top``: how many alternatives. ``whole``: explain the prompt's own tokens too, from the second on.
-    ``progress`` hears the share that is done. Raises ArlearnError if the predictor is not linear.
+    ``progress`` is told the share that is done. Raises ArlearnError if the predictor is not linear.
     """
     import torch
 

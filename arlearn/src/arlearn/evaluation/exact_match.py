@@ -119,7 +119,7 @@ def exact_match(
 ) -> ExactMatch:
     """Let the predictor answer these prompts, free-running and greedy, and compare with the right answers.
 
-    ``progress`` hears how many more prompts are done. Raises ArlearnError if there are none, or if predictor and task
+    ``progress`` is told how many more prompts are done. Raises ArlearnError if there are none, or if predictor and task
     do not fit together.
     """
     if len(inputs) == 0:
@@ -223,7 +223,7 @@ def measure_task(
     """Ask the model questions: what came out, and what ``arlearn evaluate --json`` prints.
 
     Questions are held-out ones, drawn with ``seed``, or all of them where there are no more than ``count``; or those of
-    the file ``pairs``. ``progress(more, all)`` hears how many more were answered. Raises ArlearnError if the card's
+    the file ``pairs``. ``progress(more, all)`` is told how many more were answered. Raises ArlearnError if the card's
     task has no answers, the questions cannot be used, or the model does not fit its task.
     """
     task = load_task(card["task"]["kind"], card["task"].get("configuration") or {})

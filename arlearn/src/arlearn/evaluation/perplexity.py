@@ -69,7 +69,7 @@ class Score:
 
 @torch.no_grad()
 def at_context(predictor: Predictor, text: TokenisedText, layout: Layout, progress: Progress | None = None) -> Score:
-    """Score every token in non-overlapping rows. ``progress`` hears the share that is done, 0 to 1."""
+    """Score every token in non-overlapping rows. ``progress`` is told the share that is done, 0 to 1."""
     _check(predictor, layout)
     return _rows(predictor, text, Layout(layout.context, layout.boundaries, "ignored", layout.pad), progress)
 
@@ -281,7 +281,7 @@ def measure_text(
     """What ``arlearn evaluate --json`` prints for the text in ``data``.
 
     ``context``: tokens that may be seen, where not as in training. ``stride``: of the sliding window; None: without one.
-    ``work(title)`` gives a context whose ``show(share)`` hears of the progress. Raises ArlearnError if the text or the
+    ``work(title)`` gives a context whose ``show(share)`` is told the progress. Raises ArlearnError if the text or the
     card cannot be used.
     """
     if not card.get("task") or not card.get("tokenizer"):

@@ -45,7 +45,7 @@ class ArlearnConfig(PretrainedConfig):  # type: ignore[misc]
         super().__init__(**{"tie_word_embeddings": False, "is_decoder": True, **more})
 
 
-class CausalMap(nn.Module):
+class PositionMap(nn.Module):
     """``out_t = sum over s <= t of W[t, s] x_s``; the layout of ``weight`` is that of arlearn's maps."""
 
     def __init__(self, config: ArlearnConfig) -> None:
@@ -116,7 +116,7 @@ class ArlearnForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc
     def __init__(self, config: ArlearnConfig) -> None:
         super().__init__(config)
         self.embedding = nn.Embedding(config.vocab_size, config.inputs)
-        self.map = CausalMap(config)
+        self.map = PositionMap(config)
         self.middle = nn.Linear(config.outputs, config.outputs) if config.kind == "mlp" else None
         self.head = nn.Linear(config.outputs, config.vocab_size, bias=config.head_bias)
         self.post_init()
@@ -124,7 +124,7 @@ class ArlearnForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight)
-        elif isinstance(module, nn.Linear | CausalMap):
+        elif isinstance(module, nn.Linear | PositionMap):
             width = module.in_features if isinstance(module, nn.Linear) else module.context * module.inputs
             nn.init.uniform_(module.weight, -(width**-0.5), width**-0.5)
             if isinstance(module, nn.Linear) and module.bias is not None:

@@ -65,7 +65,7 @@ def estimate(
     """The n-grams of 1 to ``order`` tokens of a text.
 
     ``tokens`` are sequences end to end, the first token of each (at ``starts``, the last of which is the last token of
-    all) being the last of the one before: a sequence's first token is never predicted. ``progress`` hears the share
+    all) being the last of the one before: a sequence's first token is never predicted. ``progress`` is told the share
     that is done. Raises ArlearnError if order is less than 1, a token lies outside the vocabulary, or no sequence has
     ``order`` tokens.
     """

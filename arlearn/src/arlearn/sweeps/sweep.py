@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from arlearn.errors import ArlearnError
 from arlearn.files import replacing, write_atomically
 from arlearn.sweeps.space import Over, as_changes, combinations
-from arlearn.sweeps.trials import Outcome, run_trial
+from arlearn.sweeps.trials import TrialOutcome, run_trial
 from arlearn.tasks.text_files import TextFile
 from arlearn.training.directory import LOCK, DirectoryLock
 from arlearn.training.preparation import TOKENIZER, vocabulary_for
@@ -183,7 +183,7 @@ class _Runner:
                     recipe, place, lambda share, detail: self.work.show((done + share) / count, f"{name}; {detail}")
                 )
             except ArlearnError as error:  # a combination of a search that the recipe does not allow
-                outcome = Outcome(0.0, str(error))
+                outcome = TrialOutcome(0.0, str(error))
             about = {key: getattr(outcome, key) for key in ("error", "seconds", "parameters", "metrics")}
         measured = about["seconds"] if self.asked.measure == "seconds" else about["metrics"].get(self.asked.measure)
         if not about["error"] and measured is None:

@@ -24,7 +24,7 @@ PATIENCE = 60.0  # seconds that a trial has to write its checkpoint when the swe
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """What a trial came to.
 
     Attributes:
@@ -39,10 +39,10 @@ class Outcome:
     metrics: dict[str, Any] = field(default_factory=dict)
 
 
-def run_trial(recipe: Recipe, directory: Path, show: Callable[[float, str], None]) -> Outcome:
+def run_trial(recipe: Recipe, directory: Path, show: Callable[[float, str], None]) -> TrialOutcome:
     """Train by ``recipe`` in ``directory``, going on with what is there.
 
-    ``show(share, detail)`` hears how far it is. KeyboardInterrupt lets the trial write a checkpoint first. Raises
+    ``show(share, detail)`` is told how far it is. KeyboardInterrupt lets the trial write a checkpoint first. Raises
     ArlearnError if its files cannot be written.
     """
     began = time.monotonic()
@@ -69,13 +69,13 @@ def run_trial(recipe: Recipe, directory: Path, show: Callable[[float, str], None
                 process.kill()
                 process.wait()
     if process.returncode != 0:
-        return Outcome(round(time.monotonic() - began, 2), _reason(process.returncode, log))
+        return TrialOutcome(round(time.monotonic() - began, 2), _reason(process.returncode, log))
     try:
         card = load_card(directory)
     except ArlearnError as error:
-        return Outcome(round(time.monotonic() - began, 2), str(error))
+        return TrialOutcome(round(time.monotonic() - began, 2), str(error))
     shutil.rmtree(directory / CHECKPOINTS, ignore_errors=True)  # three times the model, and of no more use
-    return Outcome(float(card["seconds"]), "", int(card["parameters"]), dict(card["metrics"]))
+    return TrialOutcome(float(card["seconds"]), "", int(card["parameters"]), dict(card["metrics"]))
 
 
 def _wait(directory: Path, show: Callable[[float, str], None]) -> None:

@@ -7,7 +7,7 @@ depends on the form of those scores. Three forms make the steps of arithmetic ex
 - pair: token (i, j) scores u_i + v_j; its maximum joins two earlier tokens. A *join*.
 - number: token n scores n h - n² q / 2, with its maximum at the whole number nearest h / q. A *sum*.
 
-``Alphabet.structure`` writes these forms as an output embedding; ``structured_predictor`` is a predictor that is given
+``TokenAlphabet.structure`` writes these forms as an output embedding; ``structured_predictor`` is a predictor that is given
 them and learns only its map. A ``Format`` is an alphabet and a function from the digits of two numbers to the columns
 of a sequence, written for many sequences at once.
 """
@@ -86,7 +86,7 @@ class Column:
     values: Int[Tensor, " count"]
 
 
-class Alphabet:
+class TokenAlphabet:
     """Sorts laid end to end: token = where its sort begins + value."""
 
     def __init__(self, sorts: list[Sort]) -> None:
@@ -152,7 +152,7 @@ class Format:
         answer: positions of the answer's digits, most significant first.
     """
 
-    alphabet: Alphabet
+    alphabet: TokenAlphabet
     prompt: int
     columns: Callable[[Digits, Digits], list[Column]]
     answer: list[int]
@@ -194,7 +194,7 @@ def plain_format(n: int, sorts: Sequence[Sort], body: Callable[[Writer, Digits, 
     sample = torch.zeros((1, n), dtype=torch.int64)
     places = write(sample, sample).places
     return Format(
-        Alphabet([digits(), *sorts]),
+        TokenAlphabet([digits(), *sorts]),
         2 * n,
         lambda a, b: write(a, b).columns,
         [places[place] for place in sorted(places, reverse=True)],
@@ -206,10 +206,10 @@ def joined(name: str, mark: str, first: int, second: int) -> Sort:
     return Sort(name, tuple(f"{i}{mark}{j}" for i in range(first) for j in range(second)), "pair", second)
 
 
-def structured_predictor(alphabet: Alphabet, context: int, configuration: dict[str, Any]) -> LinearPredictor:
+def structured_predictor(alphabet: TokenAlphabet, context: int, configuration: dict[str, Any]) -> LinearPredictor:
     """One-hot embedding (frozen), packed map (learned, zero at first), and a frozen head with its bias.
 
-    ``configuration["head"]``: ``structured`` is ``Alphabet.structure`` (pairs score as two one-hots, numbers as
+    ``configuration["head"]``: ``structured`` is ``TokenAlphabet.structure`` (pairs score as two one-hots, numbers as
     n h - n^2/2, all else one-hot); ``one-hot`` is the identity, which tells the model nothing. Either way the logits
     are linear in what is learned, so the loss is convex. Raises ArlearnError for another head.
     """

@@ -23,11 +23,11 @@ from torch import Tensor
 
 from arlearn.tasks.formats import (
     GUARD,
-    Alphabet,
     Column,
     Digits,
     Format,
     Sort,
+    TokenAlphabet,
     Writer,
     digits,
     joined,
@@ -204,7 +204,7 @@ def paper_format(n: int) -> Format:
     and the last running total is the product.
     """
     powers = Sort("power", tuple(f"10^{k}" for k in range(2 * n - 1)))
-    alphabet = Alphabet([digits(), *signs("<s>", "x", "=", "+", "(", ")", ";"), powers, pairs()])
+    alphabet = TokenAlphabet([digits(), *signs("<s>", "x", "=", "+", "(", ")", ";"), powers, pairs()])
 
     def columns(a: Digits, b: Digits) -> list[Column]:
         zero = torch.zeros_like(a[:, 0])

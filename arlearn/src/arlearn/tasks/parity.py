@@ -13,7 +13,7 @@ from torch import Tensor
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
 from arlearn.tasks.base import SequenceTask, Split, check_keys, generator
-from arlearn.tasks.formats import Alphabet, Sort, structured_predictor
+from arlearn.tasks.formats import Sort, TokenAlphabet, structured_predictor
 from arlearn.tasks.number_pairs import in_training
 
 _ENUMERABLE = 16  # bits whose inputs can all be listed
@@ -62,7 +62,7 @@ class ParityTask(SequenceTask):
         if step:
             joins = [f"{value >> step}:{value & (1 << step) - 1:0{step}b}" for value in range(2 << step)]
             sorts.append(Sort("join", tuple(joins)))
-        self.alphabet = Alphabet(sorts)
+        self.alphabet = TokenAlphabet(sorts)
         self.words = self.alphabet.words
         self.vocabulary = len(self.words)
         self.prompt_length = bits

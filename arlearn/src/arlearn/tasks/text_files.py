@@ -121,7 +121,7 @@ HUB_TRAINING, HUB_SMALL = "TinyStories-train.txt", "TinyStories-valid.txt"  # 1.
 
 
 @dataclass(frozen=True)
-class Source:
+class TextSource:
     """A text and what to tell the user about it.
 
     Attributes:
@@ -133,25 +133,25 @@ class Source:
     held_out: TextFile | None = None
 
 
-def find_text(given: str | Path | None, small: bool = False) -> Source:
+def find_text(given: str | Path | None, small: bool = False) -> TextSource:
     """The training text: ``given`` if any, else TinyStories under ``OPENBOOK_DATA`` (default ``../shared/data``), else
     TinyStories from the Hugging Face Hub, else the documentation text inside the Python standard library.
 
     ``small`` asks the Hub for a part that downloads in seconds. Raises ArlearnError if a given file cannot be used.
     """
     if given:
-        return Source(TextFile.at(given), f"text: {given}")
+        return TextSource(TextFile.at(given), f"text: {given}")
     for place in _data_directories():
         path = place / "tinystories" / "train.txt.xz"
         if path.is_file():
             held_out = path.with_name("valid.txt")
             told = f"text: TinyStories, {path}"
-            return Source(TextFile.at(path), told, TextFile.at(held_out) if held_out.is_file() else None)
+            return TextSource(TextFile.at(path), told, TextFile.at(held_out) if held_out.is_file() else None)
     try:
         name = HUB_SMALL if small else HUB_TRAINING
-        return Source(TextFile.at(fetch(HUB_DATA, name, "dataset")), f"text: TinyStories from the Hub, {name}")
+        return TextSource(TextFile.at(fetch(HUB_DATA, name, "dataset")), f"text: TinyStories from the Hub, {name}")
     except ArlearnError as error:
-        return Source(_documentation(), f"text: Python's own documentation (pydoc_data.topics), because {error}")
+        return TextSource(_documentation(), f"text: Python's own documentation (pydoc_data.topics), because {error}")
 
 
 def _data_directories() -> list[Path]:
@@ -170,7 +170,7 @@ def _documentation() -> TextFile:
     return _keep(cache_directory() / "python-documentation.txt", stories)
 
 
-def split_off(text: TextFile, directory: Path, every: int = 20) -> Source:
+def split_off(text: TextFile, directory: Path, every: int = 20) -> TextSource:
     """Training and held-out parts of one text, written to ``directory``: every 20th story is held out; of a text that
     is fewer stories than that, the last twentieth of each story.
 
@@ -187,7 +187,7 @@ def split_off(text: TextFile, directory: Path, every: int = 20) -> Source:
     if not held:
         raise ArlearnError(f"{text.path} is too short to hold a part of it out")
     training, held_out = _keep(directory / "training.txt", kept), _keep(directory / "held-out.txt", held)
-    return Source(training, f"{len(kept)} stories to learn from, {len(held)} held out", held_out)
+    return TextSource(training, f"{len(kept)} stories to learn from, {len(held)} held out", held_out)
 
 
 def _keep(path: Path, stories: list[str]) -> TextFile:

@@ -54,7 +54,7 @@ def tokenise(
 ) -> TokenisedText:
     """The text in tokens, from the cache if it is there.
 
-    ``progress`` hears how many more characters were done. Raises ArlearnError if the text cannot be used or the cache
+    ``progress`` is told how many more characters were done. Raises ArlearnError if the text cannot be used or the cache
     cannot be written.
     """
     cache = cache or cache_directory()

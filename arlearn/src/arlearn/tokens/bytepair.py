@@ -178,7 +178,7 @@ class BytePair:
     def encode_many(
         self, texts: Iterable[str], batch: int = 1024, progress: Callable[[int], None] | None = None
     ) -> Iterator[list[int]]:
-        """The tokens of each text, in order; ``progress`` hears how many characters each batch had."""
+        """The tokens of each text, in order; ``progress`` is told how many characters each batch had."""
         waiting: list[list[str]] = []
         characters = 0
         for text in texts:

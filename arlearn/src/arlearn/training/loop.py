@@ -86,10 +86,10 @@ def train(
     cannot be written.
     """
     with processes.together():
-        return Run(recipe, prepared, out, reporter, began, processes).go()
+        return TrainingRun(recipe, prepared, out, reporter, began, processes).go()
 
 
-class Run:
+class TrainingRun:
     """One run from its first or next update to its last."""
 
     def __init__(

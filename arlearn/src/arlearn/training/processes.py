@@ -119,7 +119,7 @@ class Processes:
 
 
 def build_accelerator(settings: TrainingSettings) -> Any:
-    """accelerate's engine for this device and precision. Raises ArlearnError if they are not to be had."""
+    """accelerate's engine for this device and precision. Raises ArlearnError if this machine does not have them."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
     from accelerate.utils import DistributedDataParallelKwargs

@@ -67,23 +67,23 @@ class PredictorSettings:
 class TrainingSettings:
     """``[training]``."""
 
-    steps: int | None = Field(None, ge=1, description="stop after so many updates")
-    epochs: float | None = Field(None, gt=0, description="stop after so many passes over the data")
+    steps: int | None = Field(None, ge=1, description="stop after this many updates")
+    epochs: float | None = Field(None, gt=0, description="stop after this many passes over the data")
     max_minutes: float | None = Field(
         None,
         gt=0,
-        description="stop after so many minutes, preparing the data included; the limit reached first ends the run",
+        description="stop after this many minutes, preparing the data included; the limit reached first ends the run",
     )
     batch: int = Field(128, ge=1, description="sequences in one forward and backward pass, over all processes")
-    accumulation: int = Field(1, ge=1, description="such passes in one update")
+    accumulation: int = Field(1, ge=1, description="forward and backward passes in one update")
     optimiser: Literal["adamw", "adam"] = Field("adamw", description="adamw decays weights apart from the gradient")
-    learning_rate: float = Field(1e-3, gt=0, description="at its highest")
+    learning_rate: float = Field(1e-3, gt=0, description="the learning rate at its highest")
     schedule: Literal["linear", "cosine", "constant"] = Field(
         "linear", description="how the rate falls from its highest to final over the run, stepped once an update"
     )
     warmup: float = Field(0.0, ge=0, lt=1, description="share of the run in which the rate rises from 0")
     final: float = Field(0.0, ge=0, le=1, description="share of the rate that is left at the end")
-    weight_decay: float = Field(0.0, ge=0, description="weight decay")
+    weight_decay: float = Field(0.0, ge=0, description="the optimiser's weight decay")
     decay_until: float | None = Field(
         None,
         gt=0,
@@ -92,7 +92,7 @@ class TrainingSettings:
     )
     betas: tuple[float, float] = Field((0.9, 0.999), description="Adam's two decay rates")
     eps: float = Field(1e-8, gt=0, description="Adam's epsilon")
-    clip: float = Field(0.0, ge=0, description="largest gradient norm; 0: any")
+    clip: float = Field(0.0, ge=0, description="clip the gradient to this norm; 0: never")
     average: float | None = Field(
         None,
         gt=0,
@@ -100,14 +100,18 @@ class TrainingSettings:
         description="the model is the mean of the weights over this last share of the run; left out: the last weights",
     )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="of the arithmetic; weights and optimiser stay in float32"
+        "float32", description="the precision of the arithmetic; weights and optimiser stay in float32"
     )
     device: Literal["auto", "cpu"] = Field("auto", description="auto: a GPU if there is one; or cpu")
-    seed: int = Field(0, ge=0, description="of the first weights and of the data's order")
-    checkpoint_steps: int = Field(0, ge=0, description="a checkpoint every so many updates; 0: by time alone")
-    checkpoint_minutes: float = Field(1.0, ge=0, description="a checkpoint every so many minutes; 0: by updates alone")
-    keep: int = Field(2, ge=1, description="checkpoints kept, newest first")
-    evaluate_every: int = Field(0, ge=0, description="measure every so many updates, and at the end; 0: never")
+    seed: int = Field(0, ge=0, description="the seed of the first weights and of the data's order")
+    checkpoint_steps: int = Field(
+        0, ge=0, description="write a checkpoint after every this many updates; 0: by time alone"
+    )
+    checkpoint_minutes: float = Field(
+        1.0, ge=0, description="write a checkpoint after every this many minutes; 0: by updates alone"
+    )
+    keep: int = Field(2, ge=1, description="keep this many checkpoints, the newest ones")
+    evaluate_every: int = Field(0, ge=0, description="measure after every this many updates, and at the end; 0: never")
     evaluate_count: int = Field(2000, ge=1, description="held-out sequences to measure on, for tasks with answers")
     track: tuple[Literal["tensorboard", "wandb"], ...] = Field(
         (), description="where else the curves go while the run lasts: tensorboard, wandb; --track NAME adds one"
