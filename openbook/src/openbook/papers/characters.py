@@ -76,9 +76,18 @@ def _accented(match: re.Match[str]) -> str:
     return composed if len(composed) == 1 else match.group()
 
 
-def lose_ligatures(texts: Iterable[str]) -> bool:
+def lose_ligatures(lines: Iterable[str]) -> bool:
     """Whether the fonts of these lines have no characters for ligatures, so that ``e cient`` stands for ``efficient``."""
-    return sum(len(_SIGNS_OF_LOSS.findall(text)) for text in texts) >= 3
+    text = "\n".join(lines)
+    if (
+        sum(
+            text.count(piece)
+            for piece in (" cien", " eren", " cult", "speci c", " rst", "signi can", "con den", "de n")
+        )
+        < 3
+    ):
+        return False
+    return len(_SIGNS_OF_LOSS.findall(text)) >= 3
 
 
 def restore_ligatures(text: str) -> str:
@@ -183,7 +192,7 @@ class Vocabulary:
     def __init__(self, texts: Iterable[str]) -> None:
         self.words: set[str] = set()
         for text in texts:
-            self.words.update(word.lower() for word in _WORD.findall(text))
+            self.words.update(_WORD.findall(text.lower()))
         self.parts = {part for word in self.words for part in word.split("-")}
 
     def join(self, before: str, after: str) -> str:

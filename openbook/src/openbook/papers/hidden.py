@@ -13,10 +13,12 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pypdfium2.raw as pdfium
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top, in points of the page."""
@@ -27,6 +29,8 @@ LIGHT = 215
 """A colour with no channel below this (of 255) may not be visible."""
 CONTRAST = 32
 """A character is visible when it changes a channel of some pixel by this much (of 255)."""
+FEWEST_LETTERS = 16
+"""Fewer letters than this on a page, which may be hidden, are not looked at: labels of figures."""
 MOST_PIXELS = 4_000_000
 _INVISIBLE = frozenset([pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP])
 _STROKED = frozenset(
@@ -91,7 +95,14 @@ _object_bounds = fast_call(pdfium.FPDFPageObj_GetBounds, _I, _P, _P, _P, _P, _P)
 _object_matrix = fast_call(pdfium.FPDFPageObj_GetMatrix, _I, _P, _P)
 _set_active = fast_call(pdfium.FPDFPageObj_SetIsActive, _I, _P, _I)
 _char_object = fast_call(pdfium.FPDFText_GetTextObject, _P, _P, _I)
+_char_box = fast_call(pdfium.FPDFText_GetCharBox, _I, _P, _I, _P, _P, _P, _P)
 _generated = fast_call(pdfium.FPDFText_IsGenerated, _I, _P, _I)
+_TEXT, _PATH, _IMAGE, _SHADING = (
+    pdfium.FPDF_PAGEOBJ_TEXT,
+    pdfium.FPDF_PAGEOBJ_PATH,
+    pdfium.FPDF_PAGEOBJ_IMAGE,
+    pdfium.FPDF_PAGEOBJ_SHADING,
+)
 _COLOUR = (ctypes.c_uint * 4)()
 _COLOUR_AT = ctypes.addressof(_COLOUR)
 _FLOATS = (ctypes.c_float * 6)()
@@ -121,7 +132,7 @@ def inspect(page: Any, box: Box, *, layered: bool = False) -> Seen:
     order = 0
     for kind, item, matrix in _objects(address_of(page)):
         order += 1
-        if kind == pdfium.FPDF_PAGEOBJ_TEXT:
+        if kind == _TEXT:
             mode = _render_mode(item)
             if mode in _INVISIBLE:
                 hidden.add(item)
@@ -135,22 +146,30 @@ def inspect(page: Any, box: Box, *, layered: bool = False) -> Seen:
                     hidden.add(item)
                 elif opacity < 64 or (r > LIGHT and g > LIGHT and b > LIGHT):
                     suspects.add(item)
-        elif kind == pdfium.FPDF_PAGEOBJ_PATH:
+        elif kind == _PATH:
             if texts and _draw_mode(item, _COLOUR_AT, _COLOUR_AT + 4) and _COLOUR[0]:
                 bounds = _bounds(item, matrix)
                 if bounds[3] - bounds[1] > 3 and bounds[2] - bounds[0] > 2:
                     covers.append((order, bounds))
-        elif kind == pdfium.FPDF_PAGEOBJ_IMAGE or kind == pdfium.FPDF_PAGEOBJ_SHADING:
+        elif kind in (_IMAGE, _SHADING):
             bounds = _bounds(item, matrix)
             covers.append((order, bounds))
-            if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
+            if kind == _IMAGE:
                 images.append(bounds)
     covers.extend((order + 1, bounds) for bounds in _annotations(page))
     if covers and texts and not layered:
         _suspect_covered(seen, texts, covers)
     if images:
         seen.images = _share(images, box)
+    if suspects and not layered and len(suspects) < 50 and _letters(texts, suspects) < FEWEST_LETTERS:
+        suspects.clear()
     return seen
+
+
+def _letters(texts: list[tuple[int, int, _Matrix]], suspects: set[int]) -> float:
+    """About how many letters the suspected objects hold, by their shapes."""
+    boxes = (_bounds(item, matrix) for _, item, matrix in texts if item in suspects)
+    return sum(2 * (right - left) / max(top - bottom, 0.1) for left, bottom, right, top in boxes)
 
 
 def unseen_characters(page: Any, text_page: Any, count: int, seen: Seen) -> list[int]:
@@ -182,47 +201,51 @@ def unseen_characters(page: Any, text_page: Any, count: int, seen: Seen) -> list
 
 
 def _suspect_covered(
-    seen: Seen, texts: list[tuple[int, int, _Matrix]], covers: list[tuple[int, Box]], most: int = 4000
+    seen: Seen, texts: list[tuple[int, int, _Matrix]], covers: list[tuple[int, Box]], most: int = 1000
 ) -> None:
     """Suspect every text object that lies under something painted later."""
     covers = covers[-most:]
     last = covers[-1][0]
-    orders = np.array([order for order, _ in covers])
-    boxes = np.array([box for _, box in covers])
     for order, item, matrix in texts:
         if order > last:
             break
         left, bottom, right, top = _bounds(item, matrix)
         middle = (bottom + top) / 2
-        under = (orders > order) & (boxes[:, 1] < middle) & (boxes[:, 3] > middle)
-        under &= (boxes[:, 0] < right) & (boxes[:, 2] > left)
-        if under.any():
-            seen.suspects.add(item)
+        for later, box in covers:
+            if later > order and box[1] < middle < box[3] and box[0] < right and box[2] > left:
+                seen.suspects.add(item)
+                break
 
 
 def _shown(page: Any, text_page: Any, places: list[int], seen: Seen) -> set[int]:
     """Which of these characters change the picture of the page."""
-    values = [ctypes.c_double() for _ in range(4)]
-    pointers = [ctypes.byref(value) for value in values]
-    boxes = {}
+    import numpy as np  # few papers need it
+
+    boxes: dict[int, Box] = {}
+    characters, doubles = address_of(text_page), (ctypes.c_double * 4)()
+    at = [ctypes.addressof(doubles) + 8 * index for index in range(4)]
     for index in places:
-        if pdfium.FPDFText_GetCharBox(text_page, index, *pointers):
-            left, right, bottom, top = (value.value for value in values)
+        if _char_box(characters, index, *at):
+            left, right, bottom, top = doubles
             boxes[index] = (left, bottom, right, top)
     width, height = pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page)
     if not boxes or width < 1 or height < 1:
         return set()
     scale = min(2.0, math.sqrt(MOST_PIXELS / (width * height)))
     size = max(int(width * scale), 1), max(int(height * scale), 1)
-    device: dict[int, tuple[int, int, int, int]] = {}
+    # a far point of each axis tells how the page is scaled and turned
     x, y = ctypes.c_int(), ctypes.c_int()
+    points = []
+    for corner in ((0.0, 0.0), (1000.0, 0.0), (0.0, 1000.0)):
+        pdfium.FPDF_PageToDevice(page, 0, 0, *size, 0, *corner, ctypes.byref(x), ctypes.byref(y))
+        points.append((x.value, y.value))
+    (e, f), (ae, bf), (ce, df) = points
+    a, b, c, d = ((ae - e) / 1000, (bf - f) / 1000, (ce - e) / 1000, (df - f) / 1000)
+    device: dict[int, tuple[int, int, int, int]] = {}
     for index, (left, bottom, right, top) in boxes.items():
-        corners = []
-        for corner in ((left, bottom), (right, top)):
-            pdfium.FPDF_PageToDevice(page, 0, 0, *size, 0, *corner, ctypes.byref(x), ctypes.byref(y))
-            corners.append((x.value, y.value))
-        (xa, ya), (xb, yb) = corners
-        device[index] = (min(xa, xb), min(ya, yb), max(xa, xb) + 1, max(ya, yb) + 1)
+        xa, xb = a * left + c * bottom + e, a * right + c * top + e
+        ya, yb = b * left + d * bottom + f, b * right + d * top + f
+        device[index] = (int(min(xa, xb)), int(min(ya, yb)), int(max(xa, xb)) + 1, int(max(ya, yb)) + 1)
     area = (
         max(min(box[0] for box in device.values()), 0),
         max(min(box[1] for box in device.values()), 0),
@@ -247,6 +270,8 @@ def _shown(page: Any, text_page: Any, places: list[int], seen: Seen) -> set[int]
 
 def _rendered(page: Any, size: tuple[int, int], area: tuple[int, int, int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """A part of the page's picture at this size, in pixels: height x width x 3 (blue, green, red)."""
+    import numpy as np
+
     left, top, right, bottom = area
     width, height = right - left, bottom - top
     bitmap = pdfium.FPDFBitmap_CreateEx(width, height, pdfium.FPDFBitmap_BGRx, None, 0)
@@ -263,16 +288,16 @@ def _rendered(page: Any, size: tuple[int, int], area: tuple[int, int, int, int])
 
 
 def _share(boxes: list[Box], page: Box) -> float:
-    """The share of the page that boxes cover together, on a grid of 40 by 40 points."""
-    grid = np.zeros((40, 40), bool)
+    """The share of the page that boxes cover together, on a grid of 40 by 40."""
     left, bottom, right, top = page
     if right - left < 1 or top - bottom < 1:
         return 0.0
-    for x0, y0, x1, y1 in boxes:
-        columns = [round(40 * (x - left) / (right - left)) for x in (x0, x1)]
-        rows = [round(40 * (y - bottom) / (top - bottom)) for y in (y0, y1)]
-        grid[max(rows[0], 0) : max(rows[1], 0), max(columns[0], 0) : max(columns[1], 0)] = True
-    return float(grid.mean())
+    covered: set[tuple[int, int]] = set()
+    for x0, y0, x1, y1 in boxes[:1000]:
+        columns = [min(max(round(40 * (x - left) / (right - left)), 0), 40) for x in (x0, x1)]
+        rows = [min(max(round(40 * (y - bottom) / (top - bottom)), 0), 40) for y in (y0, y1)]
+        covered.update((column, row) for column in range(*columns) for row in range(*rows))
+    return len(covered) / 1600
 
 
 def _annotations(page: Any) -> Iterator[Box]:

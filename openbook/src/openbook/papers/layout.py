@@ -89,7 +89,6 @@ def lay_out(pages: list[RawPage]) -> Layout:
     _drop_line_numbers(pages)
     _drop_margin_numbers(pages)
     _drop_running_heads(pages, layout)
-    layout.size = size = _usual_size(pages)
     middles = [_gutter(page, size) for page in pages]
     known = sorted(middle for middle in middles if middle is not None)
     layout.two_columns = 2 * len(known) > len(pages)
@@ -109,7 +108,10 @@ def lay_out(pages: list[RawPage]) -> Layout:
 def _rewrite(line: Line, function: Callable[[str], str]) -> str:
     """Put ``function(text)`` in the place of a line's text, and fit its run to it."""
     text = line.text
-    line.text = changed = function(text)
+    changed = function(text)
+    if changed is text:
+        return text
+    line.text = changed
     if len(changed) != len(text) and line.run is not None:
         stops = [(len(function(text[:at])) + text[:at].endswith(" ") if at else 0, at_x) for at, at_x in line.run.stops]
         stops[-1] = (len(changed), stops[-1][1])
@@ -190,12 +192,13 @@ def _aside(page: RawPage) -> list[Line]:
 def _drop_line_numbers(pages: list[RawPage]) -> None:
     """Numbers of a review format: most rows of a page have one, each one more than the one before."""
     for page in pages:
-        alone = [int(line.text) for line in page.lines if _LINE_NUMBER.fullmatch(line.text)]
+        alone = [int(line.text) for line in page.lines if len(line.text) < 5 and _LINE_NUMBER.fullmatch(line.text)]
         if len(alone) >= 15 and _steps(alone)[1] > 0.7:
             page.lines = [line for line in page.lines if not _LINE_NUMBER.fullmatch(line.text)]
         for pattern, at_start in ((_LEADING_NUMBER, True), (_TRAILING_NUMBER, False)):
             find = pattern.match if at_start else pattern.search
-            found = [(line, match) for line in page.lines if (match := find(line.text))]
+            side = 0 if at_start else -1
+            found = [(line, match) for line in page.lines if line.text[side].isdigit() and (match := find(line.text))]
             numbers = [int(match.group(1)) for _, match in found]
             if len(numbers) < 15 or len(numbers) < 0.4 * len(page.lines) or _steps(numbers)[1] < 0.7:
                 continue
@@ -218,11 +221,13 @@ def _drop_margin_numbers(pages: list[RawPage]) -> None:
     for left in (True, False):
         found: list[tuple[RawPage, Line, int]] = []
         for page in pages:
-            if page.turned or not page.lines:
+            side = 0 if left else -1
+            lines = [line for line in page.lines if line.text[side].isdigit() and _may_be_number(line, left)]
+            if page.turned or not lines:
                 continue
             edge = _text_edge(page.lines, left)
             numbers = [
-                (page, line, number) for line in page.lines if (number := _margin_number(line, edge, left)) is not None
+                (page, line, number) for line in lines if (number := _margin_number(line, edge, left)) is not None
             ]
             found.extend(sorted(numbers, key=lambda item: -item[1].base))
         if len(found) < 3:
@@ -239,6 +244,11 @@ def _drop_margin_numbers(pages: list[RawPage]) -> None:
             else:
                 match = _TRAILING_NUMBER.search(line.text)
                 _cut(line, 0, match.start() if match else len(line.text))
+
+
+def _may_be_number(line: Line, left: bool) -> bool:
+    """Whether a line is a short number, or has one far from its other words."""
+    return (line.lead if left else line.trail) > 0.7 * line.size or (len(line.text) < 5 and line.text.isdecimal())
 
 
 def _text_edge(lines: list[Line], left: bool) -> float:

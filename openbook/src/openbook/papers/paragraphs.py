@@ -92,8 +92,10 @@ def _heading(rows: list[Row], index: int, layout: Layout, outline: Outline, word
     marked = _distinct(row, layout)
     apart = before is None or before.page != row.page or before.column != row.column
     apart = apart or abs(before.base - row.base) > 1.12 * layout.leading  # type: ignore[union-attr]
+    if not (marked or apart):
+        return 0
     text = close_small_caps(row.text, words)
-    if not outline.is_heading(text, marked=marked) or not (marked or apart):
+    if not outline.is_heading(text, marked=marked):
         return 0
     if not marked and (row.broken or not apart or _goes_on(rows, index, layout)):
         return 0

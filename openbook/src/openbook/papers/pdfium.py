@@ -24,10 +24,10 @@ from openbook.papers.paper import Run
 
 TINY = 1.5
 """Print below this size, in points, is not meant for readers."""
-_STOP_EVERY = 16
+_STOP_EVERY = 28
 """Characters between two measured positions of a line, at least."""
 _BREAK = re.compile("\r\n|\r|\n|\ufffe|\x02")
-_RAISED = re.compile(r"(?:\d{1,2}|[a-z*†‡§¶∗⋆])(?=[A-Za-z(“\"‘'])")
+_RAISED = re.compile(r"(?:\d{1,2}|[*†‡§¶∗⋆])(?=[A-Za-z(“\"‘'])|[a-z](?=[A-Z(“])")
 _LEADING_NUMBER = re.compile(r"(\d{1,4})\s+(?=\S)")
 _TRAILING_NUMBER = re.compile(r"\s+(\d{1,4})$")
 _ABSTRACT = re.compile(r"abstract|summary|1\.?\s+introduction", re.IGNORECASE)
@@ -300,6 +300,8 @@ class _Measure:
         self.flags_address = ctypes.addressof(self.flags)
         self.name = ctypes.create_string_buffer(128)
         self.name_address = ctypes.addressof(self.name)
+        self.usual = 0.0
+        """The size of the last long line."""
         self.styles: dict[int, _Style] = {}
         self.fonts: dict[int, tuple[str, bool]] = {}
 
@@ -348,50 +350,58 @@ class _Measure:
     def line(self, text: str, start: int) -> tuple[Direction, Line] | float | None:
         """The line of this text, which starts at this place of the page's text. A float is the angle of a slanted line."""
         length = len(text)
-        first, last = self.index(start), self.index(start + length - 1)
         offset = length // 2
         while offset and text[offset].isspace():
             offset -= 1
-        middle = self.index(start + offset)
-        head, body, tail = self.box(first), self.box(middle), self.box(last)
+        first, middle, last = start, start + offset, start + length - 1
+        if not self.aligned:
+            first, middle, last = self.index(first), self.index(middle), self.index(last)
+        head = self.box(first)
+        tail = self.box(last) if length > 1 else head
         if head is None or tail is None:
             return None
-        body = body or head
-        begin, centre, end = self.style(first), self.style(middle), self.style(last)
-        chosen = centre
-        if length > 4:  # the largest of three characters: one alone may be a subscript
-            if begin.size > chosen.size + 0.3:
-                chosen = begin
-            if end.size > chosen.size + 0.3:
-                chosen = end
+        chosen = begin = self.style(middle)
+        bold = chosen.bold
+        raised = _RAISED.match(text) if length > 2 else None
+        if length > 1 and (bold or raised or self.number == 1 or abs(chosen.size - self.usual) > 0.05):
+            # the largest of three characters: one alone may be a subscript
+            begin, end = self.style(first), self.style(last)
+            bold = bold and begin.bold and end.bold
+            for other in (begin, end) if length > 4 else ():
+                if other.size > chosen.size + 0.3:
+                    chosen = other
+        if length > 25:
+            self.usual = chosen.size
         direction = chosen.direction
         if direction is None:
             if length > 2:
                 return chosen.angle
             direction = 0
-        box = _around(head, body, tail)
+        left, right = min(head[0], tail[0]), max(head[1], tail[1])
+        bottom, top = min(head[2], tail[2]), max(head[3], tail[3])
+        if 2 < length < 40 and (body := self.box(middle)) is not None:
+            bottom, top = min(bottom, body[2]), max(top, body[3])
+        box = left, bottom, right, top
         tall = length > 3 and box[3] - box[1] > 2.5 * chosen.size > 1.5 * (box[2] - box[0])
         if direction == 0 and tall and len(IDEOGRAPHS.findall(text)) > length / 2:
             direction = 3  # upright characters one below the other: Japanese and Chinese
             chosen = replace(chosen, base=(box[0] + 0.22 * chosen.size, box[3]))
         point = self.frame.point
         if direction == 0:
-            left, bottom = self.frame.left, self.frame.bottom
-            x0, x1 = box[0] - left, box[2] - left
-            y0, y1, base = box[1] - bottom, box[3] - bottom, chosen.base[1] - bottom
+            x, y = self.frame.left, self.frame.bottom
+            x0, x1, y0, y1, base = left - x, right - x, bottom - y, top - y, chosen.base[1] - y
         else:
             (xa, ya), (xb, yb) = point(direction, box[0], box[1]), point(direction, box[2], box[3])
             x0, x1, y0, y1 = min(xa, xb), max(xa, xb), min(ya, yb), max(ya, yb)
             base = point(direction, *chosen.base)[1]
-        bold = begin.bold and centre.bold and end.bold
         line = Line(text, x0, y0, x1, y1, base, chosen.size, bold, font=begin.font)
-        if begin.size < 0.87 * chosen.size and length > 2 and (raised := _RAISED.match(text)):
+        if raised and begin.size < 0.87 * chosen.size:
             self.mark(line, begin, start, raised.end(), direction)
         extra = None
-        if (number := _LEADING_NUMBER.match(text)) is not None:
+        if text[0].isdigit() and (number := _LEADING_NUMBER.match(text)) is not None:
             line.lead = self.gap(start + number.end(1) - 1, start + number.end(), direction)
             extra = number.end()
-        elif (number := _TRAILING_NUMBER.search(text)) is not None:
+        elif text[-1].isdigit() and (number := _TRAILING_NUMBER.search(text)) is not None:
             line.trail = self.gap(start + number.start() - 1, start + number.start(1), direction)
         line.run = self.run(text, start, chosen, direction, box, extra)
         return direction, line
@@ -484,19 +494,6 @@ class _Measure:
             if isinstance(part, tuple):
                 part[1].broken = line.broken and stop == len(line.text)
                 yield part
-
-
-def _around(
-    head: tuple[float, float, float, float],
-    body: tuple[float, float, float, float],
-    tail: tuple[float, float, float, float],
-) -> tuple[float, float, float, float]:
-    """Left, bottom, right, top of three characters that are given by left, right, bottom and top.
-
-    The middle one counts only across the line, where the line runs to the right: it may be a wide bracket.
-    """
-    left, right = min(head[0], tail[0]), max(head[1], tail[1])
-    return left, min(head[2], body[2], tail[2]), right, max(head[3], body[3], tail[3])
 
 
 def _direction(angle: float) -> Direction | None:
