@@ -79,6 +79,8 @@ def lay_out(pages: list[RawPage]) -> Layout:
     """The rows of all pages, without stamps, running heads, page numbers and line numbers."""
     layout = Layout([], 10.0, 12.0)
     for page in pages:
+        for line in page.lines:
+            line.opens, line.closes = not clean(line.text[0]), not clean(line.text[-1])
         page.lines = [line for line in page.lines if _rewrite(line, clean) and not _outside(line, page)]
     if lose_ligatures(line.text for page in pages for line in page.lines):
         for page in pages:
@@ -181,12 +183,12 @@ def _overlap(line: Line, other: Line) -> bool:
 
 
 def _aside(page: RawPage) -> list[Line]:
-    """The lines of a turned page that are no text of the paper: stamps up its side, labels of axes."""
+    """The lines of a turned page that are no text of the paper: stamps up its side."""
     prose = [line for line in page.lines if len(line.text.split()) > 5 or len(IDEOGRAPHS.findall(line.text)) > 10]
     if len(prose) >= 4 or _letters(prose) > 400:
         return []
     low, high = _EDGE * page.height, (1 - _EDGE) * page.height
-    return [line for line in page.lines if line.base < low or line.base > high or len(line.text.split()) < 6]
+    return [line for line in page.lines if line.base < low or line.base > high]
 
 
 def _drop_line_numbers(pages: list[RawPage]) -> None:
@@ -358,6 +360,7 @@ def _rows(page: RawPage, middle: float | None) -> list[Row]:
         if row and column == row.column and _same_row(row, line):
             gap = line.x0 - row.x1
             glued = -1.5 < gap < 0.12 * row.size and not (row.text[-1].isalnum() and text[0].isalnum() and gap > 0.8)
+            glued = glued and not line.opens and not row.parts[-1][1].closes
             if not row.mark and _is_mark(row, line):
                 row.mark = len(row.text)
             row.text += text if glued else " " + text
@@ -414,15 +417,8 @@ def _reordered(rows: list[Row], middle: float | None) -> list[Row]:
     """The rows as they come, or by height and column where the content stream is not in the order of reading."""
     if len(rows) < 4:
         return rows
-    jumps = rising = 0
-    for before, after in itertools.pairwise(rows):
-        rising += after.base > before.base + 0.5 * after.size
-        same = before.column == after.column
-        if (same and after.base > before.base + 3 * after.size and not (after.size < 0.95 * before.size)) or (
-            before.column == 2 and after.column == 1
-        ):
-            jumps += 1
-    if jumps <= max(3, 0.12 * len(rows)) and rising < 0.6 * len(rows):
+    rising = sum(after.base > before.base + 0.5 * after.size for before, after in itertools.pairwise(rows))
+    if rising < 0.6 * len(rows) and not (_jumps(rows) and _jumps([row for row in rows if row.width > 20])):
         return rows
     ordered: list[Row] = []
     zone: list[Row] = []
@@ -435,6 +431,16 @@ def _reordered(rows: list[Row], middle: float | None) -> list[Row]:
             zone.append(row)
     ordered.extend(sorted(zone, key=lambda row: (row.column, -row.base, row.x0)))
     return ordered
+
+
+def _jumps(rows: list[Row]) -> bool:
+    """Whether the rows jump up the page, or back to the left column, more often than figures and columns make them."""
+    jumps = 0
+    for before, after in itertools.pairwise(rows):
+        up = before.column == after.column and after.base > before.base + 3 * after.size
+        if (up and not (after.size < 0.95 * before.size)) or (before.column == 2 and after.column == 1):
+            jumps += 1
+    return jumps > max(3, 0.12 * len(rows))
 
 
 def _leading(rows: list[Row], size: float) -> float:

@@ -293,7 +293,7 @@ def _without_graphics(groups: list[Group]) -> list[Group]:
     """Neighbouring groups that are no prose as one, without the dots and crosses of plots."""
     result: list[Group] = []
     for group in groups:
-        if group.kind == "text" and not group.entry and not any(_WORDS.search(row.text) for row in group.rows):
+        if group.kind == "text" and not group.entry and not any(map(_is_prose, group.rows)):
             group.rows = [row for row in group.rows if any(c.isalnum() for c in row.text)]
             if not group.rows:
                 continue
@@ -304,3 +304,8 @@ def _without_graphics(groups: list[Group]) -> list[Group]:
                 continue
         result.append(group)
     return result
+
+
+def _is_prose(row: Row) -> bool:
+    """Whether a row has two words; one that runs up the page, six: fewer are the label of an axis."""
+    return bool(_WORDS.search(row.text)) and (not row.turned or len(row.text.split()) > 5)

@@ -63,6 +63,10 @@ class Line:
     """The white space after a number at its beginning, in points."""
     trail: float = 0.0
     """The white space before a number at its end, in points."""
+    opens: bool = False
+    """A symbol without a character stands before its text."""
+    closes: bool = False
+    """A symbol without a character stands behind its text."""
     font: str = ""
     """The font of its first character, in small letters."""
     run: Run | None = None
@@ -321,7 +325,8 @@ class _Measure:
             if _char_matrix(self.page, index, self.matrix_address):
                 a, b, c, d, e, f = self.matrix
                 size *= d if c == 0 and d > 0 else math.hypot(c, d)  # many writers set size 1 and scale by the matrix
-            if not key:
+            if e == 0 and f == 0:  # a character that PDFium put in has no matrix of its own
+                key = 0
                 _char_origin(self.page, index, *self.addresses[:2])
                 e, f = self.values[0], self.values[1]
             name, bold = self.font(index, key)
