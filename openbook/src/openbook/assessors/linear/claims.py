@@ -1,0 +1,357 @@
+"""What a sentence states about code, software, hardware and data, read by rules: who did it, whether it is done, with what numbers.
+
+The learned scores say how much a sentence sounds like a proof. These rules say whether it can be one: software needs a
+name with a version, hardware a model or numbers, code a release that is the authors' own and has taken place. A sentence
+that fails its rule is never a yes, however it sounds; the rule that it fails names the kind of its near miss.
+
+All patterns are searched in plain text: lower case for words, the original spelling where capitals matter.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+
+def _words(text: str) -> str:
+    """Alternatives of a regular expression, from words between white space; ``_`` stands for optional white space."""
+    return "|".join(re.escape(word).replace("_", r"[\s-]?") for word in sorted(text.split(), key=len, reverse=True))
+
+
+# ---------------------------------------------------------------------------------------------- software
+
+SOFTWARE: Final = _words(
+    """
+    matlab python julia octave java javascript scala r_language rstudio c# f# ocaml haskell rust golang perl ruby kotlin cython
+    numba pypy anaconda conda theano py_torch torch torchvision torchaudio torch_geometric pyg lightning pytorch_lightning
+    tensor_flow tensor_flow_probability keras jax jaxlib flax haiku optax numpyro pyro stan pystan cmdstan rstan jags winbugs
+    openbugs edward pymc pymc3 caffe caffe2 mxnet cntk lasagne chainer paddlepaddle mindspore deepspeed megatron vllm
+    fairseq transformers huggingface accelerate diffusers tokenizers spacy nltk gensim stanford_corenlp corenlp
+    allennlp flair openai_gym gymnasium gym speechbrain brevitas mujoco mujoco_py dm_control pybullet stable_baselines stable_baselines3 rllib
+    ray scikit_learn sklearn scikit num_py sci_py pandas statsmodels matplotlib seaborn network_x opencv pillow xg_boost
+    light_gbm catboost gpy gpy_torch gpflow bo_torch ax_platform spearmint smac smac3 hyperopt optuna autosklearn auto_sklearn
+    autograd cvx cvxpy cvxopt yalmip mosek gurobi mpi_liblinear cplex scip glpk ipopt snopt minos knitro sedumi sdpt3 xpress coin_or cbc
+    osqp ecos scs or_tools minizinc z3 gams ampl jump casadi nlopt libsvm liblinear svmlight vowpal_wabbit vw weka
+    mallet mahout spark pyspark mllib hadoop flink kafka giraph graphlab powergraph dask horovod openmp mpi openmpi mpich
+    cuda cu_dnn cublas nccl nvcc mkl blas openblas lapack eigen armadillo boost gsl arpack suitesparse fftw
+    gcc g++ clang llvm icc visual_studio msvc jdk jre jvm cmake docker singularity slurm ubuntu debian centos fedora
+    red_hat rhel windows macos mac_os os_x mac_os_x osx glmnet rpart caret mlr mlr3 ggplot2 igraph lme4 mgcv
+    randomforest ranger bnlearn pcalg causal_learn tetrad do_why econml dgl deepgraph stata spss sas excel mathematica maple
+    sage sagemath sympy magma lingo pgmpy libdai infer.net problog prolog swi_prolog clingo gringo dlv minisat glucose
+    cadical kissat lingeling cryptominisat sqlite postgresql mysql mongodb neo4j lucene elasticsearch faiss annoy
+    carla airsim unity unreal_engine gazebo ros webots sumo ns_3 omnet++ opensim fast_downward lama pddl4j metricff
+    galois simpy mesa nest brian neuron freesurfer fsl spm afni ants itk vtk simpleitk rdkit openbabel gromacs amber lammps
+    openmm psi4 vasp moses giza++ srilm kenlm kaldi htk espnet wandb tensorboard einops timm detectron detectron2 mmdetection
+    yolov5_library ultralytics langchain openai_api flwr flower fedml pysyft opacus tensorflow_privacy tff crypten
+    higher functorch torchdiffeq diffrax torchsde jraph equinox objax sonnet dopamine acme tianshou cleanrl pettingzoo
+    jupyter colab cuml rapids cupy pykeops keops xla triton onnx tensorrt openvino
+    """
+)
+_NUMBER: Final = r"\d+(?:\.\d+|\.x)+(?:[.-]?(?:post|dev|rc|alpha|beta|a|b)\d*)?(?:\+cu\d+)?|\d+(?:\.\d+)*[a-z]?"
+_DOTTED: Final = r"\d+(?:\.(?:\d+|x))+(?:[.-]?(?:post|dev|rc|alpha|beta|a|b)\d*)?(?:\+cu\d+)?"
+_VERSION_WORD: Final = r"(?:\bversions?|\bver\.?|\bvers\.?|\bv\.?|\breleases?|\brel\.)"
+
+#: A known name and a version: "Python 3.8.10", "CUDA 11", "PyTorch (v1.10)", "sklearn-0.16", "MATLAB R2014a".
+_KNOWN: Final = re.compile(
+    rf"(?<![\w-])(?:{SOFTWARE})(?![\w+#])"
+    rf"(?:\s?(?:toolbox|package|library|compiler|solver|optimizer|framework|studio|os|lts|server|api|sdk|toolkit|runtime))?"
+    rf"(?:\s?(?:\[[^\]]{{0,60}}\]|\([^()]{{0,60}}(?:19|20)\d\d[a-z]?\)))?"
+    rf"\s?[,:]?\s?(?:of |at |in )?[(\[]?\s?(?:(?:{_VERSION_WORD})\s?:?\s?(?:is )?(?:{_NUMBER})(?![\w%])|[-=_@]{{0,2}}\s?(?:{_DOTTED})(?!\s?(?:[%×x±]|[gm]hz|gb|s\b|seconds|hours|minutes|times|of\b))"
+    rf"|(?:r\s?)?20[012]\d\s?[ab]\b|r20[012]\d[ab]|20[012]\d[ab]\b)",
+    re.IGNORECASE,
+)
+#: Names whose whole numbers are versions too: "Python 3", "CUDA 11", "Windows 10", "TensorFlow 2".
+_WHOLE: Final = re.compile(
+    r"(?<![\w-])(?:python|java|jdk|cuda|cudnn|centos|rhel|debian|fedora|tensor\s?flow|gurobi|cplex|mosek|gcc"
+    r"|clang|scala|hadoop|angular|pymc|gams|octave|mathematica|visual studio|ubuntu|red hat|mac os|macos|stata|matlab"
+    r"|maple|spss|sas)\s?-?(?:1[0-9]|2[0-4]|[2-9])(?![\w.,]?\d|\s?(?:%|[-x×]|times|cores?|gpus?|fold|samples|runs|hours"
+    r"|experiments|instances|iterations|nodes|machines|days|minutes|seconds|implementations?|and\s\d))\b",
+    re.IGNORECASE,
+)
+#: Any capitalised name with the word "version" or "release" and a number: "Galois version 0.3.8", "MOSEK (ver. 7.1.0.12)".
+_NAMED: Final = re.compile(
+    rf"(?<![\w-])(?:[A-Z][\w+.#-]*|[a-z]+[A-Z][\w+-]*|[a-z][\w-]*(?=\s(?:package|library|toolbox|solver|compiler)))"
+    rf"(?:\s(?:package|library|toolbox|solver|compiler|framework|software|simulator|toolkit))?"
+    rf"(?:\s?(?:\[[^\]]{{0,60}}\]|\([^()]{{0,60}}(?:19|20)\d\d[a-z]?\)))?"
+    rf",?\s?[(\[]?\s?(?<=[\s(\[,])(?:[Vv]ersions?|[Vv]er\.?|[Vv]ers\.|[Rr]elease)\s?:?\s?(?:{_DOTTED}|\d{{1,2}}(?![\w%]))"
+    rf"|(?<![\w-])[A-Z][\w+-]*(?:\s\[\d+\])?\s[(]?v\.?\s?{_DOTTED}"
+    rf"|\b[A-Z]{{3,}}-\d\.\d+(?:\.\d+)?\s(?:software|package|toolbox|library|solver)"
+    rf"|{_VERSION_WORD}s?\sof\s(?:the\s)?(?:{SOFTWARE})[^.]{{0,40}}\s(?:are|is)\s{_DOTTED}"
+    rf"|\b(?:version|release) of (?:[A-Z][\w+-]*) (?:\w+ ){{0,4}}(?:is|was) {_DOTTED}|\bversion of [A-Z][\w+-]* (?:\w+ ){{0,3}}is {_DOTTED}"
+    rf"|{_VERSION_WORD}\s(?:{_DOTTED})\sof\s(?:the\s)?[\"'“]?[A-Za-z]",
+)
+#: A requirement line: "numpy==1.21.2", "torch>=1.8".
+_REQUIREMENT: Final = re.compile(r"\b[a-z][\w-]+\s?==\s?\d+(?:\.\d+)+")
+_R_LANGUAGE: Final = re.compile(rf"\bR\s?[,(]?\s?(?:{_VERSION_WORD}\s?)?(?:[234]\.\d+(?:\.\d+)?)\b(?!\s?[%×x])")
+#: What has versions and is no software that an experiment runs on.
+_NO_SOFTWARE: Final = re.compile(
+    r"(?:data ?-?sets?|corpus|corpora|benchmark|collection|database|imagenet|ilsvrc|coco|squad|mnist|cifar|librispeech"
+    r"|common ?voice|wikipedia|treebank|ontonotes|mimic|voc|movielens|gpt|llama|bert|inception|resnet|mobilenet|yolo"
+    r"|efficientnet|vicuna|mistral|claude|gemini|licen[cs]e|arxiv|paper|manuscript|draft|algorithm|theorem|equation"
+    r"|section|figure|table|appendix|halfcheetah|hopper|walker|cartpole|creative commons|cc[- ]by|full|extended|long|short"
+    r"|previous|earlier|first|second|online|current|this|our|the|a|an|in|of|continuous|discrete|simplified|modified"
+    r"|parallel|sequential)\b[^.]{0,12}$",
+    re.IGNORECASE,
+)
+
+
+def software_versions(text: str) -> list[str]:
+    """The names with versions that stand in a sentence, as they are written.
+
+    >>> software_versions("We used MATLAB R2014a and Python 3.8.10.")
+    ['MATLAB R2014a', 'Python 3.8.10']
+    """
+    if not any(character.isdigit() for character in text):
+        return []
+    found = []
+    for pattern in (_KNOWN, _WHOLE, _REQUIREMENT, _R_LANGUAGE):
+        found += [(match.start(), match[0].strip(" ([,")) for match in pattern.finditer(text)]
+    for match in _NAMED.finditer(text):
+        if re.match(r"(?:Over|Hoover|Ver)\b", match[0]):
+            continue
+        name = re.split(r"[\s(\[,]", match[0])[0]
+        if not _NO_SOFTWARE.search(name + " ") and not _NO_SOFTWARE.search(text[max(match.start() - 14, 0) : match.start() + len(name)]):
+            found.append((match.start(), match[0].strip(" ([,")))
+    if len(_DECIMALS.findall(text)) > 12:  # a row of results, not a sentence
+        return []
+    kept: list[tuple[int, str]] = []
+    for start, name in sorted(found, key=lambda pair: (pair[0], -len(pair[1]))):
+        if not kept or start >= kept[-1][0] + len(kept[-1][1]):
+            kept.append((start, name))
+    return [name for _, name in kept]
+
+
+_DECIMALS: Final = re.compile(r"\d\.\d+|\d+ ?±")
+_SOFTWARE_NAME: Final = re.compile(
+    rf"(?<![\w-])(?:{SOFTWARE})(?![\w+#-])|\b(?:software|toolbox|package|library|solver|simulator|compiler|framework)\b|\bC\+\+|\bR\b(?=\s(?:package|software|language|code|implementation))",
+    re.IGNORECASE,
+)
+
+
+def names_software(text: str) -> bool:
+    """Whether a sentence names a program, library or language, with or without a version."""
+    return bool(_SOFTWARE_NAME.search(text))
+
+
+# ---------------------------------------------------------------------------------------------- hardware
+
+_GPU_MODEL: Final = (
+    r"(?:nvidia|geforce|tesla|quadro|titan|gtx|rtx|radeon|instinct|ada|ampere|hopper|volta|turing)"
+    r"[\s-]?(?:\(?r\)?\s|®\s|™\s|tm\s)?(?:(?:nvidia|geforce|tesla|quadro|titan|gtx|rtx|ada|dgx|hgx|jetson|generation)[\s-]?){0,3}"
+    r"(?:[a-z]{1,3}[\s-]?)?\d{2,4}[a-z]{0,3}(?:[\s-]?(?:ti|super|xp?|pcie|sxm\d?|xl|max-?q))?"
+    r"|titan[\s-]?(?:xp?|v|z|black|rtx|x pascal)\b|\b(?:gtx|rtx)[\s-]?(?:titan(?:[\s-]?(?:x|black|z))?|\d{3,4}[\s-]?(?:ti|super)?|a\d{4})"
+    r"|\b\d{4}[\s-]?(?:rtx|gtx|ti)\b|\bjetson\b|\bdgx[\s-]?(?:\d|a100|h100|station)?\b|\bradeon\b|\bgeforce\b|\bquadro[\s-]?[a-z]?\d+"
+    r"|\bmi\d{2,3}x?\b(?=\s?(?:gpu|accelerator))|\btesla[\s-]?[a-z]\d+"
+)
+_SHORT_GPU: Final = (
+    r"(?<![\w.=^_/-])(?:[AHBVPKML]\d{2,3}s?|GH200s?|GB200s?|L40S?s?|T4s?|A10G?s?|A[2456]000s?|A5500s?|V100s?|[AH]100s?|H200s?|H800s?|A800s?|K[248]0[mc]?s?|M[46]0s?|P[46]0s?)(?![\w=^(/])"
+)
+_TPU: Final = r"\btpus?[\s-]?v?\s?\d[a-z]?(?:[\s-]\d+)?(?:\s?pods?)?|\bv[2-6][ep]?-\d+\b|\bcloud tpus?\b|\btpu[\s-]?(?:pod|node)s?\b|\bipu[\s-]?(?:mk|pod|v)\S*|\bcerebras\b|\bgaudi\s?\d?\b|\bgroq\w*\b|\bcs-2\b|\btrainium\d?\b|\binferentia\d?\b"
+_CPU_MODEL: Final = (
+    r"\b(?:intel|amd)\b[^.;,]{0,30}?(?:xeon|core|opteron|epyc|ryzen|pentium|celeron|atom|phi|threadripper|i[3579]|e[357]-?\s?\d|duo|quad|itanium|platinum|gold|silver|broadwell|haswell|skylake|sandy ?bridge|ivy ?bridge|cascade ?lake|ice ?lake|athlon|phenom)"
+    r"|\bxeon\b|\bopteron\b|\bepyc\b|\bryzen\b|\bthreadripper\b|\bpentium\b|\bcore(?:\s?\(tm\)|™)?[\s-]?(?:i[3579]|2 (?:duo|quad)|m\d|ultra)\b|(?<![\w/])i[3579](?:[\s-]\d{3,5}\w{0,3}\b|\s?(?:cpu|processor|machine|laptop|desktop|core))"
+    r"|\be[357]-\s?\d{4}\b|\bintel\s?(?:\(r\)|®)?\s?(?:cpus?|processors?)\b.{0,30}\d|\bapple\s?m[1-4]\b|(?<!\w)m[1-4]\s(?:pro|max|ultra|chip|macbook|processor|cpu)\b|\bmacbook\b|\bmac\s?(?:mini|studio|pro)\b|\bimac\b|\bpower\s?[789]\b|\bpowerpc\b|\bcortex-?\s?[am]\d+\b|\braspberry pi\b|\bgraviton\d?\b|\bsparc\b|\b64 core adm\b|\b(?:amd|adm)\s\d{4}x\b|\bthinkpad\b|\bintel (?:core )?i[3579]\b|\bpixel \d\b|\biphone \d+|\bcray\b|\bblue ?gene"
+)
+_CLOUD: Final = (
+    r"\b(?:[cmrpgt]\d[a-z]{0,3}|hpc\d[a-z]?|trn\d|inf\d|x1e?|u-\w+)\.(?:\d*x?large|metal|medium|small|micro|\d+xlarge|nano)\b|\b(?:n1|n2d?|e2|c2d?|a2|a3|g2|m1)-(?:standard|highmem|highcpu|highgpu|megagpu|ultragpu)-\d+g?\b|\bstandard_[a-z]+\d+\w*\b|\bnc\d+\w*_?v\d\b"
+)
+_CLOCK: Final = r"\d(?:\.\d+)?\s?-?\s?[gm]hz\b|\d\.\d+\s?g\s(?:cpu|processor)"
+_RAM: Final = (
+    r"\d+\s?-?\s?(?:gi?bs?|g|ti?b|gigabytes?|terabytes?|mb)\b(?:\s?of)?\s?(?:(?:main|system|physical|total|shared|of|ddr\d?|cpu|gpu|video|host|available)\s){0,3}(?:rams?|memory|dram|ddr\d?|vram|hbm\w*)\b|(?:\bram|\bmemory|\bvram)\b\s?(?:size\s)?(?:of|:|=|\()?\s?\d+\s?(?:gi?b|g|tb|gigabytes?)\b|\d+\s?gi?b\s(?:gpus?|nvidia|graphics|laptop|machine|macbook|workstation|ddr)|\b(?:gpus?|cpus?|nodes?|machines?|cards?|servers?)\b[^.]{0,30}\b\d+\s?gi?b\b"
+)
+_CORES: Final = (
+    r"\b(?:\d+[\s-]?|(?:four|six|eight|ten|twelve|sixteen|thirty-?two|sixty-?four)[\s-]|(?:dual|quad|hexa|octa)[\s-]?)(?:physical\s|cpu\s|logical\s|virtual\s|intel\s|amd\s|processor\s|compute\s|processing\s)?(?:cores?|vcpus?|threads?)\b"
+)
+_MODELS: Final = re.compile("|".join((_GPU_MODEL, _TPU, _CPU_MODEL, _CLOUD)), re.IGNORECASE)
+_SHORT: Final = re.compile(_SHORT_GPU)
+_HINT: Final = re.compile(
+    r"nvidia|geforce|tesla|quadro|titan|[gr]tx|radeon|instinct|jetson|dgx|gpu|tpu|ipu|cerebras|gaudi|groq|cs-2|trainium|inferentia"
+    r"|intel|amd|xeon|opteron|epyc|ryzen|threadripper|pentium|core|i[3579]|\be[357]-|apple|mac|power|cortex|raspberry|graviton|sparc"
+    r"|thinkpad|pixel|iphone|cray|blue ?gene|large\b|metal\b|standard|[gm]hz|\bram\b|memory|gi?b\b|cpu|processor|thread|\d adm\b"
+    r"|[ahbvpkmlt]\d{1,3}|ampere|hopper|volta|turing",
+    re.IGNORECASE,
+)
+_MACHINE_WORD: Final = re.compile(
+    r"\b(?:gpus?|cpus?|tpus?|machines?|computers?|laptop|desktop|workstation|server|cluster|nodes?|processors?|cores?|accelerators?|nvidia|cards?|graphics|hardware|pc|hours?|days?|minutes?|train\w*|run|ran|runs|devices?|instances?|compute|memory|pod|supercomputer|infrastructure)\b",
+    re.IGNORECASE,
+)
+_NUMBERS: Final = re.compile("|".join((_CLOCK, _RAM)), re.IGNORECASE)
+_CORE_COUNT: Final = re.compile(_CORES, re.IGNORECASE)
+_MACHINE_KIND: Final = re.compile(
+    r"\b(?:gpus?|cpus?|tpus?|machines?|computers?|laptops?|desktops?|workstations?|servers?|clusters?|processors?|cores?|graphics cards?|ec2|aws|cloud|supercomputer|hardware|multi-?core)\b",
+    re.IGNORECASE,
+)
+
+
+def hardware_models(text: str) -> list[str]:
+    """Models, instance types, clocks, memory sizes and core counts that a sentence names, as written.
+
+    >>> hardware_models("We train on 8 H100s for 12 hours.")
+    ['H100s']
+    """
+    if not _HINT.search(text):
+        return []
+    found = [(m.start(), m[0]) for pattern in (_MODELS, _NUMBERS) for m in pattern.finditer(text)]
+    if _MACHINE_WORD.search(text):
+        found += [(m.start(), m[0]) for m in _SHORT.finditer(text)]
+    found += [(m.start(), m[0]) for m in _CORE_COUNT.finditer(text) if "thread" not in m[0].lower() or _MACHINE_KIND.search(text)]
+    kept: list[tuple[int, str]] = []
+    for start, name in sorted(found, key=lambda pair: (pair[0], -len(pair[1]))):
+        if not kept or start >= kept[-1][0] + len(kept[-1][1]):
+            kept.append((start, name.strip()))
+    return [name for _, name in kept]
+
+
+def names_machine(text: str) -> bool:
+    """Whether a sentence speaks of a machine at all: a GPU, a server, a cluster."""
+    return bool(_MACHINE_KIND.search(text))
+
+
+_ONLY_SUCH_AS: Final = re.compile(
+    r"\b(?:such as|like|e\.g\.,?|for example,?|including|suits?|designed for|available on|modern|recent|consumer|typical|compared to|unlike)\b[^.]{0,40}$",
+    re.IGNORECASE,
+)
+_RAN: Final = re.compile(
+    r"\b(?:run|ran|runs|running|performed|conducted|executed|execut\w+|train(?:ed|ing|s)?|carried out|implemented|tim(?:ed|ings?)|tested|evaluated|experiments?|simulat\w+|us(?:e|ed|ing)|utili[sz]\w+|takes?|took|computed?|computations?|measured?|measurements?|equipped|hours?|days?|minutes?|seconds?|machine|hardware|resources?|finetun\w+|fine-tun\w+|infrastructure|runtime|wall-?clock|on (?:a|an|one|two|four|eight|\d+))\b",
+    re.IGNORECASE,
+)
+_OTHERS_RAN: Final = re.compile(
+    r"\b(?:et al\.?|their|they|authors of|reported (?:by|in)|prior work|previous work|original (?:paper|work))\b[^.]{0,80}\b(?:us(?:e|ed|es|ing)|train\w*|requir\w*|took|takes?|report\w*)\b",
+    re.IGNORECASE,
+)
+
+
+def hardware_only_mentioned(text: str) -> bool:
+    """Whether every machine of the sentence is an example or someone else's: "GPUs such as the A100"."""
+    models = hardware_models(text)
+    if not models:
+        return False
+    if _OTHERS_RAN.search(text) and not re.search(r"\b(?:we|our|all (?:the )?(?:experiments|models|methods))\b", text, re.IGNORECASE):
+        return True
+    return all(_ONLY_SUCH_AS.search(text[: text.find(model)]) for model in models) and not re.search(
+        r"\b(?:we|our|experiments? (?:were|was|are)|trained|ran|performed)\b", text, re.IGNORECASE
+    )
+
+
+# ---------------------------------------------------------------------------------------------- code
+
+_CODE: Final = r"(?:source[ -]?codes?|codes?|code[ -]?bases?|implementations?|softwares?|scripts?|repositor(?:y|ies)|repos?|notebooks?|toolbox(?:es)?|toolkits?|packages?|library|libraries|programs?|demos?|supplementary code|github)"
+_CODE_WORD: Final = re.compile(rf"\b{_CODE}\b|\bcode\b", re.IGNORECASE)
+_LINK: Final = re.compile(
+    r"https?\s?:|www\s?\.|\bgit ?hub\b|\bgit ?lab\b|\bbitbucket\b|\bsourceforge\b|\bzenodo\b|\bcodeocean\b|\bosf\.io|\banonymous\.4open|\bhugging ?face\.co|\bfigshare\b|\bcran\b|\bpypi\b|\bcodalab\b|\bcode\.google\b|@url",
+    re.IGNORECASE,
+)
+_HOSTED: Final = re.compile(r"\bgit\s?hub\s?\.|\bgit\s?lab|\bbitbucket\s?\.|sourceforge\.net|code\.google|codeocean|anonymous\.4open|codalab", re.IGNORECASE)
+_RELEASED: Final = re.compile(
+    r"\b(?:available|releas(?:e|ed|ing)|open[- ]?sourc(?:e|ed|ing)|publish(?:ed)?|provid(?:e|ed)|shar(?:e|ed|ing)|accessible|accessed|download\w*|host(?:ed)?|found|includ(?:e|ed)|attach(?:ed)?|submitted|supplied|accompan\w+|public(?:ly)?|online|deposited|obtained|contained|given|at https?|maintain|made)\b",
+    re.IGNORECASE,
+)
+_PROMISE: Final = re.compile(
+    r"\b(?:will|shall|'ll|would)\s(?:\w+\s){0,3}?(?:be|make|release|open|publish|provide|share|upload|host|post|include|put)\b|\bgoing to (?:release|publish|share|open)|\b(?:up)?on (?:paper )?(?:acceptance|publication)|\bafter (?:acceptance|publication|the review|the anonym\w+|review)|\bonce (?:the )?(?:paper|manuscript|work|it|this|accepted|published)|\bplan(?:s|ning)? to\b|\bintend to\b|\bto be (?:released|published|made|open)|\bforthcoming\b|\bwhen (?:the paper|accepted|published)|\bcoming soon\b|\bsoon\b|\bif accepted|\bin the (?:near )?future\b|\bcamera-?ready\b|\bconsider(?:ing)? (?:releas|open)",
+    re.IGNORECASE,
+)
+_REQUEST: Final = re.compile(
+    r"\b(?:up)?on (?:reasonable |email |e-mail |written |any )?(?:requests?|demand)\b|\bby (?:contacting|e-?mail\w*|writing to)|\bcontact(?:ing)? the (?:first |corresponding |lead )?authors?|\brequest(?:ed)? from the\b|\bfrom the (?:first |corresponding |lead )?authors?\b(?:\s(?:up)?on)?",
+    re.IGNORECASE,
+)
+_NEGATED: Final = re.compile(
+    r"\b(?:not|n't|never|cannot|neither|nor)\s(?:\w+\s){0,3}?(?:available|releas\w+|public\w*|open\w*|provid\w+|shar\w+|accessible|publish\w*|includ\w+|disclos\w+|distribut\w+)\b|\bunavailable\b|\bno (?:public |official |open |open-source |source |available )*(?:codes?|implementations?|software)\b|\bwithout (?:releas|public|open|source|code|access)|\b(?:unable|not able|not allowed|not permitted) to (?:releas|shar|publish|provid|open)|\bproprietary\b|\bclosed[- ]source\b|\bcannot be (?:shared|released|made)|\bcould not find\b|\bdid not (?:open|release|provide|publish)|\bdoes not (?:provide|include|release)|\black of (?:public|open|code)",
+    re.IGNORECASE,
+)
+_NO_PROGRAM: Final = re.compile(
+    r"\bcodes? of (?:ethics|conduct|practice|honou?r|law)\b|\bdress code|\bbar ?code|\bpseudo-?\s?code|\bzip code|\bmorse code|\b(?:error|channel|linear|binary|sparse|hash|output|block|cyclic|hamming|correcting|gray|huffman|polar|ldpc|icd(?:-\d+)?|billing|diagnosis|country|postal|color|area|penal|civil|tax|legal|building|genetic|neural|population|spike|predictive|product|residual|latent|discrete|visual|local|quantization|length|prefix) codes?\b|\bcode(?:book|word|word)s?\b|\bcode (?:length|dimension|distance|vector|size|rate|space)",
+    re.IGNORECASE,
+)
+_DETAILS: Final = re.compile(
+    r"\b(?:model |algorithm(?:ic)? |full |more |further |some |additional )*implementation(?:al)? (?:details?|notes?|choices?|and setup|and hyper\w+)\b"
+    r"|\b(?:details?|outline|description|discussion|overview|efficiency|complexity) (?:of|on|about) (?:the |our |its )?(?:\w+ )?implementations?\b",
+    re.IGNORECASE,
+)
+_OWN_CODE: Final = re.compile(
+    rf"\b(?:our|my)\s(?:[\w+#’'-]+\s){{0,4}}?{_CODE}\b|\bwe (?:\w+ ){{0,2}}?(?:releas\w+|provide|open[- ]?source|publish|share|make)\b|\bthis (?:paper|work)\b"
+    r"|\breproduc\w+|\b(?:can|could|may) be (?:found|accessed|downloaded|obtained)|\bus(?:ing|e) the (?:\w+ )?code (?:at|in|from|under) (?:https?|www|git|the supp)",
+    re.IGNORECASE,
+)
+_OWN: Final = re.compile(
+    r"\b(?:our|my|we|us|the authors'? (?:of this)|this (?:paper|work|article|study|project|repository)|the (?:present|proposed|accompanying) (?:paper|work|method|algorithm|approach)|proposed|accompanying|reproduc\w*|replicat\w*|(?:all|these|the|this) (?:the )?(?:experiments?|results|figures|simulations?|methods?|algorithms?))\b",
+    re.IGNORECASE,
+)
+_OTHERS: Final = re.compile(
+    r"\b(?:their|his|her|its authors'?|the authors'|authors'|authors (?:of|original)|official|original|third-party|competing|competitors?'?|baselines?'?|existing|publicly[- ]available|public|open[- ]?sourced?|off-the-shelf|standard|popular)\s(?:\w+\s){0,2}?(?:source[ -]?codes?|codes?|code[ -]?bases?|implementations?|software|packages?|libraries|library|repositor(?:y|ies)|toolbox|releases?)\b"
+    r"|\b(?:codes?|implementations?|software|packages?|repository|code[ -]?base|library|toolbox)\s(?:\w+\s){0,4}?(?:provided|released|published|shared|written|developed|maintained|made available|made public|supplied|offered|given|available)\s(?:\w+\s){0,2}?(?:by|from)\s(?:the\s)?(?:\w+\s){0,3}?(?:authors?|creators?|developers?|[A-Z]\w+|\[|\(|others|@citation)"
+    r"|\b(?:provided|released|published|shared|obtained|downloaded|taken) (?:by|from) (?:the|their) (?:original )?(?:authors?|respective)"
+    r"|\b(?:us(?:e|ed|es|ing)|adopt\w*|employ\w*|ran|run|borrow\w*|follow\w*|adapt\w*|modif\w+|build|built|based|rel(?:y|ied)|download\w*|took|take|taken|obtained|leverag\w+|utili[sz]\w+|from|with|via)\s(?:\w+\s){0,2}?(?:the|an?|their|his|these|those|some|several|available)\s(?:[\w'’-]+\s){0,5}?(?:source[ -]?codes?|codes?|code[ -]?bases?|implementations?|software|packages?|library|libraries|repositor(?:y|ies)|toolbox|toolkit|framework)\b"
+    r"|\b(?:codes?|implementations?|code[ -]?base|repository|software|package)\s(?:of|by|from|for)\s(?:the\s)?(?:\w+\s){0,3}?(?:\(?[A-Z][\w-]+ (?:et al|and|&)|\[\d|\[[A-Z]|\([A-Z][\w-]+|baselines?|competitors?|other methods|compet\w+|previous|prior|existing)"
+    r"|\b(?:baselines?|competing methods|competitors|other methods|comparison methods|compared methods|prior methods)\b[^.]{0,80}\b(?:codes?|implementations?)\b",
+)
+_PROVIDES: Final = re.compile(
+    rf"\bwe\s(?:\w+\s){{0,2}}?(?:releas\w*|provid\w*|open[- ]?sourc\w*|shar\w*|publish\w*|includ\w*|attach\w*|make|made|submit\w*|host\w*|upload\w*|suppl\w+)\b(?:\s[\w’'()/,.-]+){{0,12}}?\s?{_CODE}\b"
+    rf"|\b(?:our|my)\s(?:[\w+#’'-]+\s){{0,4}}?{_CODE}\b"
+    rf"|\b{_CODE}\s(?:\w+\s){{0,4}}?(?:of|for|to|used|that|in)\s(?:[\w’'-]+\s){{0,6}}?(?:this|our|all|the (?:experiments?|results|paper|proposed|figures|simulations?|algorithms?|methods?)|reproduc\w+|replicat\w+|experiments|figures|results|simulations|these)\b"
+    rf"|\breproduc\w+\b[^.]{{0,60}}\b{_CODE}\b|\baccompanying (?:\w+ ){{0,3}}{_CODE}\b|^\W*(?:\d{{1,2}}|[a-z*†‡])?\s?(?:all |the |full |source |complete |python |r |matlab )*{_CODE}\b[^.]{{0,60}}\b(?:available|at|on|in|here|found|provided|released|accessible|online|public|is|are)\b"
+    rf"|\b{_CODE}\b(?:\s\w+){{0,3}}?\s(?:is|are|can be|has been|have been)\s(?:\w+\s){{0,3}}?(?:available|released|found|provided|open[- ]?sourced?|accessible|accessed|included|hosted|downloaded|published|submitted|shared|public|attached|online|obtained|at|on|here)\b",
+    re.IGNORECASE,
+)
+_SUPPLEMENT: Final = re.compile(r"\bsupplement\w*\b|\bsupp\.|\bappendi(?:x|ces)\b|\battached\b|\b(?:zip|archive)\b|\bancillary\b", re.IGNORECASE)
+
+
+def code_claim(text: str) -> str | None:
+    """What a sentence says about code, or None when it says nothing about it.
+
+    ``own``: released by the authors; ``promise``, ``on request``, ``not available``, ``others' code``; ``link``: an address
+    of a code host and nothing that says whose.
+    """
+    coded = _CODE_WORD.search(text)
+    if not coded and not _HOSTED.search(text):
+        return None
+    if _NO_PROGRAM.search(text) and not _HOSTED.search(text):
+        return None
+    text = _DETAILS.sub("details", text)
+    coded, linked = _CODE_WORD.search(text), _LINK.search(text)
+    if not coded and not (linked and _HOSTED.search(text)):
+        return None
+    provides = bool(_PROVIDES.search(text))
+    if _NEGATED.search(text) and coded:
+        return "not available" if _RELEASED.search(text) or "proprietary" in text.lower() else None
+    if _REQUEST.search(text) and _RELEASED.search(text):
+        return "on request"
+    if _PROMISE.search(text) and (_RELEASED.search(text) or coded):
+        return "promise"
+    if _OTHERS.search(text) and not _OWN_CODE.search(text):
+        return "others' code"
+    if provides and (linked or _RELEASED.search(text) or _SUPPLEMENT.search(text)):
+        return "own"
+    if linked and _HOSTED.search(text):
+        return "link"
+    return "mention" if _RELEASED.search(text) else None
+
+
+# ---------------------------------------------------------------------------------------------- data, splits, setup
+
+SYNTHETIC: Final = re.compile(
+    r"\bsynthetic|\bsimulat\w+|\b(?:randomly |artificially )?generat(?:e|ed|ing) (?:\w+ ){0,4}(?:data|samples|points|instances|graphs)|\btoy (?:data|example|problem)|\bartificial (?:data|examples?)|\bdraw(?:n)? (?:\w+ ){0,4}(?:points|samples|from)",
+    re.IGNORECASE,
+)
+PRIVATE: Final = re.compile(
+    r"\bproprietary\b|\bin-house\b|\binternal (?:data|logs)|\bprivate data|\bconfidential\b|\bclick logs?\b|\bnot (?:publicly )?available\b|\bour own data\b|\bwe collect(?:ed)?\b",
+    re.IGNORECASE,
+)
+DATA_WORD: Final = re.compile(r"\bdata ?-?sets?\b|\bcorpus\b|\bcorpora\b|\bbenchmarks?\b|\bdata ?base\b|\bdata\b", re.IGNORECASE)
+SPLIT_WORD: Final = re.compile(
+    r"\b(?:train\w*|test\w*|validation|held-? ?out|hold-? ?out|development|dev)\s(?:sets?|data|splits?|partitions?|samples|examples|instances|images|points)\b|\bcross-?\s?validat\w*|\bsplits?\b|\bpartition\w*\b",
+    re.IGNORECASE,
+)
+ELSEWHERE: Final = re.compile(
+    r"\b(?:details?|settings?|hyper-?\s?parameters?|parameters?|configurations?|setup|architectures?)\b[^.]{0,90}\b(?:in|see|to) (?:the |our )?(?:appendix|appendices|app\.|supplement\w*|section|table|original|\[|\()|\b(?:same|default|standard|original) (?:\w+ ){0,2}(?:settings?|hyper-?\s?parameters?|parameters|configuration|setup|values)\b|\b(?:tuned|chosen|selected) (?:by|via|using|on|with)\b",
+    re.IGNORECASE,
+)
+_VALUE: Final = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twenty|fifty|hundred|thousand|zero|adam\w*|sgd|rmsprop|adagrad|lbfgs|l-bfgs|relu|gaussian|xavier|glorot|he initiali[sz]ation|uniform|uniformly|rbf|cosine|nesterov|half|until|converge\w*)\b",
+    re.IGNORECASE,
+)
+
+
+def gives_value(text: str) -> bool:
+    """Whether a sentence holds a number or a named choice that a run could be set up with (citations do not count)."""
+    bare = re.sub(r"\[[^\]]*\]|\([^()]*(?:19|20)\d\d[^()]*\)|\b(?:section|sec\.|figure|fig\.|table|appendix|eq\.|equation|algorithm|theorem|lemma)\s?\(?[\dA-Z.]+\)?", " ", text, flags=re.IGNORECASE)
+    return bool(_VALUE.search(bare))
