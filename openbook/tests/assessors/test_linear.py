@@ -13,10 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openbook.assessors.base import Assessor
-from openbook.assessors.linear.assessor import MOST_QUOTES, LinearAssessor
-from openbook.assessors.linear.corpus import TARGETS, THEORETICAL
-from openbook.assessors.linear.layers import SURE
-from openbook.assessors.linear.pooling import is_yes
+from openbook.assessors.linear.assessor import MOST_QUOTES, LinearAssessor, is_yes
+from openbook.assessors.linear.model import SURE
+from openbook.assessors.linear.statements import LONGEST
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
@@ -49,13 +48,13 @@ def test_yes_and_no(
     assert linear.assess(filled_frame())[variable].result == "no"
 
 
-@pytest.mark.parametrize(("best", "chance", "scored", "theoretical"), [
-    (-0.1, 0.9, False, True), (0.1, 0.9, True, True), (0.1, 0.6, False, False)
-])  # fmt: skip
-def test_a_yes_needs_a_sentence_that_says_so(best: float, chance: float, scored: bool, theoretical: bool) -> None:
-    pooled = np.full((len(TARGETS), 7), best, np.float32)
-    for target in TARGETS:
-        assert is_yes(target, chance, 0.7, pooled) is (theoretical if target == THEORETICAL else scored)
+@pytest.mark.parametrize(
+    ("best", "chance", "expected"),
+    [(2.0, 0.9, True), (2.0, 0.49, False), (-1.0, 0.9, False), (-0.2, 0.9, True)],
+)
+def test_a_yes_needs_one_half_and_a_sentence_that_says_so(best: float, chance: float, expected: bool) -> None:
+    assert is_yes(chance, np.array([-8.0, best], np.float32)) is expected
+    assert not is_yes(chance, np.zeros(0, np.float32))
 
 
 def test_all_at_once(
@@ -79,7 +78,8 @@ def test_evidence_is_a_sentence_of_the_paper(
         for answer in linear.assess(paper).values():
             assert answer.result != "yes" or 1 <= len(answer.evidence) <= MOST_QUOTES
             for evidence in answer.evidence:
-                assert (evidence.start, evidence.end) in spans
+                assert any(start <= evidence.start and evidence.end <= end for start, end in spans)
+                assert len(evidence.quote) <= LONGEST
                 assert evidence.quote == paper.text[evidence.start : evidence.end]
                 assert evidence.match == "exact"
                 assert evidence.part == paper.part_at(evidence.start or 0)
@@ -150,8 +150,13 @@ def test_affiliation_of_companies_and_of_nobody(linear: LinearAssessor, filled_f
 def test_doubt_is_said(
     linear: LinearAssessor, filled_frame: Callable[..., Paper], yes_paragraphs: dict[str, dict[str, str]]
 ) -> None:
+    doubtful = [
+        {"experiments": "We use the Bookworm data (Marsh, 2011)."},
+        {"experiments": "We use a learning rate schedule and 3 layers."},
+        {"experiments": "We report the error on the test set of 20 shelves."},
+    ]
     seen = set()
-    for paragraphs in [{}, *yes_paragraphs.values()]:
+    for paragraphs in [{}, *doubtful, *yes_paragraphs.values()]:
         for answer in linear.assess(filled_frame(**paragraphs)).values():
             if answer.confidence is not None:
                 assert 0 <= answer.confidence <= 1

@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openbook.assessors.linear.features import DAMPING, PATTERN_VALUE, build_vocabulary
-from openbook.assessors.linear.patterns import NAMES, PATTERNS, flags
-from openbook.assessors.linear.text import BREAK, plain, words
+from openbook.assessors.linear.features import (
+    BREAK,
+    DAMPING,
+    NAMES,
+    PATTERN_VALUE,
+    PATTERNS,
+    build_vocabulary,
+    flags,
+    plain,
+    words,
+)
 
 
 def one(sentence: str) -> list[str]:
@@ -53,16 +61,16 @@ def test_one_break_between_two_sentences_whatever_they_hold(sentences: list[str]
 @given(st.lists(st.text(alphabet="abc 12.GB=algorithm:", max_size=60), max_size=5))
 def test_rows_do_not_depend_on_their_neighbours(sentences: list[str]) -> None:
     vocabulary = build_vocabulary(["a b c", "algorithm 12 gb", "c a b", "= 1.2"], least=1)
-    together = vocabulary.rows(sentences).toarray()
+    together = vocabulary.rows(sentences).dense()
     assert together.shape == (len(sentences), vocabulary.width)
     for row, sentence in zip(together, sentences, strict=True):
-        np.testing.assert_allclose(row, vocabulary.rows([sentence]).toarray()[0], rtol=1e-6)
+        np.testing.assert_allclose(row, vocabulary.rows([sentence]).dense()[0], rtol=1e-6)
 
 
 def test_a_row_weighs_words_and_pairs_and_damps_short_sentences() -> None:
     vocabulary = build_vocabulary(["red fox", "red hen", "a red fox"], least=2)
     assert list(vocabulary.words) == [BREAK, "fox", "red"]
-    row = vocabulary.rows(["red fox"]).toarray()[0]
+    row = vocabulary.rows(["red fox"]).dense()[0]
     idf = {"fox": np.log(4 / 3), "red": np.log(4 / 4)}
     squares = row[: vocabulary.width - len(NAMES)] ** 2
     assert row[1] == pytest.approx(idf["fox"] / np.sqrt(DAMPING), rel=1e-2)
@@ -91,7 +99,7 @@ def test_patterns(name: str, yes: str, no: str) -> None:
         _, columns = flags(lowered, words(lowered))
         assert (name in {NAMES[column] for column in columns}) is expected
     vocabulary = build_vocabulary(["nothing"], least=1)
-    assert vocabulary.rows([yes]).toarray()[0][NAMES.index(name) - len(NAMES)] == pytest.approx(PATTERN_VALUE)
+    assert vocabulary.rows([yes]).dense()[0][NAMES.index(name) - len(NAMES)] == pytest.approx(PATTERN_VALUE)
 
 
 def test_every_trigger_is_a_word_as_words_are_found() -> None:

@@ -15,7 +15,7 @@ from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper, Sentence
 from openbook.record.model import Answer, Record
 from openbook.variables import SCORED
-from openbook.variables.definitions import definition
+from openbook.variables.definitions import definition, near_miss_reason
 
 #: Titles of the sections where something belongs, likeliest first; ``definitions.toml`` names the kind.
 _TITLES: Final = {
@@ -154,7 +154,7 @@ def _near(paper: Paper, answer: Answer, draft: dict[str, Any], where: str) -> tu
         said: Shortfall = {
             "sentence": _plain(miss.quote),
             "page": miss.page,
-            "lacks": f"It does not count: {miss.kind}.",
+            "lacks": f"It does not count: {near_miss_reason(miss.kind)}.",
         }
         at = next((s for s in _body(paper) if miss.start is not None and s.start <= miss.start < s.end), None)
         return at, said

@@ -20,6 +20,15 @@ def label(
     ] = Path("labels.csv"),
     annotator: Annotated[str | None, typer.Option(help="Your name in the file [default: your login].")] = None,
     variables: Annotated[str | None, typer.Option(help="Only these variables, separated by commas.")] = None,
+    sentences: Annotated[
+        bool,
+        typer.Option(
+            "--sentences",
+            help="Label single sentences instead: those about which the offline assessor is least sure. "
+            "`openbook train --gold` learns from the file.",
+        ),
+    ] = False,
+    most: Annotated[int, typer.Option(min=1, help="With --sentences: at most this many per paper and variable.")] = 5,
 ) -> None:
     """Label papers by hand: for each variable the passages that matter, one key for the answer, saved at once.
 
@@ -30,6 +39,12 @@ def label(
         openbook label papers/*.pdf --out mine.csv
         openbook validate --records out/ --labels mine.csv
         openbook validate --records mine.csv --labels hers.csv
+
+    With --sentences, each question shows a sentence with what stands around it; a sentence proves a variable when a
+    sceptical reader who sees only it would agree:
+
+        openbook label --sentences papers/*.pdf --out sentences.csv
+        openbook train --gold sentences.csv --out my-weights
     """
     from openbook.assess.papers_list import check_paper
     from openbook.corpus.validation.annotator import Item, Labels, annotate
@@ -38,6 +53,8 @@ def label(
     from openbook.papers.sandbox import read_safely
     from openbook.variables import VARIABLES
 
+    if sentences and out == Path("labels.csv"):
+        out = Path("sentences.csv")
     wanted = (
         [name.strip() for name in variables.split(",") if name.strip()] if variables is not None else list(VARIABLES)
     )
@@ -60,6 +77,13 @@ def label(
     items = [item(path) for path in paths if path.is_file()]
     if not items:
         raise OpenbookError(f"there are no papers to label in {', '.join(map(str, papers))}")
+    if sentences:
+        from openbook.corpus.validation.annotator import SentenceLabels, annotate_sentences
+        from openbook.variables import SCORED
+
+        asked = [name for name in wanted if name in SCORED]
+        annotate_sentences(items, SentenceLabels.open(out), asked, _ask, typer.echo, most=most)
+        return
     annotate(items, Labels.open(out, wanted), annotator or getpass.getuser(), _ask, typer.echo)
 
 

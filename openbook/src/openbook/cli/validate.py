@@ -26,6 +26,20 @@ def validate(
             help="Labels: CSV (see `openbook label`) or Parquet. Left out: the records file holds both sides."
         ),
     ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file that says how a table of labels made elsewhere names its columns and codes "
+            "(docs: Other people's labels)."
+        ),
+    ] = None,
+    gold: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labelled sentences (Parquet or CSV: paper, sentence, a column per variable): reports whether quotes prove "
+            "their answers and what was missed. Needs a folder of records."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Compare records with labels: accuracy, precision, recall, F1, kappa, score bias, corrected prevalence, stability.
@@ -37,20 +51,59 @@ def validate(
     for F1, kappa and scores, Lang and Reiczigel for corrected prevalence.
 
         openbook validate --records out/ --labels mine.csv
+        openbook validate --records out/ --labels theirs.csv --mapping theirs.toml
+        openbook validate --records out/ --gold sentences.parquet
     """
     import json
 
-    from openbook.corpus.validation.label_tables import read_label_table
+    if gold is not None:
+        if labels is not None or mapping is not None:
+            raise typer.BadParameter("give either --gold or --labels", param_hint="--gold")
+        from openbook.corpus.validation.evidence import validate_evidence
+
+        found = validate_evidence(records, gold)
+        if as_json:
+            print(json.dumps(found, ensure_ascii=False))
+        else:
+            _show_evidence(found)
+        return
+
+    from openbook.corpus.validation.label_tables import read_label_table, read_mapping
     from openbook.corpus.validation.report import validate as compare
 
     answers = read_label_table(records, "records")
-    report = compare(answers, read_label_table(labels or records, "labels"))
+    report = compare(answers, read_label_table(labels or records, "labels", read_mapping(mapping) if mapping else None))
     if as_json:
         print(json.dumps(report, ensure_ascii=False))
         return
     _show(report)
     for line in report["odd"]:
         print(f"odd: {line}", file=sys.stderr)
+
+
+def _show_evidence(report: dict[str, Any]) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(
+        f"{report['records']} against the sentences of {report['gold']}: {report['papers']} papers", soft_wrap=True
+    )
+    table = Table("variable", box=SIMPLE, padding=(0, 1), pad_edge=False)
+    for column in ("yes judged", "first quote proves %", "any quote %", "provable", "denied %", "not judged"):
+        table.add_column(column, justify="right")
+    for name, one in (*report["variables"].items(), ("all", report["all"])):
+        table.add_row(
+            name,
+            str(one["yes"]),
+            _with_interval(one["first_quote_proves"], one["first_quote_proves_interval"]),
+            _percent(one["any_quote_proves"]),
+            str(one["provable"]),
+            _with_interval(one["share_missed"], one["share_missed_interval"]),
+            str(one["unread"]),
+        )
+    console.print(table)
 
 
 def _show(report: dict[str, Any]) -> None:

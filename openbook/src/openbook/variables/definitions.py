@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -40,12 +41,22 @@ class Definition(BaseModel):
 
 
 @cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(files("openbook.variables").joinpath("definitions.toml").read_text(encoding="utf-8"))
+
+
+@cache
 def definitions() -> dict[str, Definition]:
     """All nine by name, in the order of ``VARIABLES``."""
-    table = tomllib.loads(files("openbook.variables").joinpath("definitions.toml").read_text(encoding="utf-8"))
+    table = _table()
     return {name: Definition(name=name, **table[name]) for name in VARIABLES}
 
 
 def definition(name: str) -> Definition:
     """One variable's definition. Raises KeyError for a name that is none of the nine."""
     return definitions()[name]
+
+
+def near_miss_reason(kind: str) -> str:
+    """Why a near miss of this kind does not count, as a clause; the kind itself where it is none of ours."""
+    return str(_table()["near_misses"].get(kind, kind))

@@ -7,7 +7,7 @@ checklist says that something is documented, not what.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -15,21 +15,34 @@ from typing import Any, Final
 import numpy as np
 
 from openbook.assessors.base import sentence_evidence
-from openbook.assessors.linear.blocks import affiliation
-from openbook.assessors.linear.corpus import TARGETS, THEORETICAL
-from openbook.assessors.linear.features import Floats
-from openbook.assessors.linear.layers import SURE, LinearModel, load_model
-from openbook.assessors.linear.patterns import NAMES
-from openbook.assessors.linear.pooling import LEAST, Bools, eligible, features, is_yes, pool
+from openbook.assessors.linear import claims
+from openbook.assessors.linear.affiliation import affiliation
+from openbook.assessors.linear.model import (
+    FLOOR,
+    LEAST,
+    SURE,
+    TARGETS,
+    THEORETICAL,
+    LinearModel,
+    Reading,
+    load_model,
+    paper_chance,
+    read,
+    sigmoid,
+    theory_features,
+)
+from openbook.assessors.linear.statements import LONGEST, Statement
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
-from openbook.record.model import Answer
+from openbook.record.model import Answer, Evidence, NearMiss
 from openbook.variables import SCORED
+from openbook.variables.definitions import near_miss_reason
 
 SHIPPED: Final = Path(__file__).parent / "weights"
 MOST_QUOTES: Final = 3
-_MARGIN: Final = 3.0
-"""A second and third sentence are quoted when their log odds are this close to the best one's and above zero."""
+_BLOCK: Final = 25
+"""A line of an algorithm belongs to a caption that stands at most this many sentences before it."""
+_BREAKS: Final = re.compile(r"(?<=[.;!?])\s+|\s+(?=[•▪◦●■]\s)")
 
 
 @cache
@@ -38,7 +51,7 @@ def _model(folder: Path) -> LinearModel:
 
 
 class LinearAssessor:
-    """Answers all nine variables from sentences. ``weights`` is a folder that ``openbook train-linear`` wrote.
+    """Answers all nine variables from sentences. ``weights`` is a folder that ``openbook train`` wrote.
 
     Raises OpenbookError when the weights are absent or broken.
     """
@@ -68,62 +81,54 @@ class LinearAssessor:
     @property
     def parameters(self) -> dict[str, Any]:
         """What else changes answers."""
-        return {"sure": SURE, "quotes": MOST_QUOTES, "least": LEAST}
+        return {"sure": SURE, "quotes": MOST_QUOTES, "longest": LONGEST, "floor": FLOOR}
 
     def assess(self, paper: Paper) -> dict[str, Answer]:
         """The answers for one paper that was read. Raises OpenbookError when it was not."""
-        if paper.problem is not None:
-            raise OpenbookError(f"{paper.source}: the paper was not read ({paper.problem}), so it cannot be assessed")
-        texts = [paper.words(sentence) for sentence in paper.sentences]
-        rows = self._weights.sentences.vocabulary.rows(texts)
-        scores = self._weights.sentences.scores(rows)
-        flags = np.asarray((rows[:, -len(NAMES) :] > 0).toarray(), np.float32)
-        keep = eligible(paper, texts)
-        pooled, counts = pool(scores, flags, keep)
-        answers = {
-            variable: self._scored(paper, variable, scores[:, place], keep, pooled, counts)
-            for place, variable in enumerate(SCORED)
-        }
-        chance = self._chance(THEORETICAL, pooled, counts)
-        answers["research_type"] = self._research_type(paper, scores, keep, chance)
-        answers["affiliation"] = self._affiliation(paper)
+        reading = self.read(paper)
+        answers = {variable: self._scored(paper, variable, reading) for variable in SCORED}
+        answers["research_type"] = self._research_type(paper, reading)
+        answers["affiliation"] = _affiliation(paper)
         return answers
 
-    def _chance(self, target: str, pooled: Floats, counts: Floats) -> float:
-        return self._weights.papers[target].probability(features(target, pooled, counts))
+    def read(self, paper: Paper) -> Reading:
+        """The candidates of a paper with the log odds that each proves each of the seven. Raises as ``assess`` does."""
+        if paper.problem is not None:
+            raise OpenbookError(f"{paper.source}: the paper was not read ({paper.problem}), so it cannot be assessed")
+        return read(paper, self._weights)
 
-    def _scored(
-        self, paper: Paper, variable: str, scores: Floats, keep: Bools, pooled: Floats, counts: Floats
-    ) -> Answer:
-        chance = self._chance(variable, pooled, counts)
-        if is_yes(variable, chance, self._weights.papers[variable].threshold, pooled):
-            quotes = [sentence_evidence(paper, paper.sentences[place]) for place in _best(scores, keep)]
-            return Answer(result="yes", confidence=chance, response=_response("Yes", variable, chance), evidence=quotes)
-        return Answer(result="no", confidence=1 - chance, response=_response("No", variable, 1 - chance))
+    def _scored(self, paper: Paper, variable: str, reading: Reading) -> Answer:
+        odds = reading.odds[:, SCORED.index(variable)]
+        chance = paper_chance(self._weights.papers[variable], odds)
+        if is_yes(chance, odds):
+            evidence = [_evidence(paper, item) for item in best_statements(variable, reading.items, odds)]
+            return Answer(result="yes", confidence=chance, response=_response("Yes", chance), evidence=evidence)
+        right = 1 - min(chance, 0.5)
+        near = nearest_miss(variable, reading.items, odds)
+        return Answer(
+            result="no",
+            confidence=right,
+            response=_response("No", right, near_miss_reason(near[1]) if near else "no sentence was found that says so")
+            + _links(variable, paper),
+            near_miss=None if near is None else _near_miss(paper, *near),
+        )
 
-    def _research_type(self, paper: Paper, scores: Floats, keep: Bools, chance: float) -> Answer:
-        if not keep.any():
+    def _research_type(self, paper: Paper, reading: Reading) -> Answer:
+        if not reading.keep.any():
             return Answer(result="unknown", response="No sentence of the paper could be weighed.")
-        theoretical = chance >= self._weights.papers[THEORETICAL].threshold
-        column = scores[:, TARGETS.index(THEORETICAL)]
-        best = _best(column if theoretical else -column, keep)[:1]
+        layer = self._weights.papers[THEORETICAL]
+        chance = layer.probability(theory_features(reading.scores, reading.flags, reading.keep))
+        theoretical = chance >= 0.5
+        column = reading.scores[:, TARGETS.index(THEORETICAL)] * (1 if theoretical else -1)
+        best = int(np.argmax(np.where(reading.keep, column, -np.inf)))
         right = chance if theoretical else 1 - chance
         return Answer(
             result="theoretical" if theoretical else "experimental",
             confidence=right,
-            response=_response("Theoretical" if theoretical else "Experimental", "research_type", right),
-            evidence=[sentence_evidence(paper, paper.sentences[place]) for place in best],
-        )
-
-    def _affiliation(self, paper: Paper) -> Answer:
-        result, chance, sentences = affiliation(paper, self._weights.blocks)
-        if result == "unknown":
-            return Answer(result="unknown", response="No author block with addresses was found.")
-        return Answer(
-            result=result,
-            confidence=chance,
-            response=_response(result.capitalize(), "affiliation", chance),
-            evidence=[sentence_evidence(paper, sentence) for sentence in sentences],
+            response=_response(
+                "Theoretical" if theoretical else "Experimental", right, "by the sentences of the whole paper"
+            ),
+            evidence=[sentence_evidence(paper, paper.sentences[best])],
         )
 
 
@@ -132,23 +137,119 @@ def from_folder(folder: str) -> LinearAssessor:
     return LinearAssessor(Path(folder))
 
 
-def _best(scores: Floats, keep: Bools) -> list[int]:
-    """The place of the best sentence, and of up to two others that come close to it; best first."""
-    places = np.flatnonzero(keep)
-    ranked: Sequence[int] = places[np.argsort(-scores[places], kind="stable")][:MOST_QUOTES].tolist()
-    return [
-        place
-        for rank, place in enumerate(ranked)
-        if rank == 0 or (scores[place] > 0 and scores[place] > scores[ranked[0]] - _MARGIN)
-    ]
+def is_yes(chance: float, odds: Any) -> bool:
+    """Whether the answer is yes: the paper's chance is one half or more, and one statement's is at least ``FLOOR``."""
+    return bool(chance >= 0.5 and len(odds) and sigmoid(float(np.max(odds))) >= FLOOR)
 
 
-def _response(verdict: str, variable: str, right: float) -> str:
-    stated = "supported by the quoted sentences" if verdict not in ("No",) else "no sentence was found that says so"
-    if variable == "research_type":
-        stated = "by the sentences of the whole paper"
-    elif variable == "affiliation":
-        stated = "by the words of the author block"
-    sure = f"calibrated probability {right:.2f}"
+def best_statements(variable: str, items: list[Statement], odds: Any) -> list[Statement]:
+    """The statement that proves best, and up to two others that prove by themselves; best first.
+
+    An algorithm is shown by its caption, where it has one among the statements, not by a line of it.
+    """
+    ranked = [items[place] for place in np.argsort(-odds, kind="stable")]
+    proving = [item for rank, item in enumerate(ranked) if rank == 0 or odds[items.index(item)] > 0]
+    if variable != "pseudocode":
+        return proving[:MOST_QUOTES]
+    captions = [item for item in items if claims.CAPTION.match(item.text) and odds[items.index(item)] > LEAST]
+    shown: list[Statement] = []
+    for item in proving:
+        before = [caption for caption in captions if 0 <= item.place - caption.place <= _BLOCK]
+        block = claims.LINES.search(item.text) and before
+        shown.append(before[-1] if block else item)
+    # A caption says most: it comes first.
+    unique = list(dict.fromkeys(shown))
+    return sorted(unique[:MOST_QUOTES], key=lambda item: item not in captions)
+
+
+def nearest_miss(variable: str, items: list[Statement], odds: Any) -> tuple[Statement, str] | None:
+    """The statement that comes nearest to proving the variable, and the kind of its failure."""
+    found = []
+    for place, item in enumerate(items):
+        kind = claims.near_miss(variable, item.text)
+        if kind is not None and item.kind != "heading":
+            named = kind != "link without a statement"
+            found.append((named, item.part == "body", float(odds[place]), -place, item, kind))
+    if not found:
+        return None
+    best = max(found, key=lambda entry: entry[:4])
+    return best[4], best[5]
+
+
+def readable(text: str, key: str = "") -> tuple[int, int]:
+    """The span of a quote of at most ``LONGEST`` characters: whole clauses around ``key``, else the beginning."""
+    if len(text) <= LONGEST:
+        return 0, len(text)
+    middle = max(text.find(key), 0) if key else 0
+    ends = [0, *(match.end() for match in _BREAKS.finditer(text)), len(text)]
+    start = max(end for end in ends if end <= middle)
+    if middle - start > LONGEST // 2:
+        start = text.rfind(" ", 0, middle - LONGEST // 3) + 1
+    last = max((end for end in ends if start < end <= start + LONGEST), default=0)
+    if last <= middle:
+        last = text.rfind(" ", start, start + LONGEST)
+        last = last if last > start else start + LONGEST
+    while last > start and text[last - 1].isspace():
+        last -= 1
+    return start, last
+
+
+def _key(text: str) -> str:
+    for found in (claims.software_versions(text), claims.hardware_models(text)):
+        if found:
+            return found[0]
+    match = claims.CODE_RELEASE.search(text)
+    return match[0] if match else ""
+
+
+def _evidence(paper: Paper, item: Statement) -> Evidence:
+    whole = paper.text[item.start : item.end]
+    start, end = readable(whole, _key(whole))
+    return Evidence(
+        quote=whole[start:end],
+        page=paper.page_at(item.start + start),
+        start=item.start + start,
+        end=item.start + end,
+        match="exact",
+        part=item.part,
+    )
+
+
+def _near_miss(paper: Paper, item: Statement, kind: str) -> NearMiss:
+    evidence = _evidence(paper, item)
+    return NearMiss(quote=evidence.quote, page=evidence.page, start=evidence.start, end=evidence.end, kind=kind)
+
+
+def _links(variable: str, paper: Paper) -> str:
+    """The addresses that a paper gives outside its references, with their pages; for code those of code hosts."""
+    if variable not in ("open_source_code", "open_datasets"):
+        return ""
+    found: dict[str, int | None] = {}
+    for link in paper.links:
+        if link.start is not None and paper.part_at(link.start) in ("references", "checklist"):
+            continue
+        if link.url.lower().startswith(("http", "www")) and (
+            variable == "open_datasets" or claims.CODE_HOST.search(link.url)
+        ):
+            found.setdefault(link.url, link.page)
+    if not found:
+        return ""
+    named = [url if page is None else f"{url} (p. {page})" for url, page in list(found.items())[:5]]
+    return f" Links found: {', '.join(named)}."
+
+
+def _affiliation(paper: Paper) -> Answer:
+    result, chance, sentences = affiliation(paper)
+    if result == "unknown":
+        return Answer(result="unknown", response="No author block with institutions was found.")
+    return Answer(
+        result=result,
+        confidence=chance,
+        response=_response(result.capitalize(), chance, "by the institutions of the author block"),
+        evidence=[sentence_evidence(paper, sentence) for sentence in sentences],
+    )
+
+
+def _response(verdict: str, right: float, stated: str = "supported by the quoted sentences") -> str:
     unsure = "" if right >= SURE else " Unsure: a person should look."
-    return f"{verdict}: {stated} ({sure}).{unsure}"
+    return f"{verdict}: {stated} (calibrated probability {right:.2f}).{unsure}"

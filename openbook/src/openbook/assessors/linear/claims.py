@@ -10,12 +10,22 @@ All patterns are searched in plain text: lower case for words, the original spel
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 
 def _words(text: str) -> str:
     """Alternatives of a regular expression, from words between white space; ``_`` stands for optional white space."""
     return "|".join(re.escape(word).replace("_", r"[\s-]?") for word in sorted(text.split(), key=len, reverse=True))
+
+
+@lru_cache(maxsize=4096)
+def _runs(text: str) -> frozenset[str]:
+    """The runs of letters in a text, in lower case: a quick test before the slow expressions."""
+    return frozenset(_RUN.findall(text.lower()))
+
+
+_RUN: Final = re.compile(r"[a-z]+")
 
 
 # ---------------------------------------------------------------------------------------------- software
@@ -35,7 +45,7 @@ SOFTWARE: Final = _words(
     mallet mahout spark pyspark mllib hadoop flink kafka giraph graphlab powergraph dask horovod openmp mpi openmpi mpich
     cuda cu_dnn cublas nccl nvcc mkl blas openblas lapack eigen armadillo boost gsl arpack suitesparse fftw
     gcc g++ clang llvm icc visual_studio msvc jdk jre jvm cmake docker singularity slurm ubuntu debian centos fedora
-    red_hat rhel windows macos mac_os os_x mac_os_x osx glmnet rpart caret mlr mlr3 ggplot2 igraph lme4 mgcv
+    red_hat rhel linux_kernel windows macos mac_os os_x mac_os_x osx glmnet rpart caret mlr mlr3 ggplot2 igraph lme4 mgcv
     randomforest ranger bnlearn pcalg causal_learn tetrad do_why econml dgl deepgraph stata spss sas excel mathematica maple
     sage sagemath sympy magma lingo pgmpy libdai infer.net problog prolog swi_prolog clingo gringo dlv minisat glucose
     cadical kissat lingeling cryptominisat sqlite postgresql mysql mongodb neo4j lucene elasticsearch faiss annoy
@@ -47,6 +57,7 @@ SOFTWARE: Final = _words(
     jupyter colab cuml rapids cupy pykeops keops xla triton onnx tensorrt openvino
     """
 )
+_SOFTWARE_RUNS: Final = frozenset(_RUN.findall(SOFTWARE)) - {"s", "d"}
 _NUMBER: Final = r"\d+(?:\.\d+|\.x)+(?:[.-]?(?:post|dev|rc|alpha|beta|a|b)\d*)?(?:\+cu\d+)?|\d+(?:\.\d+)*[a-z]?"
 _DOTTED: Final = r"\d+(?:\.(?:\d+|x))+(?:[.-]?(?:post|dev|rc|alpha|beta|a|b)\d*)?(?:\+cu\d+)?"
 _VERSION_WORD: Final = r"(?:\bversions?|\bver\.?|\bvers\.?|\bv\.?|\breleases?|\brel\.)"
@@ -56,7 +67,7 @@ _KNOWN: Final = re.compile(
     rf"(?<![\w-])(?:{SOFTWARE})(?![\w+#])"
     rf"(?:\s?(?:toolbox|package|library|compiler|solver|optimizer|framework|studio|os|lts|server|api|sdk|toolkit|runtime))?"
     rf"(?:\s?(?:\[[^\]]{{0,60}}\]|\([^()]{{0,60}}(?:19|20)\d\d[a-z]?\)))?"
-    rf"\s?[,:]?\s?(?:of |at |in )?[(\[]?\s?(?:(?:{_VERSION_WORD})\s?:?\s?(?:is )?(?:{_NUMBER})(?![\w%])|[-=_@]{{0,2}}\s?(?:{_DOTTED})(?!\s?(?:[%×x±]|[gm]hz|gb|s\b|seconds|hours|minutes|times|of\b))"
+    rf"\s?[,:]?\s?(?:of |at |in )?[(\[]?\s?(?:(?:{_VERSION_WORD})\s?:?\s?(?:is )?(?:{_NUMBER})(?![\w%])|[-=_@]{{0,2}}\s?[Rr]?(?:{_DOTTED})(?!\s?(?:[%×x±]|[gm]hz|gb|s\b|seconds|hours|minutes|times|of\b))"
     rf"|(?:r\s?)?20[012]\d\s?[ab]\b|r20[012]\d[ab]|20[012]\d[ab]\b)",
     re.IGNORECASE,
 )
@@ -75,6 +86,7 @@ _NAMED: Final = re.compile(
     rf"(?:\s?(?:\[[^\]]{{0,60}}\]|\([^()]{{0,60}}(?:19|20)\d\d[a-z]?\)))?"
     rf",?\s?[(\[]?\s?(?<=[\s(\[,])(?:[Vv]ersions?|[Vv]er\.?|[Vv]ers\.|[Rr]elease)\s?:?\s?(?:{_DOTTED}|\d{{1,2}}(?![\w%]))"
     rf"|(?<![\w-])[A-Z][\w+-]*(?:\s\[\d+\])?\s[(]?v\.?\s?{_DOTTED}"
+    rf"|\bLinux {_DOTTED}(?= kernel)"
     rf"|\b[A-Z]{{3,}}-\d\.\d+(?:\.\d+)?\s(?:software|package|toolbox|library|solver)"
     rf"|{_VERSION_WORD}s?\sof\s(?:the\s)?(?:{SOFTWARE})[^.]{{0,40}}\s(?:are|is)\s{_DOTTED}"
     rf"|\b(?:version|release) of (?:[A-Z][\w+-]*) (?:\w+ ){{0,4}}(?:is|was) {_DOTTED}|\bversion of [A-Z][\w+-]* (?:\w+ ){{0,3}}is {_DOTTED}"
@@ -95,22 +107,30 @@ _NO_SOFTWARE: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def software_versions(text: str) -> list[str]:
     """The names with versions that stand in a sentence, as they are written.
 
     >>> software_versions("We used MATLAB R2014a and Python 3.8.10.")
     ['MATLAB R2014a', 'Python 3.8.10']
     """
-    if not any(character.isdigit() for character in text):
+    if not _VERSIONED.search(text):
         return []
     found = []
-    for pattern in (_KNOWN, _WHOLE, _REQUIREMENT, _R_LANGUAGE):
+    for pattern in (_KNOWN, _WHOLE) if _runs(text) & _SOFTWARE_RUNS else ():
+        found += [(match.start(), match[0].strip(" ([,")) for match in pattern.finditer(text)]
+    for pattern in (_REQUIREMENT, _R_LANGUAGE):
         found += [(match.start(), match[0].strip(" ([,")) for match in pattern.finditer(text)]
     for match in _NAMED.finditer(text):
         if re.match(r"(?:Over|Hoover|Ver)\b", match[0]):
             continue
         name = re.split(r"[\s(\[,]", match[0])[0]
-        if not _NO_SOFTWARE.search(name + " ") and not _NO_SOFTWARE.search(text[max(match.start() - 14, 0) : match.start() + len(name)]):
+        if re.match(rf"{_VERSION_WORD}s?\b", name, re.IGNORECASE):
+            found.append((match.start(), match[0].strip(" ([,")))
+            continue
+        if not _NO_SOFTWARE.search(name + " ") and not _NO_SOFTWARE.search(
+            text[max(match.start() - 14, 0) : match.start() + len(name)]
+        ):
             found.append((match.start(), match[0].strip(" ([,")))
     if len(_DECIMALS.findall(text)) > 12:  # a row of results, not a sentence
         return []
@@ -122,15 +142,25 @@ def software_versions(text: str) -> list[str]:
 
 
 _DECIMALS: Final = re.compile(r"\d\.\d+|\d+ ?±")
-_SOFTWARE_NAME: Final = re.compile(
-    rf"(?<![\w-])(?:{SOFTWARE})(?![\w+#-])|\b(?:software|toolbox|package|library|solver|simulator|compiler|framework)\b|\bC\+\+|\bR\b(?=\s(?:package|software|language|code|implementation))",
-    re.IGNORECASE,
+_VERSIONED: Final = re.compile(
+    r"\d\.[\dx]|[Vv]er(?:sion|s?\.|\s?\d)|[Rr]elease|\b[vV]\.?\s?\d|20[012]\d\s?[ab]\b|(?:[Pp]ython|PYTHON|[Jj]ava|JDK|CUDA|cuda|cu[Dd][Nn][Nn]|OS|Debian|Fedora|[Ff]low"
+    r"|Gurobi|CPLEX|MOSEK|gcc|GCC|clang|Scala|Hadoop|GAMS|Octave|Mathematica|Studio|Ubuntu|Hat|Stata|MATLAB|Matlab|Maple|SPSS|SAS)\s?-?\d"
 )
+_SOFTWARE_WORDS: Final = frozenset(
+    """
+    matlab python julia java theano pytorch torch tensorflow keras jax caffe mxnet lasagne scikit sklearn numpy scipy pandas
+    xgboost lightgbm gpytorch gpflow botorch cvx cvxpy mosek gurobi cplex scip ipopt snopt sedumi libsvm liblinear weka spark
+    hadoop openmp mpi cuda cudnn mkl lapack eigen armadillo gcc clang ubuntu linux debian glmnet stata mathematica gams yalmip
+    networkx opencv huggingface transformers spacy nltk gensim stan pystan jags octave software toolbox toolboxes package
+    packages library libraries solver solvers simulator compiler framework
+    """.split()
+)
+_SOFTWARE_LANGUAGE: Final = re.compile(r"\bC\+\+|\bR\b(?=\s(?:package|software|language|code|implementation))")
 
 
 def names_software(text: str) -> bool:
     """Whether a sentence names a program, library or language, with or without a version."""
-    return bool(_SOFTWARE_NAME.search(text))
+    return bool(_runs(text) & _SOFTWARE_WORDS or _SOFTWARE_LANGUAGE.search(text))
 
 
 # ---------------------------------------------------------------------------------------------- hardware
@@ -143,34 +173,32 @@ _GPU_MODEL: Final = (
     r"|\b\d{4}[\s-]?(?:rtx|gtx|ti)\b|\bjetson\b|\bdgx[\s-]?(?:\d|a100|h100|station)?\b|\bradeon\b|\bgeforce\b|\bquadro[\s-]?[a-z]?\d+"
     r"|\bmi\d{2,3}x?\b(?=\s?(?:gpu|accelerator))|\btesla[\s-]?[a-z]\d+"
 )
-_SHORT_GPU: Final = (
-    r"(?<![\w.=^_/-])(?:[AHBVPKML]\d{2,3}s?|GH200s?|GB200s?|L40S?s?|T4s?|A10G?s?|A[2456]000s?|A5500s?|V100s?|[AH]100s?|H200s?|H800s?|A800s?|K[248]0[mc]?s?|M[46]0s?|P[46]0s?)(?![\w=^(/])"
-)
+_SHORT_GPU: Final = r"(?<![\w.=^_/-])(?:[AHBVPKML]\d{2,3}s?|GH200s?|GB200s?|L40S?s?|T4s?|A10G?s?|A[2456]000s?|A5500s?|V100s?|[AH]100s?|H200s?|H800s?|A800s?|K[248]0[mc]?s?|M[46]0s?|P[46]0s?)(?![\w=^(/])"
 _TPU: Final = r"\btpus?[\s-]?v?\s?\d[a-z]?(?:[\s-]\d+)?(?:\s?pods?)?|\bv[2-6][ep]?-\d+\b|\bcloud tpus?\b|\btpu[\s-]?(?:pod|node)s?\b|\bipu[\s-]?(?:mk|pod|v)\S*|\bcerebras\b|\bgaudi\s?\d?\b|\bgroq\w*\b|\bcs-2\b|\btrainium\d?\b|\binferentia\d?\b"
 _CPU_MODEL: Final = (
     r"\b(?:intel|amd)\b[^.;,]{0,30}?(?:xeon|core|opteron|epyc|ryzen|pentium|celeron|atom|phi|threadripper|i[3579]|e[357]-?\s?\d|duo|quad|itanium|platinum|gold|silver|broadwell|haswell|skylake|sandy ?bridge|ivy ?bridge|cascade ?lake|ice ?lake|athlon|phenom)"
     r"|\bxeon\b|\bopteron\b|\bepyc\b|\bryzen\b|\bthreadripper\b|\bpentium\b|\bcore(?:\s?\(tm\)|™)?[\s-]?(?:i[3579]|2 (?:duo|quad)|m\d|ultra)\b|(?<![\w/])i[3579](?:[\s-]\d{3,5}\w{0,3}\b|\s?(?:cpu|processor|machine|laptop|desktop|core))"
     r"|\be[357]-\s?\d{4}\b|\bintel\s?(?:\(r\)|®)?\s?(?:cpus?|processors?)\b.{0,30}\d|\bapple\s?m[1-4]\b|(?<!\w)m[1-4]\s(?:pro|max|ultra|chip|macbook|processor|cpu)\b|\bmacbook\b|\bmac\s?(?:mini|studio|pro)\b|\bimac\b|\bpower\s?[789]\b|\bpowerpc\b|\bcortex-?\s?[am]\d+\b|\braspberry pi\b|\bgraviton\d?\b|\bsparc\b|\b64 core adm\b|\b(?:amd|adm)\s\d{4}x\b|\bthinkpad\b|\bintel (?:core )?i[3579]\b|\bpixel \d\b|\biphone \d+|\bcray\b|\bblue ?gene"
 )
-_CLOUD: Final = (
-    r"\b(?:[cmrpgt]\d[a-z]{0,3}|hpc\d[a-z]?|trn\d|inf\d|x1e?|u-\w+)\.(?:\d*x?large|metal|medium|small|micro|\d+xlarge|nano)\b|\b(?:n1|n2d?|e2|c2d?|a2|a3|g2|m1)-(?:standard|highmem|highcpu|highgpu|megagpu|ultragpu)-\d+g?\b|\bstandard_[a-z]+\d+\w*\b|\bnc\d+\w*_?v\d\b"
-)
+_CLOUD: Final = r"\b(?:[cmrpgt]\d[a-z]{0,3}|hpc\d[a-z]?|trn\d|inf\d|x1e?|u-\w+)\.(?:\d*x?large|metal|medium|small|micro|\d+xlarge|nano)\b|\b(?:n1|n2d?|e2|c2d?|a2|a3|g2|m1)-(?:standard|highmem|highcpu|highgpu|megagpu|ultragpu)-\d+g?\b|\bstandard_[a-z]+\d+\w*\b|\bnc\d+\w*_?v\d\b"
 _CLOCK: Final = r"\d(?:\.\d+)?\s?-?\s?[gm]hz\b|\d\.\d+\s?g\s(?:cpu|processor)"
-_RAM: Final = (
-    r"\d+\s?-?\s?(?:gi?bs?|g|ti?b|gigabytes?|terabytes?|mb)\b(?:\s?of)?\s?(?:(?:main|system|physical|total|shared|of|ddr\d?|cpu|gpu|video|host|available)\s){0,3}(?:rams?|memory|dram|ddr\d?|vram|hbm\w*)\b|(?:\bram|\bmemory|\bvram)\b\s?(?:size\s)?(?:of|:|=|\()?\s?\d+\s?(?:gi?b|g|tb|gigabytes?)\b|\d+\s?gi?b\s(?:gpus?|nvidia|graphics|laptop|machine|macbook|workstation|ddr)|\b(?:gpus?|cpus?|nodes?|machines?|cards?|servers?)\b[^.]{0,30}\b\d+\s?gi?b\b"
-)
-_CORES: Final = (
-    r"\b(?:\d+[\s-]?|(?:four|six|eight|ten|twelve|sixteen|thirty-?two|sixty-?four)[\s-]|(?:dual|quad|hexa|octa)[\s-]?)(?:physical\s|cpu\s|logical\s|virtual\s|intel\s|amd\s|processor\s|compute\s|processing\s)?(?:cores?|vcpus?|threads?)\b"
-)
+_RAM: Final = r"\d+\s?-?\s?(?:gi?bs?|g|ti?b|gigabytes?|terabytes?|mb)\b(?:\s?of)?\s?(?:(?:main|system|physical|total|shared|of|ddr\d?|cpu|gpu|video|host|available)\s){0,3}(?:rams?|memory|dram|ddr\d?|vram|hbm\w*)\b|(?:\bram|\bmemory|\bvram)\b\s?(?:size\s)?(?:of|:|=|\()?\s?\d+\s?(?:gi?b|g|tb|gigabytes?)\b|\d+\s?gi?b\s(?:gpus?|nvidia|graphics|laptop|machine|macbook|workstation|ddr)|\b(?:gpus?|cpus?|nodes?|machines?|cards?|servers?)\b[^.]{0,30}\b\d+\s?gi?b\b"
+_CORES: Final = r"\b(?:\d+[\s-]?|(?:four|six|eight|ten|twelve|sixteen|thirty-?two|sixty-?four)[\s-]|(?:dual|quad|hexa|octa)[\s-]?)(?:physical\s|cpu\s|logical\s|virtual\s|intel\s|amd\s|processor\s|compute\s|processing\s)?(?:cores?|vcpus?|threads?)\b"
 _MODELS: Final = re.compile("|".join((_GPU_MODEL, _TPU, _CPU_MODEL, _CLOUD)), re.IGNORECASE)
 _SHORT: Final = re.compile(_SHORT_GPU)
-_HINT: Final = re.compile(
-    r"nvidia|geforce|tesla|quadro|titan|[gr]tx|radeon|instinct|jetson|dgx|gpu|tpu|ipu|cerebras|gaudi|groq|cs-2|trainium|inferentia"
-    r"|intel|amd|xeon|opteron|epyc|ryzen|threadripper|pentium|core|i[3579]|\be[357]-|apple|mac|power|cortex|raspberry|graviton|sparc"
-    r"|thinkpad|pixel|iphone|cray|blue ?gene|large\b|metal\b|standard|[gm]hz|\bram\b|memory|gi?b\b|cpu|processor|thread|\d adm\b"
-    r"|[ahbvpkmlt]\d{1,3}|ampere|hopper|volta|turing",
-    re.IGNORECASE,
+_HARDWARE_RUNS: Final = frozenset(
+    """
+    nvidia geforce tesla quadro titan gtx rtx radeon instinct jetson dgx hgx gpu gpus tpu tpus ipu cerebras gaudi groq cs
+    trainium inferentia intel amd adm xeon opteron epyc ryzen threadripper pentium core cores i e apple macbook mac imac power
+    powerpc cortex raspberry graviton sparc thinkpad pixel iphone cray blue bluegene large xlarge metal standard highmem ghz
+    mhz ram memory dram vram gb gib tb g cpu cpus vcpus processor processors thread threads ampere hopper volta turing ti m mi
+    nodes node machine machines nc
+    """.split()
 )
+_SYMBOL: Final = re.compile(
+    r"\b(?:[Ll]et|[Ww]here|[Dd]enote[sd]?|[Mm]atri(?:x|ces)|[Vv]ectors?|[Gg]raphs?) (?:[A-Z]\d|by [A-Z]\d)"
+)
+_SHORT_HINT: Final = re.compile(r"[AHBVPKMLT]\d{1,3}")
 _MACHINE_WORD: Final = re.compile(
     r"\b(?:gpus?|cpus?|tpus?|machines?|computers?|laptop|desktop|workstation|server|cluster|nodes?|processors?|cores?|accelerators?|nvidia|cards?|graphics|hardware|pc|hours?|days?|minutes?|train\w*|run|ran|runs|devices?|instances?|compute|memory|pod|supercomputer|infrastructure)\b",
     re.IGNORECASE,
@@ -183,18 +211,24 @@ _MACHINE_KIND: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def hardware_models(text: str) -> list[str]:
     """Models, instance types, clocks, memory sizes and core counts that a sentence names, as written.
 
     >>> hardware_models("We train on 8 H100s for 12 hours.")
     ['H100s']
     """
-    if not _HINT.search(text):
+    known, short = _runs(text) & _HARDWARE_RUNS, _SHORT_HINT.search(text)
+    if not known and not short:
         return []
-    found = [(m.start(), m[0]) for pattern in (_MODELS, _NUMBERS) for m in pattern.finditer(text)]
-    if _MACHINE_WORD.search(text):
+    found = [(m.start(), m[0]) for pattern in ((_MODELS, _NUMBERS) if known else ()) for m in pattern.finditer(text)]
+    if short and not _SYMBOL.search(text) and _MACHINE_WORD.search(text):
         found += [(m.start(), m[0]) for m in _SHORT.finditer(text)]
-    found += [(m.start(), m[0]) for m in _CORE_COUNT.finditer(text) if "thread" not in m[0].lower() or _MACHINE_KIND.search(text)]
+    found += [
+        (m.start(), m[0])
+        for m in _CORE_COUNT.finditer(text)
+        if "thread" not in m[0].lower() or _MACHINE_KIND.search(text)
+    ]
     kept: list[tuple[int, str]] = []
     for start, name in sorted(found, key=lambda pair: (pair[0], -len(pair[1]))):
         if not kept or start >= kept[-1][0] + len(kept[-1][1]):
@@ -221,12 +255,15 @@ _OTHERS_RAN: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def hardware_only_mentioned(text: str) -> bool:
     """Whether every machine of the sentence is an example or someone else's: "GPUs such as the A100"."""
     models = hardware_models(text)
     if not models:
         return False
-    if _OTHERS_RAN.search(text) and not re.search(r"\b(?:we|our|all (?:the )?(?:experiments|models|methods))\b", text, re.IGNORECASE):
+    if _OTHERS_RAN.search(text) and not re.search(
+        r"\b(?:we|our|all (?:the )?(?:experiments|models|methods))\b", text, re.IGNORECASE
+    ):
         return True
     return all(_ONLY_SUCH_AS.search(text[: text.find(model)]) for model in models) and not re.search(
         r"\b(?:we|our|experiments? (?:were|was|are)|trained|ran|performed)\b", text, re.IGNORECASE
@@ -235,15 +272,18 @@ def hardware_only_mentioned(text: str) -> bool:
 
 # ---------------------------------------------------------------------------------------------- code
 
-_CODE: Final = r"(?:source[ -]?codes?|codes?|code[ -]?bases?|implementations?|softwares?|scripts?|repositor(?:y|ies)|repos?|notebooks?|toolbox(?:es)?|toolkits?|packages?|library|libraries|programs?|demos?|supplementary code|github)"
+_CODE: Final = r"(?:source[ -]?codes?|codes?|code[ -]?bases?|implementations?|softwares?|scripts?|repositor(?:y|ies)|repos?|notebooks?|toolbox(?:es)?|toolkits?|packages?|library|libraries|programs?|demos?|supplementary code|github|open[ -]?sourced?)"
 _CODE_WORD: Final = re.compile(rf"\b{_CODE}\b|\bcode\b", re.IGNORECASE)
 _LINK: Final = re.compile(
     r"https?\s?:|www\s?\.|\bgit ?hub\b|\bgit ?lab\b|\bbitbucket\b|\bsourceforge\b|\bzenodo\b|\bcodeocean\b|\bosf\.io|\banonymous\.4open|\bhugging ?face\.co|\bfigshare\b|\bcran\b|\bpypi\b|\bcodalab\b|\bcode\.google\b|@url",
     re.IGNORECASE,
 )
-_HOSTED: Final = re.compile(r"\bgit\s?hub\s?\.|\bgit\s?lab|\bbitbucket\s?\.|sourceforge\.net|code\.google|codeocean|anonymous\.4open|codalab", re.IGNORECASE)
+CODE_HOST: Final = re.compile(
+    r"\bgit\s?hub\s?\.|\bgit\s?lab|\bbitbucket\s?\.|sourceforge\.net|code\.google|codeocean|anonymous\.4open|codalab",
+    re.IGNORECASE,
+)
 _RELEASED: Final = re.compile(
-    r"\b(?:available|releas(?:e|ed|ing)|open[- ]?sourc(?:e|ed|ing)|publish(?:ed)?|provid(?:e|ed)|shar(?:e|ed|ing)|accessible|accessed|download\w*|host(?:ed)?|found|includ(?:e|ed)|attach(?:ed)?|submitted|supplied|accompan\w+|public(?:ly)?|online|deposited|obtained|contained|given|at https?|maintain|made)\b",
+    r"\b(?:available|releas(?:e|ed|ing)|open[- ]?sourc(?:e|ed|ing)|publish(?:ed)?|provid(?:e|ed)|shar(?:e|ed|ing)|accessible|accessed|download\w*|host(?:ed)?|found|includ(?:e|ed)|attach(?:ed)?|submitted|supplied|accompan\w+|public(?:ly)?|online|deposited|obtained|contained|given|at https?|maintain|made|part of|comes with|ships with)\b",
     re.IGNORECASE,
 )
 _PROMISE: Final = re.compile(
@@ -268,10 +308,12 @@ _DETAILS: Final = re.compile(
     re.IGNORECASE,
 )
 _OWN_CODE: Final = re.compile(
-    rf"\b(?:our|my)\s(?:[\w+#’'-]+\s){{0,4}}?{_CODE}\b|\bwe (?:\w+ ){{0,2}}?(?:releas\w+|provide|open[- ]?source|publish|share|make)\b|\bthis (?:paper|work)\b"
-    r"|\breproduc\w+|\b(?:can|could|may) be (?:found|accessed|downloaded|obtained)|\bus(?:ing|e) the (?:\w+ )?code (?:at|in|from|under) (?:https?|www|git|the supp)",
+    rf"\b(?:our|my)\s(?:[\w+#’'-]+\s){{0,4}}?{_CODE}\b|\bwe (?:also |are |have |hereby |now |therefore |further )*(?:releas\w+|provide|open[- ]?sourc\w+|publish\w*|share|make|made)\b|\bthis (?:paper|work)\b"
+    rf"|\b{_CODE}\s(?:of|for) (?:our|this|the proposed)\b|\baccompany\w*\b|\breproduc\w+|\b(?:can|could|may) be (?:found|accessed|downloaded|obtained)"
+    r"|\bus(?:ing|e) the (?:\w+ )?code (?:at|in|from|under) (?:https?|www|git|the supp)",
     re.IGNORECASE,
 )
+_MARK: Final = re.compile(r"^\W*(?:\d{1,2}|[a-z](?=[A-Z]))(?=[A-Za-z])")
 _OWN: Final = re.compile(
     r"\b(?:our|my|we|us|the authors'? (?:of this)|this (?:paper|work|article|study|project|repository)|the (?:present|proposed|accompanying) (?:paper|work|method|algorithm|approach)|proposed|accompanying|reproduc\w*|replicat\w*|(?:all|these|the|this) (?:the )?(?:experiments?|results|figures|simulations?|methods?|algorithms?))\b",
     re.IGNORECASE,
@@ -284,33 +326,37 @@ _OTHERS: Final = re.compile(
     r"|\b(?:codes?|implementations?|code[ -]?base|repository|software|package)\s(?:of|by|from|for)\s(?:the\s)?(?:\w+\s){0,3}?(?:\(?[A-Z][\w-]+ (?:et al|and|&)|\[\d|\[[A-Z]|\([A-Z][\w-]+|baselines?|competitors?|other methods|compet\w+|previous|prior|existing)"
     r"|\b(?:baselines?|competing methods|competitors|other methods|comparison methods|compared methods|prior methods)\b[^.]{0,80}\b(?:codes?|implementations?)\b",
 )
-_PROVIDES: Final = re.compile(
+CODE_RELEASE: Final = re.compile(
     rf"\bwe\s(?:\w+\s){{0,2}}?(?:releas\w*|provid\w*|open[- ]?sourc\w*|shar\w*|publish\w*|includ\w*|attach\w*|make|made|submit\w*|host\w*|upload\w*|suppl\w+)\b(?:\s[\w’'()/,.-]+){{0,12}}?\s?{_CODE}\b"
     rf"|\b(?:our|my)\s(?:[\w+#’'-]+\s){{0,4}}?{_CODE}\b"
     rf"|\b{_CODE}\s(?:\w+\s){{0,4}}?(?:of|for|to|used|that|in)\s(?:[\w’'-]+\s){{0,6}}?(?:this|our|all|the (?:experiments?|results|paper|proposed|figures|simulations?|algorithms?|methods?)|reproduc\w+|replicat\w+|experiments|figures|results|simulations|these)\b"
     rf"|\breproduc\w+\b[^.]{{0,60}}\b{_CODE}\b|\baccompanying (?:\w+ ){{0,3}}{_CODE}\b|^\W*(?:\d{{1,2}}|[a-z*†‡])?\s?(?:all |the |full |source |complete |python |r |matlab )*{_CODE}\b[^.]{{0,60}}\b(?:available|at|on|in|here|found|provided|released|accessible|online|public|is|are)\b"
-    rf"|\b{_CODE}\b(?:\s\w+){{0,3}}?\s(?:is|are|can be|has been|have been)\s(?:\w+\s){{0,3}}?(?:available|released|found|provided|open[- ]?sourced?|accessible|accessed|included|hosted|downloaded|published|submitted|shared|public|attached|online|obtained|at|on|here)\b",
+    rf"|\b{_CODE}\b(?:\s\w+){{0,3}}?\s(?:is|are|can be|has been|have been)\s(?:\w+\s){{0,3}}?(?:available|released|found|provided|open[- ]?sourced?|accessible|accessed|included|hosted|downloaded|published|submitted|shared|public|part of|attached|online|obtained|at|on|here)\b",
     re.IGNORECASE,
 )
-_SUPPLEMENT: Final = re.compile(r"\bsupplement\w*\b|\bsupp\.|\bappendi(?:x|ces)\b|\battached\b|\b(?:zip|archive)\b|\bancillary\b", re.IGNORECASE)
+_SUPPLEMENT: Final = re.compile(
+    r"\bsupplement\w*\b|\bsupp\.|\bappendi(?:x|ces)\b|\battached\b|\b(?:zip|archive)\b|\bancillary\b", re.IGNORECASE
+)
 
 
+@lru_cache(maxsize=4096)
 def code_claim(text: str) -> str | None:
     """What a sentence says about code, or None when it says nothing about it.
 
     ``own``: released by the authors; ``promise``, ``on request``, ``not available``, ``others' code``; ``link``: an address
     of a code host and nothing that says whose.
     """
+    text = _MARK.sub("", text)
     coded = _CODE_WORD.search(text)
-    if not coded and not _HOSTED.search(text):
+    if not coded and not CODE_HOST.search(text):
         return None
-    if _NO_PROGRAM.search(text) and not _HOSTED.search(text):
+    if _NO_PROGRAM.search(text) and not CODE_HOST.search(text):
         return None
     text = _DETAILS.sub("details", text)
     coded, linked = _CODE_WORD.search(text), _LINK.search(text)
-    if not coded and not (linked and _HOSTED.search(text)):
+    if not coded and not (linked and CODE_HOST.search(text)):
         return None
-    provides = bool(_PROVIDES.search(text))
+    provides = bool(CODE_RELEASE.search(text))
     if _NEGATED.search(text) and coded:
         return "not available" if _RELEASED.search(text) or "proprietary" in text.lower() else None
     if _REQUEST.search(text) and _RELEASED.search(text):
@@ -321,10 +367,28 @@ def code_claim(text: str) -> str | None:
         return "others' code"
     if provides and (linked or _RELEASED.search(text) or _SUPPLEMENT.search(text)):
         return "own"
-    if linked and _HOSTED.search(text):
+    if linked and CODE_HOST.search(text):
         return "link"
     return "mention" if _RELEASED.search(text) else None
 
+
+# ---------------------------------------------------------------------------------------------- pseudocode
+
+CAPTION: Final = re.compile(
+    r"^\W*(?:algorithm|procedure|alg\.|pseudo-?code|listing)\s+(?:[A-Z]\.?)?\d+(?:\.\d+)*\s*[.:]?\s*\S", re.IGNORECASE
+)
+LINES: Final = re.compile(
+    r"^\W*\d{1,2}:\s|\bend (?:for|if|while|procedure|function)\b|\b(?:input|output|require|ensure)s?\s?:|\bfor\b.{1,60}\bdo\b|\bwhile\b.{1,60}\bdo\b|\breturn\b.{0,40}\bend\b",
+    re.IGNORECASE,
+)
+POINTER: Final = re.compile(r"\b(?:pseudo-?\s?code|algorithm\s+\d|alg\.\s*\d|procedure\s+\d)", re.IGNORECASE)
+_CAPTION_VERB: Final = re.compile(
+    r"^\W*(?:algorithm|procedure|alg\.|listing)\s+(?:[A-Z]\.?)?\d+(?:\.\d+)*\s*(?:is|are|with|can|has|we|and|in|to|for|on|of|as|which|that|does|converges|terminates|outputs|requires|uses|runs|computes|satisfies|returns|achieves|finds|produces|was|will|using|by|at|from|also|then|after|where|when|if|or|until|line|starts|maintains|reveals|evaluates|works|Algorithm|takes|guarantees|performs|provides|gives|shows|describes|summari[sz]es)\b"
+)
+_ELSEWHERE_BLOCK: Final = re.compile(
+    r"\balgorithm\s+\d+\s(?:of|in|from|by)\s(?:our (?:earlier|previous)|the (?:earlier|original|previous)|their|\[|\(|[A-Z]\w+ et al)",
+    re.IGNORECASE,
+)
 
 # ---------------------------------------------------------------------------------------------- data, splits, setup
 
@@ -336,13 +400,15 @@ PRIVATE: Final = re.compile(
     r"\bproprietary\b|\bin-house\b|\binternal (?:data|logs)|\bprivate data|\bconfidential\b|\bclick logs?\b|\bnot (?:publicly )?available\b|\bour own data\b|\bwe collect(?:ed)?\b",
     re.IGNORECASE,
 )
-DATA_WORD: Final = re.compile(r"\bdata ?-?sets?\b|\bcorpus\b|\bcorpora\b|\bbenchmarks?\b|\bdata ?base\b|\bdata\b", re.IGNORECASE)
+DATA_WORD: Final = re.compile(
+    r"\bdata ?-?sets?\b|\bcorpus\b|\bcorpora\b|\bbenchmarks?\b|\bdata ?base\b|\bdata\b", re.IGNORECASE
+)
 SPLIT_WORD: Final = re.compile(
     r"\b(?:train\w*|test\w*|validation|held-? ?out|hold-? ?out|development|dev)\s(?:sets?|data|splits?|partitions?|samples|examples|instances|images|points)\b|\bcross-?\s?validat\w*|\bsplits?\b|\bpartition\w*\b",
     re.IGNORECASE,
 )
 ELSEWHERE: Final = re.compile(
-    r"\b(?:details?|settings?|hyper-?\s?parameters?|parameters?|configurations?|setup|architectures?)\b[^.]{0,90}\b(?:in|see|to) (?:the |our )?(?:appendix|appendices|app\.|supplement\w*|section|table|original|\[|\()|\b(?:same|default|standard|original) (?:\w+ ){0,2}(?:settings?|hyper-?\s?parameters?|parameters|configuration|setup|values)\b|\b(?:tuned|chosen|selected) (?:by|via|using|on|with)\b",
+    r"\b(?:details?|settings?|hyper-?\s?parameters?|parameters?|configurations?|setup|architectures?)\b[^.]{0,90}\b(?:in|see|to) (?:the |our )?(?:appendix|appendices|app\.|supplement\w*|section|table|original|\[|\()|\b(?:same|default|standard|original) (?:\w+ ){0,2}(?:settings?|hyper-?\s?parameters?|parameters|configuration|setup|values)\b|\b(?:tuned|chosen|selected) (?:by|via|using|on|with)\b|\b(?:settings?|hyper-?\s?parameters?|parameters?|configurations?|setup) (?:of|from|used (?:in|by)|as in|reported (?:in|by)|recommended (?:in|by)|suggested (?:in|by)) (?:the )?(?:original|authors?|earlier|previous|\[|\()",
     re.IGNORECASE,
 )
 _VALUE: Final = re.compile(
@@ -351,7 +417,139 @@ _VALUE: Final = re.compile(
 )
 
 
+_NO_VALUE: Final = re.compile(
+    r"\[[^\]]*[A-Za-z][^\]]*\]|\([^()]*(?:19|20)\d\d[^()]*\)|\b(?:[Ss]ection|[Ss]ec\.|[Ff]igure|[Ff]ig\.|[Tt]able|[Aa]ppendix|[Ee]q\.|[Ee]quation|Algorithm|[Tt]heorem|[Ll]emma)s?\s?\(?(?:\d{1,2}|[A-Z])\b[\d.]*\)?"
+)
+
+
+@lru_cache(maxsize=4096)
 def gives_value(text: str) -> bool:
     """Whether a sentence holds a number or a named choice that a run could be set up with (citations do not count)."""
-    bare = re.sub(r"\[[^\]]*\]|\([^()]*(?:19|20)\d\d[^()]*\)|\b(?:section|sec\.|figure|fig\.|table|appendix|eq\.|equation|algorithm|theorem|lemma)\s?\(?[\dA-Z.]+\)?", " ", text, flags=re.IGNORECASE)
+    bare = _NO_VALUE.sub(" ", text)
     return bool(_VALUE.search(bare))
+
+
+_SIZES: Final = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|half|halves|evenly|tenfold|fivefold|size|third|thirds|fifth|quarter|equal|equally|leave-? ?one-? ?out|standard"
+    r"|official|predefined|provided|same|original|default|public|given|suggested|fold|folds|remaining|split of|splits of|splits? from|following|follow)\b",
+    re.IGNORECASE,
+)
+_HINT_RUNS: Final = frozenset(
+    """
+    github gitlab bitbucket sourceforge zenodo codalab code codes codebase opensource version versions ver release nvidia
+    geforce tesla quadro rtx gtx tpu tpus intel xeon amd epyc ghz mhz ram macbook xlarge algorithm pseudocode pseudo python
+    cuda pytorch tensorflow matlab gcc
+    """.split()
+)
+_HINT: Final = re.compile(
+    r"\b\d+ (?:[AHV]\d{3}s?)|\b[AHVPKL]\d{2,3}s?\b.{0,25}(?:GPU|hour|day)|[A-Za-z][ -]\d+\.\d+\.\d|\bR \d\.\d|\bv\d+\.\d|open[- ]sourc|\b[Oo]ur implementation"
+)
+
+
+def hinted(text: str) -> bool:
+    """Whether any of the rules may see something in a sentence: a quick test before the slow ones."""
+    return bool(_runs(text) & _HINT_RUNS or _HINT.search(text))
+
+
+def may_prove(variable: str, text: str, whole: str = "", caller: str = "") -> bool:
+    """Whether a sentence can prove a variable by itself at all. ``whole`` adds its footnote and hidden links.
+
+    >>> may_prove("software_dependencies", "We implemented our models in PyTorch.")
+    False
+    """
+    if variable == "software_dependencies":
+        return bool(software_versions(text))
+    if variable == "hardware_specification":
+        return bool(hardware_models(text)) and not hardware_only_mentioned(text)
+    if variable == "open_source_code":
+        claim = code_claim(text)
+        if claim in ("promise", "on request", "not available", "others' code"):
+            return False
+        return (
+            claim is not None
+            or bool(whole and whole != text and code_claim(whole) == "own")
+            or bool(_LINK.search(text) and caller and code_claim(caller) in ("own", "mention"))
+        )
+    if variable == "dataset_splits":
+        return bool(_SIZES.search(text))
+    if variable == "experiment_setup":
+        return gives_value(text) or not ELSEWHERE.search(text)
+    if variable == "pseudocode":
+        return not _ELSEWHERE_BLOCK.search(text)
+    return not (_SECRET.search(text) and not re.search(r"\bpublic", text, re.IGNORECASE))
+
+
+_SECRET: Final = re.compile(
+    r"\bproprietary\b|\bin-house\b|\binternal (?:data|logs)|\bprivate data|\bconfidential\b|\bclick logs?\b|\bnot (?:publicly )?available\b",
+    re.IGNORECASE,
+)
+
+
+_FOLDS: Final = re.compile(
+    r"\b(?:\d+|two|three|four|five|ten|twenty)[\s-]?folds?\s(?:\w+\s)?(?:cross|cv\b)|\bleave-? ?one-? ?out (?:cross|cv\b)|\b(?:we|our)\b[^.]{0,60}\b(?:official|standard|predefined|provided|original|default|public|canonical)\s(?:\w+[\s/,-]+){0,5}?(?:splits?|partitions?)\b"
+    r"|\b\d[\d,. ]*(?:k|%)?\s(?:\w+\s){0,3}for (?:the )?train\w*\b[^.]{0,60}\b(?:test|validation)|\b\d\d? ?% ?(?:for )?train\w*\b[^.]{0,60}\b(?:test|validation)|train\w* \(\d+ ?%\)",
+    re.IGNORECASE,
+)
+_RECOMMENDS: Final = re.compile(
+    r"\b(?:recommend|suggest|should|could|would|can be|one can|one could|may be used|propose|proposed in|such as|instead of|indeed for|for example)\b",
+    re.IGNORECASE,
+)
+
+
+def surely_proves(variable: str, text: str) -> bool:
+    """Whether a sentence that may prove a variable does so plainly, by its form alone; layer two then only ranks it.
+
+    >>> surely_proves("software_dependencies", "We used MATLAB R2014a.")
+    True
+    """
+    if len(text) > 700 or text.rstrip().endswith("?"):
+        return False
+    if variable == "software_dependencies":
+        return bool(software_versions(text)) and len(text.split()) > 2
+    if variable == "hardware_specification":
+        return bool(_RAN.search(text) and hardware_models(text)) and not hardware_only_mentioned(text)
+    if variable == "open_source_code":
+        return code_claim(text) == "own" and bool(
+            CODE_HOST.search(text) or (_SUPPLEMENT.search(text) and _RELEASED.search(text))
+        )
+    if variable == "dataset_splits":
+        return bool(_FOLDS.search(text)) and not _RECOMMENDS.search(text) and not ELSEWHERE.search(text)
+    return variable == "pseudocode" and bool(CAPTION.match(text)) and len(text) < 200 and not _CAPTION_VERB.match(text)
+
+
+def near_miss(variable: str, text: str) -> str | None:
+    """Why a sentence that comes near to proving a variable does not, in a few words; None where it does not come near.
+
+    >>> near_miss("open_source_code", "Our code will be released upon acceptance.")
+    'promise'
+    """
+    if variable == "open_source_code":
+        claim = code_claim(text)
+        kinds = {
+            "promise": "promise",
+            "on request": "on request",
+            "not available": "not available",
+            "others' code": "others' code",
+            "link": "link without a statement",
+        }
+        return kinds.get(claim or "")
+    if variable == "software_dependencies":
+        return "software without version" if names_software(text) and not software_versions(text) else None
+    if variable == "hardware_specification":
+        return (
+            "unnamed machine"
+            if _MACHINE_KIND.search(text) and _RAN.search(text) and not hardware_models(text)
+            else None
+        )
+    if variable == "open_datasets":
+        if PRIVATE.search(text) and DATA_OR_LOGS.search(text):
+            return "private data"
+        return "synthetic data only" if SYNTHETIC.search(text) else None
+    if variable == "dataset_splits":
+        return "split without sizes" if SPLIT_WORD.search(text) else None
+    if variable == "experiment_setup":
+        return "settings elsewhere" if ELSEWHERE.search(text) else None
+    return "algorithm only named" if POINTER.search(text) else None
+
+
+DATA_OR_LOGS: Final = re.compile(r"\bdata\b|\bdata ?-?sets?\b|\blogs?\b|\brecords?\b|\bcorpus\b", re.IGNORECASE)

@@ -194,3 +194,134 @@ def _show_some(rest: Iterator[tuple[int | None, str]], say: Say) -> None:
             return
     if not shown:
         say("          no further passage with telling words")
+
+
+@dataclass(slots=True)
+class SentenceLabels:
+    """The file of labelled sentences of one annotator, CSV: one row a sentence, ``1`` or ``0`` per variable asked.
+
+    It holds the words around each sentence, so that ``openbook train --gold`` can use it without the paper.
+    """
+
+    path: Path
+    rows: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path) -> SentenceLabels:
+        """Read the file, or begin one. Raises ``OpenbookError`` when it is no file of labelled sentences."""
+        labels = cls(path)
+        if not path.exists():
+            return labels
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                rows = list(csv.DictReader(file))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise OpenbookError(f"{path} cannot be read as CSV in UTF-8 ({error}); choose another --out.") from error
+        if rows and not {"paper", "sentence"} <= set(rows[0]):
+            raise OpenbookError(
+                f"{path} is no file of labelled sentences: it lacks paper or sentence. Choose another --out."
+            )
+        labels.rows = {
+            (row["paper"], row["sentence"]): {name: row.get(name) or "" for name in _SENTENCE_COLUMNS} for row in rows
+        }
+        return labels
+
+    def put(self, question: SentenceQuestion, answer: str) -> None:
+        """Record an answer (``yes``, ``no`` or ``unknown``, which leaves the cell empty) and save the file."""
+        key = (question.paper, question.sentence)
+        row = self.rows.setdefault(key, dict.fromkeys(_SENTENCE_COLUMNS, ""))
+        row.update(
+            paper=question.paper,
+            section=question.section,
+            before=question.before,
+            sentence=question.sentence,
+            after=question.after,
+            sure=row["sure"] or "1",
+        )
+        if answer == "unknown":
+            row["sure"] = "0"
+        else:
+            row[question.variable] = "1" if answer == "yes" else "0"
+        out = io.StringIO()
+        writer = csv.DictWriter(out, _SENTENCE_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows.values())
+        write_atomically(self.path, out.getvalue())
+
+
+_SENTENCE_COLUMNS: Final = ("paper", "section", "before", "sentence", "after", *SCORED, "sure")
+_SENTENCE_KEYS: Final = {"y": "yes", "n": "no", "u": "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceQuestion:
+    """Does this sentence, read with what stands around it, prove the variable by itself? ``chance`` is the assessor's."""
+
+    paper: str
+    variable: str
+    sentence: str
+    before: str
+    after: str
+    section: str
+    chance: float
+
+
+def doubtful_sentences(paper: Paper, name: str, variables: Sequence[str], most: int) -> list[SentenceQuestion]:
+    """The sentences about which the offline assessor is least sure, at most ``most`` per variable, the most doubtful first."""
+    import numpy as np
+
+    from openbook.assessors.linear.assessor import LinearAssessor
+
+    reading = LinearAssessor().read(paper)
+    found = []
+    for variable in variables:
+        column = reading.odds[:, SCORED.index(variable)]
+        for place in np.argsort(np.abs(column), kind="stable")[:most]:
+            item = reading.items[place]
+            chance = float(1 / (1 + np.exp(-column[place])))
+            if 0.02 < chance < 0.98:
+                found.append(SentenceQuestion(name, variable, item.text, item.before, item.after, item.section, chance))
+    return found
+
+
+def annotate_sentences(
+    items: Sequence[Item],
+    labels: SentenceLabels,
+    variables: Sequence[str],
+    ask: Ask,
+    say: Say,
+    *,
+    most: int = 5,
+) -> int:
+    """Ask about the doubtful sentences of every paper until all are answered or the annotator quits; returns answers given."""
+    given = 0
+    for number, item in enumerate(items, 1):
+        paper = item.read()
+        if paper.problem is not None:
+            say(f"\n{item.id}: cannot be read ({paper.problem}); passed over.")
+            continue
+        say(f"\n[{number}/{len(items)}] {paper.title or item.id}")
+        for question in doubtful_sentences(paper, item.id, variables, most):
+            row = labels.rows.get((question.paper, question.sentence), {})
+            if row.get(question.variable):
+                continue
+            known = definition_of(question.variable)
+            say(f"\n{known.title}: does the sentence by itself prove a yes? {known.yes}")
+            say(f"  ({question.section or 'no section'}) … {question.before[-160:]}")
+            say(f"  >> {question.sentence}")
+            say(f"  … {question.after[:160]}")
+            key = ""
+            while True:
+                key = ask("  y yes  n no  u unsure  s skip paper  q quit > ").strip().lower()[:1]
+                if key in ("q", "s", "") or key in _SENTENCE_KEYS:
+                    break
+                say(f"  {key!r} is no key here.")
+            if key in ("q", ""):
+                say(f"\nSaved. {given} answers in this session.")
+                return given
+            if key == "s":
+                break
+            labels.put(question, _SENTENCE_KEYS[key])
+            given += 1
+    say(f"\nDone. {given} answers in this session.")
+    return given

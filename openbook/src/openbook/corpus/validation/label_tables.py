@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -61,13 +62,103 @@ class LabelTable:
         return sorted({int(number) for number in self.run}) if self.run is not None else [1]
 
 
-def read_label_table(path: Path, role: Role) -> LabelTable:
+@dataclass(frozen=True, slots=True)
+class LabelMapping:
+    """How somebody else's table of labels says what ours does: ``openbook validate --mapping FILE`` (TOML).
+
+    ``id`` is their column of the paper, ``columns`` maps a variable to their column or columns (yes in any is yes),
+    ``codes`` their words, in lower case, to ``yes``, ``no``, ``unknown`` or a descriptive result; ``strip`` is removed
+    from the end of their ids. With ``unit = "paragraph"`` a paper has many rows: it is yes where one of them is, no where
+    all that are known are no.
+    """
+
+    id: str
+    columns: Mapping[str, Sequence[str]]
+    codes: Mapping[str, str] = field(default_factory=dict)
+    by_variable: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    unit: str = "paper"
+    strip: str = ""
+
+    def applied(self, columns: Mapping[str, list[Any]], rows: int, source: str) -> tuple[dict[str, list[Any]], int]:
+        """Columns ``id`` and one per variable, a row a paper. Raises ``OpenbookError`` when a column is absent."""
+        wanted = [self.id, *(name for names in self.columns.values() for name in names)]
+        missing = [name for name in wanted if name not in columns]
+        if missing:
+            raise OpenbookError(
+                f"{source} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)} of the mapping."
+            )
+        ids = [str(value).strip().removesuffix(self.strip) for value in columns[self.id]]
+        papers = list(dict.fromkeys(ids)) if self.unit == "paragraph" else ids
+        where = {id_: row for row, id_ in enumerate(papers)}
+        made: dict[str, list[Any]] = {"id": list(papers)}
+        for variable, names in self.columns.items():
+            words: list[list[str]] = [[] for _ in papers]
+            for row, id_ in enumerate(ids):
+                place = where[id_] if self.unit == "paragraph" else row
+                words[place] += [self._word(variable, columns[name][row]) for name in names]
+            made[variable] = [_any(found) for found in words]
+        return made, len(papers)
+
+    def _word(self, variable: str, value: Any) -> str:
+        word = "" if value is None else str(value).strip().lower()
+        return str(self.by_variable.get(variable, {}).get(word, self.codes.get(word, word)))
+
+
+def _any(words: Sequence[str]) -> str:
+    """Yes where one word is yes; else the first that is known, such as no or a descriptive result."""
+    if any(_YES_NO.get(word) == 1 for word in words):
+        return "yes"
+    return next((word for word in words if word not in _NOTHING), "")
+
+
+def read_mapping(path: Path) -> LabelMapping:
+    """A mapping from its TOML file. Raises ``OpenbookError`` that names what is wrong with it."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise OpenbookError(f"{path} does not exist.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise OpenbookError(f"{path} cannot be read as TOML ({error}).") from error
+    problems = [f"unknown key {name!r}" for name in table if name not in ("id", "columns", "codes", "unit", "strip")]
+    columns, codes = table.get("columns"), table.get("codes", {})
+    if not isinstance(table.get("id"), str):
+        problems.append("id must name the column of the paper")
+    if not isinstance(columns, dict) or not columns:
+        problems.append("[columns] must name at least one variable and its column")
+        columns = {}
+    problems += [f"[columns] {name}: no such variable" for name in columns if name not in VARIABLES]
+    if table.get("unit", "paper") not in ("paper", "paragraph"):
+        problems.append('unit must be "paper" or "paragraph"')
+    if not isinstance(codes, dict):
+        problems.append("[codes] must be a table of words")
+        codes = {}
+    if problems:
+        raise OpenbookError(f"{path} is no mapping of labels: {'; '.join(problems)}.")
+    words = {str(word).lower(): value for word, value in codes.items() if not isinstance(value, dict)}
+    nested = {
+        name: {str(word).lower(): str(value) for word, value in inner.items()}
+        for name, inner in codes.items()
+        if isinstance(inner, dict)
+    }
+    return LabelMapping(
+        id=table["id"],
+        columns={name: [value] if isinstance(value, str) else list(value) for name, value in columns.items()},
+        codes={word: str(value) for word, value in words.items()},
+        by_variable=nested,
+        unit=table.get("unit", "paper"),
+        strip=str(table.get("strip", "")),
+    )
+
+
+def read_label_table(path: Path, role: Role, mapping: LabelMapping | None = None) -> LabelTable:
     """Read records or labels: Parquet, CSV, or a folder that ``openbook assess`` wrote.
 
     Columns are ``id`` (or ``index``) and one per variable, with the prefix ``llm_`` or ``human_`` where a file holds both
-    sides. Raises ``OpenbookError`` when the file cannot be read or holds no answers.
+    sides; or what ``mapping`` says. Raises ``OpenbookError`` when the file cannot be read or holds no answers.
     """
     columns, rows = _columns(path)
+    if mapping is not None:
+        columns, rows = mapping.applied(columns, rows, str(path))
     if not rows:
         raise OpenbookError(f"{path} holds no rows: there is nothing to compare.")
     key = next((name for name in ("id", "index") if name in columns), None)

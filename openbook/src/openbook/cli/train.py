@@ -1,4 +1,4 @@
-"""``openbook train-linear``: rebuild the default assessor's weights and measure them."""
+"""``openbook train``: rebuild the default assessor's weights and measure them. ``train-linear`` is the same command."""
 
 from __future__ import annotations
 
@@ -11,26 +11,45 @@ import typer
 
 from openbook.cli import app
 
+PAPERS = ("text.parquet", "text_more.parquet", "modern.parquet")
+
 
 def _data(*names: str) -> Path:
     return Path(os.environ.get("OPENBOOK_DATA", "../shared/data")).joinpath(*names)
 
 
-@app.command("train-linear")
-def train_linear(
+def _shipped_labels() -> list[Path]:
+    from openbook.assessors.linear.assessor import SHIPPED
+
+    return [path for path in (SHIPPED / "sentence_labels.csv",) if path.is_file()]
+
+
+@app.command("train-linear", hidden=True)
+@app.command("train")
+def train(
     records: Annotated[
         Path | None,
         typer.Option(help="The published index as Parquet; by default $OPENBOOK_DATA/index/records.parquet."),
     ] = None,
     papers: Annotated[
-        Path | None,
-        typer.Option(help="Whole papers: Parquet with id and text; by default $OPENBOOK_DATA/papers/text.parquet."),
+        list[Path] | None,
+        typer.Option(
+            help="Whole papers: Parquet with id and text; may be given several times. By default the three tables of "
+            "$OPENBOOK_DATA/papers."
+        ),
+    ] = None,
+    gold: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Labelled sentences of those papers (Parquet, or CSV as `openbook label --sentences` writes it), beside "
+            "the default ones. May be given several times; a later file wins."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for linear.npz and linear.json; by default the shipped weights.")
     ] = None,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Folds of the cross-validation, by paper.")] = 5,
-    quotes: Annotated[int, typer.Option(min=1, help="How many other papers of the index lend their quotes.")] = 8000,
+    quotes: Annotated[int, typer.Option(min=1, help="How many other papers of the index lend their quotes.")] = 24000,
     draws: Annotated[int, typer.Option(min=1, help="Bootstrap samples behind each interval.")] = 1000,
     seed: Annotated[int, typer.Option(help="Fixes folds, lenders and everything else that is drawn.")] = 0,
     cross_validate: Annotated[
@@ -39,17 +58,24 @@ def train_linear(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress on stderr.")] = False,
 ) -> None:
-    """Train the linear assessor on the published index and on whole papers, and print its agreement with the labels.
+    """Train the default assessor on the published index, whole papers and labelled sentences, and print how well it does.
 
-    The agreement is cross-validated by paper, nested: no fold's papers, quotes, thresholds or calibration are used to
-    answer them. Labels are those of the index: a language model gave them.
+    The figures are cross-validated by paper, nested: no fold's papers, labels, thresholds or calibration are used to
+    answer them. The index's labels were given by a language model; so were those of the sentences, by reading each in
+    its surroundings. To adapt the assessor to a field, label sentences with `openbook label --sentences` and give the
+    file with --gold.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from openbook.assessors.linear.learning import Settings
-    from openbook.assessors.linear.training import steps, train
+    from openbook.assessors.linear.evaluation import markdown
+    from openbook.assessors.linear.training import Settings, steps
+    from openbook.assessors.linear.training import train as train_model
 
+    tables = papers or [path for path in (_data("papers", name) for name in PAPERS) if path.is_file()]
+    labelled = [path for path in (_data("gold", "sentences.parquet"),) if papers is None and path.is_file()]
+    if papers is None:
+        labelled += _shipped_labels()
     console = Console(stderr=True)
     bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*bar, console=console, disable=not console.is_terminal) as progress:
@@ -60,10 +86,11 @@ def train_linear(
             if not console.is_terminal:
                 console.print(text, highlight=False)
 
-        result = train(
+        result = train_model(
             records or _data("index", "records.parquet"),
-            papers or _data("papers", "text.parquet"),
+            tables or [_data("papers", PAPERS[0])],
             out,
+            [*labelled, *(gold or [])],
             folds=folds,
             settings=Settings(quotes=quotes, seed=seed),
             draws=draws,
@@ -74,8 +101,6 @@ def train_linear(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    from openbook.assessors.linear.table import markdown
-
     typer.echo(markdown(result))
     if result["out"]:
         typer.echo(f"openbook: weights written to {result['out']}", err=True)
