@@ -97,10 +97,10 @@ def _show_evidence(report: dict[str, Any]) -> None:
         table.add_row(
             name,
             str(one["yes"]),
-            _with_interval(one["first_quote_proves"], one["first_quote_proves_interval"]),
+            _percent(one["first_quote_proves"], interval=one["first_quote_proves_interval"]),
             _percent(one["any_quote_proves"]),
             str(one["provable"]),
-            _with_interval(one["share_missed"], one["share_missed_interval"]),
+            _percent(one["share_missed"], interval=one["share_missed_interval"]),
             str(one["unread"]),
         )
     console.print(table)
