@@ -187,6 +187,7 @@ def test_dropping_several_files(watched: Any, tmp_path: Path) -> None:
     for seed in range(3):
         title = make_text(960 + seed, pages=1).splitlines()[0].strip("# ")
         sync_api.expect(tab.page.locator("#records").get_by_text(title).first).to_be_visible(timeout=PATIENCE)
+    sync_api.expect(tab.page.locator("#told")).to_have_text("All papers are done", timeout=PATIENCE)
     refused = tab.page.locator("#uploads .failed")
     refused.wait_for()
     assert "binary data" in refused.inner_text()

@@ -45,7 +45,9 @@ function uploads(form) {
     if (sent.length) told.textContent = sent.length === 1 ? `Sending ${sent[0].name}` : `Sending ${sent.length} papers`;
     const waiting = sent.slice();
     const alone = files.length === 1;
-    const next = () => { const file = waiting.shift(); if (file) send(file, alone).then(next); };
+    let left = sent.length;
+    const ended = () => { left -= 1; if (!left && !alone) told.textContent = "All papers are done"; };
+    const next = () => { const file = waiting.shift(); if (file) send(file, alone).then(ended).then(next); };
     next();
     next();
     input.value = "";
