@@ -50,6 +50,8 @@ _PAGE_AT_END = re.compile(r"\D\s+(?:\d{1,4}|[ivxl]{1,6})\s*$")
 _LETTER_DIGIT = re.compile(r"([A-Z])(\d{1,2})")
 _GENERIC = re.compile(r"(?:methods?|approach|results|evaluation|background|experiments?|summary)\W*", re.IGNORECASE)
 """Between numbered headings these words alone are the head of a table's column."""
+_INSTITUTION = re.compile(r"\b(?:Universit|Institut|Department|Dept\b|School of|College|Laborator|Inc\b|Ltd\b|USA\b)")
+_RELATIONS = frozenset("≥≤≠∈∀∑≈∼")
 _PEOPLE = re.compile(r"\b[A-Z]\. ?[A-Z][a-z]+(?:,| and |\. [A-Z])|, [A-Z]\.(?: |,|$)")
 _BACK_MATTER = re.compile(
     r"(?:acknowledge?ments?|(?:broader )?impact statements?|broader impacts?|ethics? statement|funding|"
@@ -94,6 +96,10 @@ class Outline:
         if found:
             if _FORM_ITEM.match(found.group("title")) and _is_lettered(found.group("number")):
                 return self.part != "body"
+            if not marked and text[0].isdigit() and not _RELATIONS.isdisjoint(text):
+                return False
+            if self.major == 0 and _INSTITUTION.search(found.group("title")):
+                return False  # an affiliation and its mark, before the first section
             if self.contents and found.group("number") not in ("1", "I", "A", "S1"):
                 return False  # an entry whose title takes two lines
             if (self.styled and not marked) or _PEOPLE.search(found.group("title")):

@@ -27,6 +27,11 @@ _GOES_ON: Final = re.compile(
     r"(?:[-:,&]|\b(?:a|an|and|by|for|from|in|of|on|or|the|to|using|via|with|sections?|sec\.|figures?|fig\.|tables?))$",
     re.IGNORECASE,
 )
+_FIRST: Final = re.compile(r"(?:[1I]\.?\s+)?(?:abstract|introduction|summary)\W{0,2}", re.IGNORECASE)
+_ALONE: Final = re.compile(
+    r"Abstract|ABSTRACT|References|REFERENCES|Bibliography|BIBLIOGRAPHY|Acknowledge?ments|Introduction"
+)
+_NUMBERED: Final = re.compile(r"[\dA-Z]\d?\.?(?:\d+\.?)*\s")
 #: A paper's first lines, title and authors, are at most so many.
 _FRONT_LINES: Final = 30
 
@@ -91,37 +96,51 @@ class _Lines:
 
     def blocks(self, piece: str, *, first: bool) -> Iterator[Block]:
         """The blocks of what stands between two blank lines; ``first`` is where title and authors may be."""
-        lines = [line for line in piece.expandtabs().split("\n") if line.strip()]
+        pairs = [(line, clean(" ".join(line.split()))) for line in piece.expandtabs().split("\n")]
+        lines = [line for line, body in pairs if body]
+        bodies = [body for _, body in pairs if body]
         if len(lines) == 1:
-            yield self._block(lines)
+            yield self._block(bodies)
             return
-        bodies = [clean(" ".join(line.split())) for line in lines]
         front = self._front(bodies) if first else 0
         gathered: list[str] = []
-        for place, (line, body) in enumerate(zip(lines, bodies, strict=True)):
-            if not body:
-                continue
-            before = bodies[place - 1] if place else ""
-            heading = self._stands_apart(bodies, place) and self._outline.is_heading(body)
+        place = 0
+        while place < len(lines):
+            body, before = bodies[place], bodies[place - 1] if place else ""
+            taken = self._heading(bodies, place) if place >= front else 0
             if gathered and (
-                heading
-                or (place < front and not (_GOES_ON.search(before) or body[0].islower()))
+                taken
+                or (place < front and not (_GOES_ON.search(before) or body[:1].islower()))
                 or place == front > 0
-                or self._begins(line, lines[place - 1], body, before)
+                or self._begins(lines[place], lines[place - 1], body, before)
             ):
                 yield self._block(gathered)
                 gathered = []
-            if heading:
-                yield self._block([body])
+            if taken:
+                yield self._block([" ".join(bodies[place : place + taken])])
             else:
                 gathered.append(body)
+            place += taken or 1
         if gathered:
             yield self._block(gathered)
 
     def _front(self, bodies: list[str]) -> int:
-        """How many of the first lines stand before the first heading, if there is one soon."""
-        found = (place for place, body in enumerate(bodies[:_FRONT_LINES]) if place and Outline().is_heading(body))
-        return next(found, 0)
+        """How many of the first lines stand before the abstract or the introduction, if that comes soon."""
+        return next((place for place, body in enumerate(bodies[:_FRONT_LINES]) if place and _FIRST.fullmatch(body)), 0)
+
+    def _heading(self, bodies: list[str], place: int) -> int:
+        """How many lines from this one are a heading: 0 if it is none, two if its title is broken."""
+        body, after = bodies[place], bodies[place + 1] if place + 1 < len(bodies) else ""
+        if _ALONE.fullmatch(body) and not after[:1].islower() and self._outline.is_heading(body):
+            return 1
+        broken = _GOES_ON.search(body) or (body.isupper() and after.isupper())
+        if broken and after and len(after) < 0.75 * self._full and not _NUMBERED.match(after):
+            whole = f"{body} {after}"
+            if self._stands_apart([*bodies[:place], whole, *bodies[place + 2 :]], place) and self._outline.is_heading(
+                whole
+            ):
+                return 2
+        return int(self._stands_apart(bodies, place) and self._outline.is_heading(body))
 
     def _stands_apart(self, bodies: list[str], place: int) -> bool:
         """Whether the lines around one may be another paragraph's: the one above ended, the one below begins."""

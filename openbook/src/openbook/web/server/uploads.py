@@ -32,7 +32,7 @@ from openbook.papers.formats import detect
 from openbook.web.server.problems import Problem
 
 #: Endings that say what a file is. One of these, or none, is kept of an upload's name.
-ENDINGS: Final = ".pdf .xml .tei .tex .ltx .html .htm .xhtml .md .markdown .txt .gz .tgz .tar .zip".split()
+ENDINGS: Final = ".pdf .xml .nxml .tei .tex .ltx .html .htm .xhtml .md .markdown .txt .gz .tgz .tar .zip".split()
 #: What a body may be that is a paper itself, and the ending that stands for it where no name is given.
 BODIES: Final = {
     "application/pdf": ".pdf",
