@@ -67,7 +67,7 @@ def has_command(name: str) -> bool:
 
 
 def summary(run: dict[str, Any], record: dict[str, Any], site: Path, report: Path, seconds: float) -> list[str]:
-    """Five lines, and the places to open."""
+    """Some lines, and the places to open."""
     paper = [claim for claim in run["claims"].values() if not claim["ours"]]
     own = {name: claim for name, claim in run["claims"].items() if claim["ours"]}
     quotes = [quote["match"] for answer in record["answers"].values() for quote in answer["evidence"]]
@@ -76,7 +76,7 @@ def summary(run: dict[str, Any], record: dict[str, Any], site: Path, report: Pat
     lines = [
         f"{run['study']}: {_counted(paper)} of the paper's claims, in {seconds:.0f} s",
         *(f"ours, {name}: {claim['verdict']}, {_number(claim)}" for name, claim in own.items()),
-        _text(run["claims"]),
+        *(_claim(run["claims"], name) for name in ("circuits", "turing-machines", "linear-text")),
         f"{documents}, {located} of {len(quotes)} quotes found word for word",
     ]
     return [*(line for line in lines if line), f"open {site.resolve()}", f" and {report.resolve()}"]
@@ -91,9 +91,9 @@ def _number(claim: dict[str, Any]) -> str:
     return claim["reason"] if claim["measured"] is None else f"{claim['measured']:.6g} ({claim['metric']})"
 
 
-def _text(claims: dict[str, Any]) -> str:
-    claim = claims.get("linear-text")
-    return "" if claim is None else f"linear-text: {claim['verdict']}, {_number(claim)}"
+def _claim(claims: dict[str, Any], name: str) -> str:
+    claim = claims.get(name)
+    return "" if claim is None else f"{name}: {claim['verdict']}, {_number(claim)}"
 
 
 def main() -> None:

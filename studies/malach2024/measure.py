@@ -1,7 +1,7 @@
 """Tests the claims of Malach 2024 with arlearn; each call prints one JSON object.
 
     measure.py sizes                      weights of the two predictors at the paper's sizes; nothing is trained
-    measure.py programs OUT               circuits and Turing machines compiled, proved and run
+    measure.py programs OUT               circuits and Turing machines compiled, proved, certified and run
     measure.py compiled OUT               multiplication compiled, 4 digits asked 100,000 questions, other lengths proved
     measure.py learned OUT RECIPE [SET]   multiplication learned by a recipe, asked held-out and hard questions
     measure.py parity OUT SECONDS         parity learned without a chain of thought, SECONDS long, and with chains of several
@@ -25,6 +25,8 @@ from typing import Any
 QUESTIONS = 100_000
 CIRCUITS = ("adder4", "parity16", "thresholds")
 MACHINES = ("busy-beaver-4", "binary-increment", "palindromes")
+UNIVERSAL = ("universal", "--states", "4", "--symbols", "2", "--cells", "16")
+CHECKER = Path(__file__).resolve().parents[2] / "tools" / "check_certificate.py"
 LENGTHS = (2, 3, 4, 6, 8, 12)
 TEXTS = {"paper": "tinystories-paper", "small": "tinystories-cpu"}
 POINTS = 150  # of a curve that is drawn
@@ -85,37 +87,67 @@ def sizes() -> dict[str, Any]:
 
 
 def programs(out: Path) -> dict[str, Any]:
-    """Every example circuit and machine: compiled, proved for all inputs, and run on all of them."""
+    """Every example circuit and machine, and a machine that runs all machines: compiled and proved for all inputs.
+
+    A program counts as right if a checker that shares nothing with arlearn accepts its certificate, and if no run on any
+    of its inputs went wrong.
+    """
+    kinds = {
+        "circuit": {name: ("circuit", name) for name in CIRCUITS},
+        "turing": {name: ("turing", name) for name in MACHINES} | {"universal": UNIVERSAL},
+    }
     found: dict[str, Any] = {}
-    for kind, names in (("circuit", CIRCUITS), ("turing", MACHINES)):
+    for kind, calls in kinds.items():
         rows = {}
-        for name in names:
-            one = arlearn("compile", kind, name, "--check", "--out", out / name)
-            kept = ("proved", "generated_tokens", "parameters", "combinations", "inputs_run", "inputs_wrong")
-            rows[name] = {key: one[key] for key in kept} | {"margin": one["minimum_margin"]}
-            say(f"{name}: proved {one['proved']}, {one['inputs_wrong']} of {one['inputs_run']:,} inputs wrong")
-        right = [row["proved"] and row["inputs_wrong"] == 0 for row in rows.values()]
-        found[kind] = {"right": sum(right) / len(right), "programs": rows}
-    rows = [
+        for name, call in calls.items():
+            certificate = out / f"{name}.certificate.json"
+            one = arlearn("compile", *call, "--check", "--certificate", certificate, "--out", out / name)
+            kept = ("proved", "passes", "period", "generated_tokens", "parameters", "combinations")
+            row = rows[name] = {key: one[key] for key in kept} | {"margin": one["minimum_margin"]}
+            row["inputs_run"] = one.get("inputs_run", one.get("machines_run", 0))
+            row["inputs_wrong"] = one.get("inputs_wrong", one.get("machines_wrong", 0))
+            row["verified"] = verified(certificate, out / name)
+            say(
+                f"{name}: proved {row['proved']}, certificate {'verified' if row['verified'] else 'NOT verified'},"
+                f" {row['inputs_wrong']} of {row['inputs_run']:,} inputs wrong"
+            )
+        right = [row["proved"] and row["verified"] and row["inputs_wrong"] == 0 for row in rows.values()]
+        found[kind] = {
+            "right": sum(right) / len(right),
+            "certified": sum(row["verified"] for row in rows.values()) / len(rows),
+            "programs": rows,
+        }
+    table = [
         [
             name,
             kind,
-            str(row["generated_tokens"]),
+            "any number" if row["generated_tokens"] is None else str(row["generated_tokens"]),
             f"{row['parameters']:,}",
+            "yes" if row["verified"] else "no",
             f"{row['inputs_run']:,}",
             str(row["inputs_wrong"]),
         ]
-        for kind in ("circuit", "turing")
+        for kind in kinds
         for name, row in found[kind]["programs"].items()
     ]
+    caption = (
+        "Programs compiled to exact weights: certificates of their proofs, verified by an independent checker, and runs"
+    )
     found["tables"] = [
         {
-            "caption": "Programs compiled to exact weights: proved for all inputs, and run on all inputs up to their bound.",
-            "columns": ["program", "kind", "tokens", "weights", "inputs run", "wrong"],
-            "rows": rows,
+            "caption": f"{caption} on all inputs up to their bound (of the universal machine, on random machines).",
+            "columns": ["program", "kind", "tokens", "weights", "verified", "inputs run", "wrong"],
+            "rows": table,
         }
     ]
     return found
+
+
+def verified(certificate: Path, model: Path) -> bool:
+    """Whether the checker accepts the certificate. It is a program of its own, which cannot import arlearn (-I)."""
+    done = subprocess.run([sys.executable, "-I", CHECKER, certificate, model], stdout=subprocess.PIPE, text=True)
+    say(done.stdout.strip())
+    return done.returncode == 0
 
 
 def compiled(out: Path) -> dict[str, Any]:
