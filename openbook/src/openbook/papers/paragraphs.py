@@ -221,7 +221,7 @@ def _flow(groups: list[Group], layout: Layout) -> list[Group]:
         if used[index]:
             continue
         used[index] = True
-        if group.kind in ("heading", "caption") or index < front:
+        if group.kind in ("heading", "caption") or index < front or not any(map(_is_prose, group.rows)):
             flowing.append(group)
             continue
         held: list[Group] = []
