@@ -42,7 +42,7 @@ def test_compile_answers_questions_saved_or_not(tmp_path: Path) -> None:
     assert arlearn.generate(arlearn.compile(multiplication(2)), "99 x 99") == "9801"
     with pytest.raises(arlearn.ArlearnError, match="not ended after 3 tokens"):
         arlearn.generate(model, "12 x 34", 3)
-    with pytest.raises(arlearn.ArlearnError, match="cannot read the program"):
+    with pytest.raises(arlearn.ArlearnError, match=r"cannot read .* as a program"):
         arlearn.compile(tmp_path / "absent.toml")
 
 

@@ -19,6 +19,7 @@ from arlearn.decoding.generate import ABSENT
 from arlearn.decoding.generate import generate as generate_tokens
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.saved_model import SavedModel
+from arlearn.files import read_text
 from arlearn.predictors.base import Predictor
 from arlearn.predictors.saving import load_predictor, save_predictor
 
@@ -118,10 +119,7 @@ def compile(  # it is arlearn.compile; the built-in is not used here
 
     if isinstance(program, str | Path):
         path = Path(program)
-        try:
-            program = parse_program(path.read_text(encoding="utf-8-sig"), path.stem)
-        except (OSError, UnicodeDecodeError) as error:
-            raise ArlearnError(f"cannot read the program {path}: {error}") from error
+        program = parse_program(read_text(path, "a program"), path.stem)
     task = ProgramTask(program)
     predictor = compile_program(program, centred=centred, context=context)
     if check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -35,9 +36,8 @@ def replacing(path: Path) -> Iterator[Path]:
             with suppress(OSError):
                 beside.unlink()
         if isinstance(error, OSError):
-            raise ArlearnError(
-                f"cannot write {path}: {error.strerror or error}; free the space or choose another folder"
-            ) from error
+            advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
+            raise ArlearnError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
         raise
 
 
@@ -45,6 +45,16 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     """Write a whole file or nothing: readers see the old file or the new one. Raises ArlearnError."""
     with replacing(path) as beside:
         beside.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def read_text(path: Path, what: str) -> str:
+    """A whole text file without its byte-order mark; ``what`` says in errors what was expected. Raises ArlearnError."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ArlearnError(f"{path} is not {what}: it is not UTF-8 text") from error
+    except OSError as error:
+        raise ArlearnError(f"cannot read {path} as {what}: {error.strerror or error}") from error
 
 
 def sha256(data: bytes | str) -> str:

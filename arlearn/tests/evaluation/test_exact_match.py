@@ -128,7 +128,7 @@ def test_all_bad_lines_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ArlearnError, match="no questions"):
         read_pairs(path, task)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ArlearnError, match="cannot read"):
+    with pytest.raises(ArlearnError, match="not UTF-8 text"):
         read_pairs(path, task)
     with pytest.raises(ArlearnError, match="cannot read"):
         read_pairs(tmp_path / "absent.txt", task)

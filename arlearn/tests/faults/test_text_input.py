@@ -240,3 +240,41 @@ def test_faults_of_different_kinds_are_told_at_once(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["train", "multiplication-linear", "--set", "digits=0", "--set", "clip=-1"])
     assert "digits must be a whole number" in str(result.exception)
     assert "clip = -1" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["evaluate", "BINARY", "--data", "TEXT"], "is a file; give the folder of a model"),
+        (["generate", "TEXT", "--prompt", "a"], "is a file; give the folder of a model"),
+        (["report", "TEXT"], "is a file; give the folder of a model"),
+        (["generate", "FOLDER", "--prompt", "a"], "there is no model in"),
+        (["train", "BINARY"], "is not a recipe: it is not UTF-8 text"),
+        (["train", "TEXT"], "is not valid TOML"),
+        (["train", "tinystories-cpu", "--data", "BINARY", "--out", "NEW"], "is not text: byte 7 is zero"),
+        (["train", "tinystories-cpu", "--data", "TEXT", "--tokenizer", "BINARY"], "it is not UTF-8 text"),
+        (["evaluate", "MODEL", "--data", "FOLDER"], "is a directory; give a text file"),
+        (["explain", "MODEL", "--prompt", "a", "--html", "FOLDER"], "Is a directory; choose another place"),
+        (["report", "MODEL", "--out", "TEXT/a.html"], "choose another place"),
+        (["sweep", "BINARY", "--over", "width=2", "--out", "NEW"], "is not a recipe"),
+    ],
+)
+def test_the_wrong_kind_of_file_is_one_line(arguments: list[str], said: str, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT)
+    (tmp_path / "binary.dat").write_bytes(
+        b"\x82\xff\x00abc" + bytes(50) if said != "is not text: byte 7 is zero" else b"letters" + bytes(9)
+    )
+    (tmp_path / "folder").mkdir()
+    places = {
+        "BINARY": "binary.dat",
+        "TEXT": "text.txt",
+        "FOLDER": "folder",
+        "NEW": "new",
+        "TEXT/a.html": "text.txt/a.html",
+    }
+    given = [str(tmp_path / places[part]) if part in places else part for part in arguments]
+    result = CliRunner().invoke(app, [str(model) if part == "MODEL" else part for part in given])
+    assert isinstance(result.exception, ArlearnError)
+    assert said in str(result.exception)
+    assert "codec" not in str(result.exception)
+    assert not (tmp_path / "new").exists()

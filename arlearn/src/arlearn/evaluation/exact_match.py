@@ -17,6 +17,7 @@ from torch import Tensor
 
 from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
+from arlearn.files import read_text
 from arlearn.predictors.base import Predictor
 from arlearn.tasks import load_task
 from arlearn.tasks.base import SequenceTask
@@ -175,10 +176,7 @@ def read_pairs(path: Path, task: SequenceTask, allow_training: bool = False) -> 
     Raises ArlearnError if the file cannot be read or holds none, and for every line at once that is no question of
     this task or, unless ``allow_training``, belongs to the training split.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArlearnError(f"cannot read the pairs in {path}: {error}") from error
+    lines = read_text(path, "a file of pairs").splitlines()
     numbers, rows, bad = [], [], []
     for number, line in enumerate(lines, start=1):
         text = line.split("#", 1)[0].strip()

@@ -83,6 +83,8 @@ def load_predictor(directory: str | Path) -> tuple[Predictor, dict[str, Any]]:
 def load_card(directory: str | Path) -> dict[str, Any]:
     """The card of the model in ``directory``. Raises ArlearnError if there is none that can be used."""
     path = Path(directory) / CARD
+    if path.parent.is_file():
+        raise ArlearnError(f"{directory} is a file; give the folder of a model, which train or compile wrote")
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -147,6 +147,10 @@ class BytePair:
 
         try:
             tokenizer = Tokenizer.from_str(content.decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise ArlearnError(
+                "not a tokenizer in Hugging Face's tokenizer.json format: it is not UTF-8 text"
+            ) from error
         except Exception as error:  # the library raises bare Exception
             raise ArlearnError(f"not a tokenizer in Hugging Face's tokenizer.json format: {error}") from error
         return cls(tokenizer)

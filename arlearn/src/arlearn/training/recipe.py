@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import arlearn
 from arlearn.errors import ArlearnError
+from arlearn.files import read_text
 from arlearn.tasks import load_task
 from arlearn.tasks.text_files import TextFile
 from arlearn.tokens.bytepair import BytePair
@@ -263,11 +264,7 @@ def load_recipe(name: str | Path) -> Recipe:
             hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(recipe_names())}, or give a file"
             raise ArlearnError(f"no recipe is called {name}{hint}")
         path = found[0]
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArlearnError(f"cannot read recipe {path}: {error}") from error
-    return Recipe.from_toml(text, path.stem)
+    return Recipe.from_toml(read_text(path, "a recipe"), path.stem)
 
 
 def field_help(settings: type[Any]) -> list[tuple[str, str, str]]:
