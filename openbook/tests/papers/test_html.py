@@ -28,24 +28,39 @@ def read(body: str, style: str = "", head: str = "") -> Paper:
         ("#x { visibility: hidden }", "<p id=x>GONE <b>GONE</b></p>"),
         ("div.x p { opacity: 0 }", "<div class=x><p>GONE</p></div>"),
         (".x { opacity: 0.0 } .y { opacity: 0% }", "<p class=x>GONE</p><p class=y>GONE</p>"),
-        (".x { font-size: 0 } .y { font-size: 0.01em } .z {font-size:1px}", "<p class=x>GONE</p><i class=y>GONE</i><i class=z>GONE</i>"),
+        (
+            ".x { font-size: 0 } .y { font-size: 0.01em } .z {font-size:1px}",
+            "<p class=x>GONE</p><i class=y>GONE</i><i class=z>GONE</i>",
+        ),
         (".x { font-size: 1% }", "<p class=x>GONE</p>"),
         (".x { font: 0/0 a }", "<p class=x>GONE</p>"),
         (".x { color: white }", "<p class=x>GONE</p>"),
-        (".x { color: #fefefe } .y { color: rgb(255, 255, 254) } .z { color: transparent }", "<p class=x>GONE</p><p class=y>GONE</p><p class=z>GONE</p>"),
+        (
+            ".x { color: #fefefe } .y { color: rgb(255, 255, 254) } .z { color: transparent }",
+            "<p class=x>GONE</p><p class=y>GONE</p><p class=z>GONE</p>",
+        ),
         (".x { color: rgba(0,0,0,0.01) } .y { color: hsl(0, 0%, 100%) }", "<p class=x>GONE</p><p class=y>GONE</p>"),
         (".x { background: #000; color: #010101 }", "<p class=x>GONE</p>"),
-        (".x { position: absolute; left: -9999px } .y { text-indent: -9999px }", "<p class=x>GONE</p><p class=y>GONE</p>"),
+        (
+            ".x { position: absolute; left: -9999px } .y { text-indent: -9999px }",
+            "<p class=x>GONE</p><p class=y>GONE</p>",
+        ),
         (".x { position:absolute; clip: rect(0 0 0 0) }", "<span class=x>GONE</span>"),
-        (".x { height: 0; overflow: hidden } .y { transform: scale(0) }", "<div class=x>GONE</div><div class=y>GONE</div>"),
+        (
+            ".x { height: 0; overflow: hidden } .y { transform: scale(0) }",
+            "<div class=x>GONE</div><div class=y>GONE</div>",
+        ),
         ("@media screen { .x { display: none } }", "<p class=x>GONE</p>"),
-        ("@media (min-width: 600px) { .x { display: none } } @layer a { .y { display: none } }", "<p class=x>GONE</p><p class=y>GONE</p>"),
+        (
+            "@media (min-width: 600px) { .x { display: none } } @layer a { .y { display: none } }",
+            "<p class=x>GONE</p><p class=y>GONE</p>",
+        ),
         ("/* a { */ .x { display: none } /* } */", "<p class=x>GONE</p>"),
         ("@import url('a.css'); @font-face { font-family: a } .x { display: none }", "<p class=x>GONE</p>"),
         ("", "<p style='color:#FFF'>GONE</p><font color=white>GONE</font><p hidden>GONE</p><template>GONE</template>"),
         ("", "<p style='display : none;'>GONE</p><div style='visibility:hidden'><p>GONE</p></div>"),
     ],
-)  # fmt: skip
+)
 def test_what_a_style_hides(style: str, body: str) -> None:
     paper = read(body, style)
     assert "GONE" not in paper.text
@@ -81,7 +96,7 @@ def test_what_a_style_hides(style: str, body: str) -> None:
         ("", "<style media=print>p { display: none }</style><p>KEPT</p>"),
         (".x { color: #777 } .y { height: 0 } .z { overflow: hidden }", "<p class='x y'>KEPT</p><p class=z>KEPT</p>"),
     ],
-)  # fmt: skip
+)
 def test_what_a_style_only_decorates(style: str, body: str) -> None:
     paper = read(body, style)
     assert paper.text.count("KEPT") == body.count("KEPT")

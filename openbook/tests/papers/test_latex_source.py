@@ -87,10 +87,13 @@ def urls(paper: Paper) -> list[str]:
         ("", r"{\fontsize{0.1pt}{0.1pt}\selectfont GONE} \scalebox{0.01}{GONE}"),
         ("", "\\begin{filecontents*}{refs.bib}\nGONE\n\\end{filecontents*}"),
         ("", r"\tikz[baseline] \node {GONE}; \tikz{\draw (0,0) node{GONE};}"),
-        ("", r"\begin{tikzpicture}\begin{scope}\node{GONE};\end{scope}\begin{tikzpicture}GONE\end{tikzpicture}GONE\end{tikzpicture}"),
+        (
+            "",
+            r"\begin{tikzpicture}\begin{scope}\node{GONE};\end{scope}\begin{tikzpicture}GONE\end{tikzpicture}GONE\end{tikzpicture}",
+        ),
         ("", "% GONE \\begin{verbatim}\n"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_printed_is_no_text(definition: str, use: str) -> None:
     paper = read(f"Before it. {use} After it.", definition)
     assert "GONE" not in paper.text
@@ -148,23 +151,51 @@ def test_branches(branch: str) -> None:
 @pytest.mark.parametrize(
     ("definition", "use", "expected"),
     [
-        (r"\newcommand{\ours}{LeafNet\xspace}", r"Our \ours is good, \ours{} too.", "Our LeafNet is good, LeafNet too."),
+        (
+            r"\newcommand{\ours}{LeafNet\xspace}",
+            r"Our \ours is good, \ours{} too.",
+            "Our LeafNet is good, LeafNet too.",
+        ),
         (r"\def\ours{LeafNet}", r"Our {\ours} is good.", "Our LeafNet is good."),
         (r"\newcommand{\dev}[2]{#1 NVIDIA #2 GPUs}", r"We use \dev{four}{V100}.", "We use four NVIDIA V100 GPUs."),
-        (r"\newcommand{\dev}[2][A100]{#2 #1 GPUs}", r"We use \dev{4} and \dev[H100]{8}.", "We use 4 A100 GPUs and 8 H100 GPUs."),
+        (
+            r"\newcommand{\dev}[2][A100]{#2 #1 GPUs}",
+            r"We use \dev{4} and \dev[H100]{8}.",
+            "We use 4 A100 GPUs and 8 H100 GPUs.",
+        ),
         (r"\def\dev#1#2{#1 #2 GPUs}", r"We use \dev{8}{H100}.", "We use 8 H100 GPUs."),
         (r"\def\dev#1x#2.{#1 #2 GPUs.}", r"We use \dev 8xH100. Good.", "We use 8 H100 GPUs. Good."),
         (r"\NewDocumentCommand{\dev}{O{A100} m}{#2 #1 GPUs}", r"We use \dev{8} now.", "We use 8 A100 GPUs now."),
-        (r"\NewDocumentCommand{\dev}{m o}{#1\IfNoValueTF{#2}{}{ #2} GPUs}", r"We use \dev{8}[H100].", "We use 8 H100 GPUs."),
+        (
+            r"\NewDocumentCommand{\dev}{m o}{#1\IfNoValueTF{#2}{}{ #2} GPUs}",
+            r"We use \dev{8}[H100].",
+            "We use 8 H100 GPUs.",
+        ),
         (r"\newcommand{\a}{\b four} \newcommand{\b}{exactly }", r"We use \a GPUs.", "We use exactly four GPUs."),
         (r"\newcommand{\model}[1]{\newcommand{#1}{LeafNet}} \model{\ours}", r"Our \ours{} wins.", "Our LeafNet wins."),
         (r"\DeclareMathOperator{\argmax}{arg\,max}", r"We take $\argmax x$ here.", "We take arg max x here."),
-        (r"\newenvironment{claim}[1]{\textbf{Claim #1.} }{}", r"\begin{claim}{7}It holds.\end{claim}", "Claim 7. It holds."),
+        (
+            r"\newenvironment{claim}[1]{\textbf{Claim #1.} }{}",
+            r"\begin{claim}{7}It holds.\end{claim}",
+            "Claim 7. It holds.",
+        ),
         (r"\NewEnviron{claim}[1]{Claim #1. \BODY}", r"\begin{claim}{7}It holds.\end{claim}", "Claim 7. It holds."),
-        (r"\NewDocumentEnvironment{claim}{m}{Claim #1.}{}", r"\begin{claim}{7} It holds.\end{claim}", "Claim 7. It holds."),
-        (r"\def\iflong{\iftrue}\newcommand{\ours}{X} \iflong\renewcommand{\ours}{LeafNet}\fi", r"Our \ours{} wins.", "Our LeafNet wins."),
+        (
+            r"\NewDocumentEnvironment{claim}{m}{Claim #1.}{}",
+            r"\begin{claim}{7} It holds.\end{claim}",
+            "Claim 7. It holds.",
+        ),
+        (
+            r"\def\iflong{\iftrue}\newcommand{\ours}{X} \iflong\renewcommand{\ours}{LeafNet}\fi",
+            r"Our \ours{} wins.",
+            "Our LeafNet wins.",
+        ),
         (r"\newcommand{\me}{ada}", r"Write to \me@example.org, e.g.\@ today.", "Write to ada@example.org, e.g. today."),
-        (r"\newcommand{\keep}[1]{#1} \renewcommand{\keep}[1]{really #1}", r"It is \keep{there}.", "It is really there."),
+        (
+            r"\newcommand{\keep}[1]{#1} \renewcommand{\keep}[1]{really #1}",
+            r"It is \keep{there}.",
+            "It is really there.",
+        ),
         (r"\newcommand{\percent}{\%}", r"We use 80\percent{} of it.", "We use 80% of it."),
         ("", r"Run \verb|pip % install| and \texttt{<html>} first.", "Run pip % install and <html> first."),
         ("", "A hyper%\nlink and % note\nmore.", "A hyperlink and more."),
@@ -172,7 +203,7 @@ def test_branches(branch: str) -> None:
         ("", r"\textcolor{blue}{Blue is seen} and {\color{red} red too}.", "Blue is seen and red too."),
         ("", r"\usebox{\b}\sbox{\b}{Kept box} \usebox{\b}.", "Kept box."),
     ],
-)  # fmt: skip
+)
 def test_what_macros_stand_for(definition: str, use: str, expected: str) -> None:
     assert expected in read(use, definition).text
 
@@ -285,8 +316,10 @@ def test_references_of_any_name(name: str) -> None:
     listed = "\\begin{thebibliography}{1}\\bibitem{a} A. Author. Floods. 2011.\\end{thebibliography}"
     paper = read(r"\bibliography{refs}" + "\n\\appendix\\section{Proofs}\nMore.", **{name: listed})
     assert [(section.title, section.part) for section in paper.sections][2:] == [
-        ("References", "references"), ("Appendix", "appendix"), ("A Proofs", "appendix"),
-    ]  # fmt: skip
+        ("References", "references"),
+        ("Appendix", "appendix"),
+        ("A Proofs", "appendix"),
+    ]
     assert "A. Author. Floods. 2011." in paper.text
 
 

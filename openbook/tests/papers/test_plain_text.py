@@ -40,9 +40,14 @@ def test_lines_without_blank_lines() -> None:
         "https://github.com/other/notours,\n2012.\nAppendix A: More\n" + body
     )
     assert [(section.title, section.part) for section in paper.sections if section.title] == [
-        ("Abstract", "body"), ("1 Introduction", "body"), ("1.1 Data", "body"), ("2. Setup", "body"), ("Acknowledgments", "body"),
-        ("References", "references"), ("Appendix A: More", "appendix"),
-    ]  # fmt: skip
+        ("Abstract", "body"),
+        ("1 Introduction", "body"),
+        ("1.1 Data", "body"),
+        ("2. Setup", "body"),
+        ("Acknowledgments", "body"),
+        ("References", "references"),
+        ("Appendix A: More", "appendix"),
+    ]
     assert "[1] A. Author. Floods and how to see them coming. Journal of Rivers, 2011." in [
         paper.words(sentence) for sentence in paper.sentences
     ]
@@ -67,8 +72,12 @@ def test_headings_that_take_two_lines() -> None:
         f"Two Layers\n{body}\n"
     )
     assert [section.title for section in paper.sections] == [
-        "", "Abstract", "1 INTRODUCTION", "2 SORTING THE PICTURES OF LEAVES BY THE SHAPE OF THEIR RIM", "3 Results for Two Layers",
-    ]  # fmt: skip
+        "",
+        "Abstract",
+        "1 INTRODUCTION",
+        "2 SORTING THE PICTURES OF LEAVES BY THE SHAPE OF THEIR RIM",
+        "3 Results for Two Layers",
+    ]
 
 
 def test_prose_that_looks_like_a_heading_is_none() -> None:
@@ -120,9 +129,13 @@ def test_addresses_at_the_end_of_a_line(lines: str, address: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "word"),
-    [(b"{\\rtf1\\ansi We study leaves.}", "RTF"), (b"%!PS-Adobe-3.0\n/Times findfont", "PostScript"), (b"\xf7\x02\x01\x83\x92", "DVI"),
-     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(50), "Word")],
-)  # fmt: skip
+    [
+        (b"{\\rtf1\\ansi We study leaves.}", "RTF"),
+        (b"%!PS-Adobe-3.0\n/Times findfont", "PostScript"),
+        (b"\xf7\x02\x01\x83\x92", "DVI"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(50), "Word"),
+    ],
+)
 def test_other_formats_are_refused_by_name(data: bytes, word: str) -> None:
     for suffix in (".txt", "", ".tex", ".doc"):
         problem = read_bytes(data, source="x" + suffix, suffix=suffix).problem
@@ -139,7 +152,11 @@ def test_encodings(encoding: str) -> None:
 @pytest.mark.parametrize(
     ("text", "suffix", "expected"),
     [
-        ("\\documentclass{article}\\begin{document}The tag <html> and <body> is there.\\end{document}", ".tex", "latex"),
+        (
+            "\\documentclass{article}\\begin{document}The tag <html> and <body> is there.\\end{document}",
+            ".tex",
+            "latex",
+        ),
         ("\\section{A} The tag <html>.\n\\section{B} <!DOCTYPE html>", ".tex", "latex"),
         ("\\documentclass{article}\n\\begin{document}x\\end{document}", ".txt", "latex"),
         ("\\documentclass{article}\n\\begin{document}x\\end{document}", ".md", "latex"),
@@ -147,7 +164,11 @@ def test_encodings(encoding: str) -> None:
         ("# A\n\nUse `\\documentclass{x}` and `\\begin{document}`.", ".md", "markdown"),
         ("<div align=center>\n\n# A\n</div>\n", ".md", "markdown"),
         ("# A\n\nx\n\n## B\n\ny\n\n## C\n\nz\n", "", "markdown"),
-        ("<!-- saved --><!DOCTYPE html><html><body><p>\\documentclass{x} \\begin{document}</p></body></html>", ".txt", "html"),
+        (
+            "<!-- saved --><!DOCTYPE html><html><body><p>\\documentclass{x} \\begin{document}</p></body></html>",
+            ".txt",
+            "html",
+        ),
         ("<html><body>x</body></html>", ".md", "html"),
         ("The tag <html> is there, and \\begin{document} is too.", ".txt", "text"),
         ("We write <p> and <html>.", "", "text"),
@@ -157,7 +178,7 @@ def test_encodings(encoding: str) -> None:
         ("<article><h1>A</h1><p>x</p></article>", ".html", "html"),
         ("<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><body/></html>", ".xml", "html"),
     ],
-)  # fmt: skip
+)
 def test_formats_by_their_structure(text: str, suffix: str, expected: str) -> None:
     assert read(text, suffix).format == expected
 
@@ -178,7 +199,7 @@ LANGUAGES = {
     "Korean": "우리는 잎 가장자리의 모양에 따라 잎 사진을 분류하는 작은 신경망을 연구하고 두 개의 층으로 얼마나 갈 수 있는지 묻는다.",
     "Hindi": "हम छोटे नेटवर्क का अध्ययन करते हैं जो पत्तियों की तस्वीरों को उनके किनारे के आकार के अनुसार छाँटते हैं और पूछते हैं कि दो परतें कितनी दूर जा सकती हैं।",
     "Basque": "Hostoen irudiak ertzaren formaren arabera sailkatzen dituzten sare txikiak aztertzen ditugu, eta bi geruzarekin noraino iritsi daitekeen galdetzen dugu.",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
@@ -246,7 +267,10 @@ def test_broken_lines_and_hyphens_give_the_same_sentences(drawn: list[list[str]]
         return "".join(word + joint for word, joint in zip(lines, [*joints, ""], strict=True))
 
     document = (
-        "\\documentclass{article}\\title{Sorting Leaves}\\begin{document}\\maketitle\\begin{abstract}" + source(known.split("\n\n")[0])
-        + "\\end{abstract}\\section{Introduction}" + source(" ".join(whole)) + "\\end{document}"
-    )  # fmt: skip
+        "\\documentclass{article}\\title{Sorting Leaves}\\begin{document}\\maketitle\\begin{abstract}"
+        + source(known.split("\n\n")[0])
+        + "\\end{abstract}\\section{Introduction}"
+        + source(" ".join(whole))
+        + "\\end{document}"
+    )
     assert sentences_of(read(document, ".tex"))[1:] == sentences_of(straight)[1:]

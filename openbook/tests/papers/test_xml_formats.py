@@ -60,10 +60,16 @@ def test_jats(suffix: str, head: str) -> None:
     assert (paper.format, paper.problem, paper.title) == ("jats", None, "Sorting Leaves")
     assert paper.authors == ["Ada Muster", "Ben Beispiel"]
     assert [(section.title, section.part, section.level) for section in paper.sections if section.title] == [
-        ("Abstract", "body", 1), ("1 Introduction", "body", 1), ("1.1 Data sets", "body", 2), ("Results", "body", 1),
-        ("Acknowledgments", "body", 1), ("Data availability", "body", 1), ("References", "references", 1),
-        ("Appendix", "appendix", 1), ("Proofs", "appendix", 1),
-    ]  # fmt: skip
+        ("Abstract", "body", 1),
+        ("1 Introduction", "body", 1),
+        ("1.1 Data sets", "body", 2),
+        ("Results", "body", 1),
+        ("Acknowledgments", "body", 1),
+        ("Data availability", "body", 1),
+        ("References", "references", 1),
+        ("Appendix", "appendix", 1),
+        ("Proofs", "appendix", 1),
+    ]
     for line in ("University of Example, Germany", "Acme Inc.", "ben@acme.example", "Equal work."):
         assert line in front_of(paper).split("\n\n")
     for word in ("LICENCE", "GRAPHICAL", "TEX", "a.png", "Editor"):
@@ -78,8 +84,10 @@ def test_jats(suffix: str, head: str) -> None:
     assert ("text", "A. Author. Floods. 2011.") in sentences
     assert "Bauer" in paper.text
     assert [link.url for link in paper.links] == [
-        "https://zenodo.org/record/42", "https://a.org/b", "https://github.com/example/leaf"
-    ]  # fmt: skip
+        "https://zenodo.org/record/42",
+        "https://a.org/b",
+        "https://github.com/example/leaf",
+    ]
     assert "at https://zenodo.org/record/42 and https://a.org/b." in paper.text
 
 
@@ -114,9 +122,12 @@ def test_tei_institutions() -> None:
     assert paper.authors == ["Ada Muster", "Ben Muster"]
     lines = front_of(paper).split("\n\n")
     assert lines[:5] == [
-        "Sorting Leaves", "Ada Muster, Ben Muster", "Botany, University of Example, Sampleton, Germany", "ada@example.edu",
+        "Sorting Leaves",
+        "Ada Muster, Ben Muster",
+        "Botany, University of Example, Sampleton, Germany",
+        "ada@example.edu",
         "Acme Inc., USA",
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
@@ -130,9 +141,11 @@ def test_tei_institutions() -> None:
         ("<p>At <ref target='https://a.org/b/c'>https:// a.org/ b/c</ref>.</p>", "At https://a.org/b/c."),
         ("<p>At <ref target='https://a.org/b'>our page</ref>.</p>", "At our page."),
         ("<p>Before.<note place='foot' n='1'>A note.</note> After.</p>", "Before. After.\n\nA note."),
-        ("<figure type='table'><head>Table 1</head><table><row><cell>A100</cell><cell>8</cell></row><row><cell>V100</cell></row></table></figure>",
-         "Table 1\n\nA100 8\n\nV100"),
+        (
+            "<figure type='table'><head>Table 1</head><table><row><cell>A100</cell><cell>8</cell></row><row><cell>V100</cell></row></table></figure>",
+            "Table 1\n\nA100 8\n\nV100",
+        ),
     ],
-)  # fmt: skip
+)
 def test_tei_words_stand_apart_where_elements_do(body: str, expected: str) -> None:
     assert expected in read(tei(body=body)).text

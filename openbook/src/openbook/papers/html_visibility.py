@@ -35,10 +35,21 @@ _SHORTHAND_SIZE: Final = re.compile(r"(?:^|\s)(\d*\.?\d+(?:px|pt|em|rem|%)?)\s*(
 _OFF_PAGE: Final = re.compile(r"^\s*-\s*(?:\d{3,}(?:\.\d+)?(?:px|pt)|\d{2,}(?:\.\d+)?(?:em|rem|vw)|\d{3,}(?:\.\d+)?%)")
 _ZERO: Final = re.compile(r"^\s*[01](?:px|pt)?\s*$|^\s*0(?:em|rem|%)?\s*$")
 _COLOURS: Final = {
-    "white": (255, 255, 255), "snow": (255, 250, 250), "ivory": (255, 255, 240), "ghostwhite": (248, 248, 255),
-    "whitesmoke": (245, 245, 245), "black": (0, 0, 0), "navy": (0, 0, 128), "darkblue": (0, 0, 139), "blue": (0, 0, 255),
-    "red": (255, 0, 0), "green": (0, 128, 0), "gray": (128, 128, 128), "grey": (128, 128, 128), "silver": (192, 192, 192),
-}  # fmt: skip
+    "white": (255, 255, 255),
+    "snow": (255, 250, 250),
+    "ivory": (255, 255, 240),
+    "ghostwhite": (248, 248, 255),
+    "whitesmoke": (245, 245, 245),
+    "black": (0, 0, 0),
+    "navy": (0, 0, 128),
+    "darkblue": (0, 0, 139),
+    "blue": (0, 0, 255),
+    "red": (255, 0, 0),
+    "green": (0, 128, 0),
+    "gray": (128, 128, 128),
+    "grey": (128, 128, 128),
+    "silver": (192, 192, 192),
+}
 
 Colour = tuple[float, float, float, float]
 Weight = tuple[bool, int, int, int, int]
