@@ -147,12 +147,14 @@ def _answer(row: Mapping[str, Any], variable: str) -> Answer:
     result = row.get(f"{variable}_result")
     if result is None:
         result = _RESULTS[variable].get(row[variable], "unknown" if variable not in SCORED else "no")
-    correction, near_miss = row.get(f"{variable}_correction"), row.get(f"{variable}_near_miss")
+    evidence, correction, near_miss = (
+        row.get(f"{variable}_{part}") for part in ("evidence", "correction", "near_miss")
+    )
     return Answer(
         result=result,
         confidence=row.get(f"{variable}_confidence"),
         response=row.get(f"{variable}_text") or "",
-        evidence=[Evidence(**item) for item in json.loads(row.get(f"{variable}_evidence") or "[]")],
+        evidence=[Evidence(**item) for item in json.loads(evidence)] if evidence else [],
         correction=Correction(**json.loads(correction)) if correction else None,
         near_miss=NearMiss(**json.loads(near_miss)) if near_miss else None,
     )

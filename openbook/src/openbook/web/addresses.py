@@ -11,6 +11,7 @@ from urllib.parse import quote
 #: Longest folder name in bytes; file systems take 255.
 _LONGEST: Final = 240
 _WILD: Final = re.compile(r"[^\w.-]+")
+_WEB: Final = re.compile(r"https?://[^\s\"<>\\^`{|}]+", re.IGNORECASE)
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/#-]*")
 
 
@@ -45,7 +46,7 @@ def href(path: str) -> str:
 
 def is_web(url: str | None) -> bool:
     """Whether an address may be linked to: only the web's own schemes, and no blanks."""
-    return bool(url) and re.fullmatch(r"https?://[^\s\"<>\\^`{|}]+", url or "", re.IGNORECASE) is not None
+    return bool(url) and _WEB.fullmatch(url or "") is not None
 
 
 def _digest(text: str) -> str:

@@ -69,7 +69,7 @@ def _stats(whole: Figures, venues: int, years: dict[str, Figures]) -> list[tuple
     first, last = (years[known[0]], years[known[-1]]) if len(known) > 1 else (whole, whole)
     if first is not last and first.code_and_data is not None and last.code_and_data is not None:
         stats.append((percent(first.code_and_data), "", f"of empirical papers came with code and data in {known[0]}"))
-        stats.append((percent(last.code_and_data), "", f"did in {known[-1]}"))
+        stats.append((percent(last.code_and_data), "", f"of empirical papers did in {known[-1]}"))
     elif whole.code_and_data is not None:
         stats.append((percent(whole.code_and_data), "", "of empirical papers come with code and data"))
     return stats

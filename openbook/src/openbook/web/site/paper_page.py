@@ -33,6 +33,7 @@ LONGEST: Final = 3000
 #: Findings of the audit, and facts of a run, that a page shows.
 FINDINGS: Final = 12
 FACTS: Final = 24
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(slots=True)
@@ -292,7 +293,7 @@ def json_ld(record: Record, base_url: str, at: str) -> str:
         },
         **({"url": here} if base_url else {}),
     }
-    text = json.dumps(article, ensure_ascii=False, separators=(",", ":"))
+    text = _JSON.encode(article)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
