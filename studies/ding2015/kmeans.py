@@ -1,4 +1,4 @@
-"""Exact K-means by four algorithms, written from Ding et al. (ICML 2015) and the definitions that it cites.
+"""Lloyd's algorithm and Yinyang K-means, written from Ding et al. (ICML 2015) alone; ``baselines`` has those of Elkan and Drake.
 
 All start from the same centres and share everything but the assignment of points (and, for Yinyang, the update of centres), so
 their times compare. They count the distances between points and centres that they compute. Loops are compiled by Numba and run
@@ -10,9 +10,7 @@ Shapes: points X (n, d) and centres (k, d), float64. Each algorithm returns a ``
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -51,7 +49,7 @@ class Run:
 
 
 @njit(cache=True)
-def _distance(points: Floats, i: int, centres: Floats, c: int) -> float:
+def distance(points: Floats, i: int, centres: Floats, c: int) -> float:
     total = 0.0
     for a in range(points.shape[1]):
         difference = points[i, a] - centres[c, a]
@@ -60,7 +58,7 @@ def _distance(points: Floats, i: int, centres: Floats, c: int) -> float:
 
 
 @njit(cache=True)
-def _means(points: Floats, labels: Integers, centres: Floats) -> tuple[Floats, Integers]:
+def means(points: Floats, labels: Integers, centres: Floats) -> tuple[Floats, Integers]:
     """The mean of each cluster; an empty one keeps its centre."""
     k, d = centres.shape
     sums, counts = np.zeros((k, d)), np.zeros(k, np.int64)
@@ -103,10 +101,10 @@ def _nearest(points: Floats, centres: Floats, labels: Integers) -> int:
     """The assignment step of Lloyd's algorithm; returns how many points moved."""
     moved = 0
     for i in range(points.shape[0]):
-        best, least = labels[i], _distance(points, i, centres, labels[i])
+        best, least = labels[i], distance(points, i, centres, labels[i])
         for c in range(centres.shape[0]):
             if c != labels[i]:
-                d = _distance(points, i, centres, c)
+                d = distance(points, i, centres, c)
                 if d < least:
                     best, least = c, d
         if best != labels[i]:
@@ -116,10 +114,10 @@ def _nearest(points: Floats, centres: Floats, labels: Integers) -> int:
 
 
 @njit(cache=True)
-def _drifts(old: Floats, new: Floats) -> Floats:
+def drifts(old: Floats, new: Floats) -> Floats:
     out = np.empty(old.shape[0])
     for c in range(old.shape[0]):
-        out[c] = _distance(old, c, new, c)
+        out[c] = distance(old, c, new, c)
     return out
 
 
@@ -137,20 +135,20 @@ def lloyd(points: Floats, start: Floats) -> Run:
         iterations += 1
         if not moved and iterations > 1:
             break
-        centres, _ = _means(points, labels, centres)
+        centres, _ = means(points, labels, centres)
         update += time.process_time() - done
     return Run(labels, centres, iterations, n * k * iterations, 0, assign, update, 0)
 
 
 @njit(cache=True)
-def _first(points: Floats, centres: Floats, group: Integers, t: int) -> tuple[Integers, Floats, Floats]:
+def first_assignment(points: Floats, centres: Floats, group: Integers, t: int) -> tuple[Integers, Floats, Floats]:
     """Step 2: the first assignment, upper bounds, and for each group the nearest centre but the point's own."""
     n, k = points.shape[0], centres.shape[0]
     labels, upper, lower = np.zeros(n, np.int64), np.empty(n), np.full((n, t), np.inf)
     for i in range(n):
         distances = np.empty(k)
         for c in range(k):
-            distances[c] = _distance(points, i, centres, c)
+            distances[c] = distance(points, i, centres, c)
         best = 0
         for c in range(1, k):
             if distances[c] < distances[best]:
@@ -190,7 +188,7 @@ def _filtered(
         if least >= upper[i]:
             filtered += k
             continue
-        upper[i] = _distance(points, i, centres, own)
+        upper[i] = distance(points, i, centres, own)
         distances += 1
         if least >= upper[i]:
             filtered += k - 1
@@ -206,7 +204,7 @@ def _filtered(
                 c = members[at]
                 if c == own or second < before - drift[c]:  # Lemma 2, with the second closest centre so far
                     continue
-                d = _distance(points, i, centres, c)
+                d = distance(points, i, centres, c)
                 distances += 1
                 if d < first:
                     first, second, first_at = d, first, c
@@ -236,14 +234,14 @@ def yinyang(points: Floats, start: Floats, t: int | None = None, *, plain_update
     order = np.argsort(group, kind="stable")
     begins = np.searchsorted(group[order], np.arange(t + 1))
     centres = start.copy()
-    labels, upper, lower = _first(points, centres, group, t)
+    labels, upper, lower = first_assignment(points, centres, group, t)
     assign, update = time.process_time() - began, 0.0
     iterations, distances, filtered = 1, n * k + k * t * 5, 0
     began = time.process_time()
-    new, counts = _means(points, labels, centres)
+    new, counts = means(points, labels, centres)
     update += time.process_time() - began
     while iterations < MOST_ITERATIONS:
-        drift = _drifts(centres, new)
+        drift = drifts(centres, new)
         centres = new
         before = labels.copy()
         began = time.process_time()
@@ -254,7 +252,7 @@ def yinyang(points: Floats, start: Floats, t: int | None = None, *, plain_update
         if not moved:
             break
         if plain_update or moved > n // 2:
-            new, counts = _means(points, labels, centres)
+            new, counts = means(points, labels, centres)
         else:
             new, counts = _moved_means(points, before, labels, centres, counts)
         update += time.process_time() - done
@@ -267,160 +265,5 @@ def _groups(start: Floats, t: int) -> Integers:
     middle = start[np.linspace(0, len(start) - 1, t).astype(int)].copy()
     for _ in range(5):
         _nearest(start, middle, labels)
-        middle, _ = _means(start, labels, middle)
+        middle, _ = means(start, labels, middle)
     return labels
-
-
-@njit(cache=True)
-def _elkan_step(
-    points: Floats, centres: Floats, labels: Integers, upper: Floats, lower: Floats, drift: Floats
-) -> tuple[int, int, int]:
-    n, k = points.shape[0], centres.shape[0]
-    between, half = np.zeros((k, k)), np.full(k, np.inf)
-    for a in range(k):
-        for b in range(a):
-            between[a, b] = between[b, a] = _distance(centres, a, centres, b)
-            half[a], half[b] = min(half[a], 0.5 * between[a, b]), min(half[b], 0.5 * between[a, b])
-    moved, distances, filtered = 0, k * (k - 1) // 2, 0
-    for i in range(n):
-        own = labels[i]
-        upper[i] += drift[own]
-        for c in range(k):
-            lower[i, c] = max(0.0, lower[i, c] - drift[c])
-        if upper[i] <= half[own]:
-            filtered += k
-            continue
-        tight = False
-        for c in range(k):
-            if c == labels[i] or upper[i] <= lower[i, c] or upper[i] <= 0.5 * between[labels[i], c]:
-                continue
-            if not tight:
-                upper[i] = _distance(points, i, centres, labels[i])
-                lower[i, labels[i]] = upper[i]
-                distances += 1
-                tight = True
-                if upper[i] <= lower[i, c] or upper[i] <= 0.5 * between[labels[i], c]:
-                    continue
-            lower[i, c] = _distance(points, i, centres, c)
-            distances += 1
-            if lower[i, c] < upper[i]:
-                labels[i], upper[i] = c, lower[i, c]
-        if labels[i] != own:
-            moved += 1
-    return moved, distances, filtered
-
-
-def elkan(points: Floats, start: Floats) -> Run:
-    """Elkan's algorithm (2003): a lower bound for every pair, distances between centres in every iteration."""
-    (n, _), k = points.shape, len(start)
-    own_group = np.arange(k)
-    return _bounded(points, start, lambda centres: _first(points, centres, own_group, k), _elkan_step, n * k)
-
-
-def _bounded(
-    points: Floats,
-    start: Floats,
-    first: Callable[[Floats], Any],
-    step: Callable[..., tuple[int, int, int]],
-    opening: int,
-) -> Run:
-    began = time.process_time()
-    centres = start.copy()
-    labels, upper, *rest = first(centres)
-    assign, update = time.process_time() - began, 0.0
-    iterations, distances, filtered = 1, opening, 0
-    while iterations < MOST_ITERATIONS:
-        began = time.process_time()
-        new, _ = _means(points, labels, centres)
-        update += time.process_time() - began
-        drift = _drifts(centres, new)
-        centres = new
-        began = time.process_time()
-        moved, computed, out = step(points, centres, labels, upper, *rest, drift)
-        assign += time.process_time() - began
-        iterations, distances, filtered = iterations + 1, distances + computed, filtered + out
-        if not moved:
-            break
-    size = upper.nbytes + sum(one.nbytes for one in rest)
-    return Run(labels, centres, iterations, distances, filtered, assign, update, size)
-
-
-@njit(cache=True)
-def _rank(points: Floats, i: int, own: int, centres: Floats, near: Integers, lower: Floats) -> tuple[int, float]:
-    """All distances of a point: its nearest centre, and the next ones in order, the last bound standing for all others."""
-    k, t = centres.shape[0], near.shape[1]
-    distances = np.empty(k)
-    for c in range(k):
-        distances[c] = _distance(points, i, centres, c)
-    order = np.argsort(distances, kind="mergesort")
-    if distances[own] == distances[order[0]]:  # a tie leaves the point where it is
-        for j in range(k):
-            if order[j] == own:
-                order[j], order[0] = order[0], own
-                break
-    for j in range(t):
-        near[i, j] = order[j + 1]
-        lower[i, j] = distances[order[j + 1]]
-    return order[0], distances[order[0]]
-
-
-@njit(cache=True)
-def _drake_first(points: Floats, centres: Floats, t: int) -> tuple[Integers, Floats, Integers, Floats]:
-    n = points.shape[0]
-    labels, upper = np.zeros(n, np.int64), np.empty(n)
-    near, lower = np.zeros((n, t), np.int64), np.empty((n, t))
-    for i in range(n):
-        labels[i], upper[i] = _rank(points, i, 0, centres, near, lower)
-    return labels, upper, near, lower
-
-
-@njit(cache=True)
-def _drake_step(
-    points: Floats, centres: Floats, labels: Integers, upper: Floats, near: Integers, lower: Floats, drift: Floats
-) -> tuple[int, int, int]:
-    n, k, t = points.shape[0], centres.shape[0], near.shape[1]
-    most = drift.max()
-    moved = distances = filtered = 0
-    for i in range(n):
-        own = labels[i]
-        upper[i] += drift[own]
-        lower[i, t - 1] -= most  # for every centre that is not among the first t - 1
-        for j in range(t - 2, -1, -1):
-            lower[i, j] = min(lower[i, j] - drift[near[i, j]], lower[i, j + 1])
-        need = t
-        for j in range(t):
-            if upper[i] <= lower[i, j]:
-                need = j
-                break
-        if need == 0:
-            filtered += k
-            continue
-        if need == t:
-            labels[i], upper[i] = _rank(points, i, own, centres, near, lower)
-            distances += k
-        else:
-            filtered += k - need - 1
-            exact = np.empty(need + 1)
-            ids = np.empty(need + 1, np.int64)
-            ids[0] = own
-            for j in range(need):
-                ids[j + 1] = near[i, j]
-            for j in range(need + 1):
-                exact[j] = _distance(points, i, centres, ids[j])
-            distances += need + 1
-            order = np.argsort(exact, kind="mergesort")  # stable: a tie leaves the point where it is
-            labels[i], upper[i] = ids[order[0]], exact[order[0]]
-            for j in range(need):
-                near[i, j], lower[i, j] = ids[order[j + 1]], exact[order[j + 1]]
-            for j in range(need - 1, -1, -1):
-                lower[i, j] = min(lower[i, j], lower[i, j + 1])
-        if labels[i] != own:
-            moved += 1
-    return moved, distances, filtered
-
-
-def drake(points: Floats, start: Floats) -> Run:
-    """Drake and Hamerly's algorithm (2012) with k / 4 lower bounds for each point, kept at that number throughout."""
-    (n, _), k = points.shape, len(start)
-    t = max(1, min(k - 1, k // 4))
-    return _bounded(points, start, lambda centres: _drake_first(points, centres, t), _drake_step, n * k)

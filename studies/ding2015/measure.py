@@ -59,6 +59,7 @@ def _patches(image: np.ndarray, count: int, random: np.random.Generator) -> np.n
 
 def runs(name: str, points: np.ndarray, k: int, seed: int) -> dict[str, Any]:
     """One setting: every algorithm from the same start."""
+    import baselines
     import kmeans
 
     start = points[np.random.default_rng(seed).choice(len(points), k, replace=False)].copy()
@@ -66,8 +67,8 @@ def runs(name: str, points: np.ndarray, k: int, seed: int) -> dict[str, Any]:
         "lloyd": kmeans.lloyd,
         "yinyang": kmeans.yinyang,
         "global": lambda p, s: kmeans.yinyang(p, s, 1),
-        "elkan": kmeans.elkan,
-        "drake": kmeans.drake,
+        "elkan": baselines.elkan,
+        "drake": baselines.drake,
     }
     found: dict[str, Any] = {"data": name, "n": len(points), "d": points.shape[1], "k": k, "seed": seed}
     base = None
@@ -135,12 +136,13 @@ def main(out: Path, size: str) -> dict[str, Any]:
     os.environ.setdefault("NUMBA_CACHE_DIR", str(out / "numba"))
     sys.path.insert(0, str(Path(__file__).parent))
     try:
+        import baselines
         import kmeans
     except ImportError as error:
         raise SystemExit(f"this study needs {error.name}: pip install numba scikit-learn") from error
     data = datasets(chosen["points"])
     warm = data["digits"][:300]
-    for run in (kmeans.lloyd, kmeans.yinyang, kmeans.elkan, kmeans.drake):
+    for run in (kmeans.lloyd, kmeans.yinyang, baselines.elkan, baselines.drake):
         run(warm, warm[:20])
     kmeans.yinyang(warm, warm[:20], plain_update=True)
     settings = []
@@ -226,7 +228,7 @@ def summary(
                 "x": "groups t",
                 "y": "seconds",
                 "log_x": True,
-                "series": [{"name": name, "points": [[row["t"], row["seconds"]] for row in rows]}],
+                "series": [{"label": name, "markers": True, "points": [[row["t"], row["seconds"]] for row in rows]}],
             }
             for name, rows in by_groups.items()
         ],

@@ -16,7 +16,7 @@ from openbook.studies import load_study
 pytest.importorskip("numba", reason="numba is not installed; the study ding2015 needs it")
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-kmeans, measure = import_module("kmeans"), import_module("measure")
+kmeans, baselines, measure = map(import_module, ("kmeans", "baselines", "measure"))
 
 
 @settings(max_examples=25)
@@ -31,8 +31,8 @@ def test_all_end_with_the_clusters_of_the_standard_algorithm(n: int, d: int, k: 
     start = points[random.choice(n, k, replace=False)].copy()
     standard = kmeans.lloyd(points, start)
     runs = [kmeans.yinyang(points, start, t) for t in {1, 2, 5, k}] + [
-        kmeans.elkan(points, start),
-        kmeans.drake(points, start),
+        baselines.elkan(points, start),
+        baselines.drake(points, start),
     ]
     for run in [*runs, kmeans.yinyang(points, start, plain_update=True)]:
         assert np.array_equal(run.labels, standard.labels)
@@ -43,7 +43,7 @@ def test_all_end_with_the_clusters_of_the_standard_algorithm(n: int, d: int, k: 
 def test_fewer_distances_are_computed_and_less_is_kept() -> None:
     points, k = measure.datasets(2_000)["blobs"], 60
     start = points[:k].copy()
-    standard, ours, elkan = kmeans.lloyd(points, start), kmeans.yinyang(points, start), kmeans.elkan(points, start)
+    standard, ours, elkan = kmeans.lloyd(points, start), kmeans.yinyang(points, start), baselines.elkan(points, start)
     assert ours.distances < 0.6 * standard.distances
     assert ours.bound_bytes < 0.2 * elkan.bound_bytes
 
