@@ -154,7 +154,7 @@ def front_matter(layout: Layout) -> FrontMatter:
 def _imprint(layout: Layout, rows: list[Row], head: list[Row]) -> list[str]:
     """The lines of the first page that may say where the paper was published: edges, head, small print, last rows."""
     small = [row for row in rows[len(head) :] if row.size < layout.size - 0.4 or row in rows[-4:]]
-    return [*layout.edges, *(row.text for row in [*head, *small])]
+    return [*layout.furniture.edges, *(row.text for row in [*head, *small])]
 
 
 def publication(lines: Iterable[str]) -> tuple[str, int | None]:

@@ -14,7 +14,8 @@ from openbook.papers.hidden import has_layers_off
 from openbook.papers.layout import Row, lay_out
 from openbook.papers.paper import Link
 from openbook.papers.paragraphs import Group, paragraphs
-from openbook.papers.pdfium import PdfProblem, RawPage
+from openbook.papers.pdfium import PdfProblem
+from openbook.papers.text_lines import RawPage
 from openbook.papers.weblinks import continues_url, mend
 
 _MOST_LOST = 400
@@ -82,7 +83,7 @@ def assemble(pages: list[RawPage], count: int) -> PdfDocument:
     made = PdfDocument([], front_matter(layout), count, hidden=sum(page.hidden for page in pages))
     made.blocks = [_block(group, vocabulary) for group in paragraphs(layout, vocabulary)]
     made.loose_links = _mend_links(made.blocks, pages)
-    made.lost = _lost(pages, layout.lost)
+    made.lost = _lost(pages, layout.furniture.lost)
     return made
 
 
