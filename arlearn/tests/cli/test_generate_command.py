@@ -152,6 +152,9 @@ class TestUniversal:
         assert made.exit_code == 0
         report = json.loads(made.stdout)
         assert (report["passes"], report["period"], report["context"]) == ("any", 33, None)
+        told = json.loads((out / "card.json").read_text())["program"]
+        assert (told["passes"], told["period"], told["tokens_per_step"]) == ("any", 33, 33)
+        assert told["parameters"] == report["parameters"]
         return out
 
     def test_a_program_is_a_prompt(self, universal):

@@ -143,6 +143,8 @@ def test_what_does_not_fit_is_said_at_once(small: Model) -> None:
         small.task.parse_prompt("hello")
     with pytest.raises(ArlearnError, match="states must be 1 to 25, not 30; symbols must be 2 to 10, not 1"):
         universal_program(Sizes(30, 1, 4))
+    with pytest.raises(ArlearnError, match=r"25 states and 10 symbols need about .* million weights"):
+        universal_program(Sizes(25, 10, 4))
 
 
 def test_a_prompt_may_be_one_line(small: Model) -> None:

@@ -241,6 +241,8 @@ def _finish(
     if check or certificate is not None:
         report |= _proof(program, predictor, task)
     report["certificate"] = None if certificate is None else str(certificate)
+    if program.interface.get("kind") in ("tape", "universal"):
+        report["tokens_per_step"] = task.semantics.period or task.prompt_length
     report["seconds"] = round(time.perf_counter() - began, 3)
     report["peak_memory_bytes"] = _peak()
     if report["proved"] is False:
@@ -248,14 +250,32 @@ def _finish(
             print(json.dumps(report | {"out": None}))
         raise ArlearnError(f"{program.name} is not proved, nothing was written: {'; '.join(report['faults'])}")
     proof = None if certificate is None else certificates.certificate(program, predictor, report["safe_in"])
-    card = {"task": {"kind": task.kind, "configuration": task.configuration()}, "seconds": report["seconds"]}
+    told = (
+        "program",
+        "passes",
+        "period",
+        "prompt_tokens",
+        "generated_tokens",
+        "vocabulary",
+        "parameters",
+        "tokens_per_step",
+    )
+    card = {
+        "program": {key: report[key] for key in told if key in report},
+        "task": {"kind": task.kind, "configuration": task.configuration()},
+        "seconds": report["seconds"],
+    }
     save_predictor(predictor, out, card | {"metrics": {} if report["proved"] is None else {"proof": report}})
     if proof is not None and certificate is not None:
         write_atomically(certificate, certificates.seal(proof, out))
     if as_json:
         print(json.dumps(report | {"out": str(out)}))
     else:
-        _print(report, out, task.default_prompt is not None)
+        asked = " --prompt ..."
+        if program.interface.get("kind") == "universal":
+            fits = program.interface["states"] >= 4 and program.interface["cells"] >= 14
+            asked = f" --machine {'busy-beaver-4' if fits else '1RB1LB_1LA1RH'}"
+        _print(report, out, "" if task.default_prompt is not None else asked)
 
 
 def _proof(program: Program, predictor: Any, task: Any) -> dict[str, Any]:
@@ -340,7 +360,7 @@ def _peak() -> int:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def _print(report: dict[str, Any], out: Path, has_default: bool) -> None:
+def _print(report: dict[str, Any], out: Path, example: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -353,6 +373,8 @@ def _print(report: dict[str, Any], out: Path, has_default: bool) -> None:
     if report["period"]:
         generated = f"{report['period']} in each pass, until it halts"
     table.add_row("tokens", f"{report['prompt_tokens']} prompt + {generated}")
+    if "tokens_per_step" in report:
+        table.add_row("a step", f"{report['tokens_per_step']} tokens for each step of the machine")
     table.add_row("vocabulary", f"{report['vocabulary']:,} tokens")
     table.add_row("weights", f"{report['parameters']:,} stored, {report['bytes']:,} bytes")
     if report["proved"] is not None:
@@ -380,5 +402,4 @@ def _print(report: dict[str, Any], out: Path, has_default: bool) -> None:
     if report["certificate"] is not None:
         table.add_row("certificate", f"{report['certificate']}, for tools/check_certificate.py")
     console.print(table)
-    example = "" if has_default else " --prompt ..."
     console.print(f"\nSaved to {out}. Try: arlearn generate {out}{example}", soft_wrap=True)

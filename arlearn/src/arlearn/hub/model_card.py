@@ -85,7 +85,9 @@ def _limits(saved: SavedModel) -> list[str]:
         ]
     limits = [
         "It answers the prompts of its task and nothing else; tokens are words with space between them.",
-        f"Its chain of thought has {saved.task.generated:,} tokens, after which it stands still.",
+        "Its chain of thought ends with a halting token, however long that takes."
+        if saved.stop
+        else f"Its chain of thought has {saved.task.generated:,} tokens, after which it stands still.",
     ]
     if saved.task.kind == "program":
         limits.append("Its weights are exact whole numbers: use float32, lower precision may change answers.")

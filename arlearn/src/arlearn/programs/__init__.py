@@ -1,6 +1,9 @@
 """Programs that a linear next-token predictor runs: one generated token for each step.
 
-``steps`` is the language, ``building`` a pleasant way to write it, ``checking`` finds every fault of a program,
-``compiling`` turns it into a predictor with exact weights, ``proving`` proves those weights right for every input.
-``arithmetic``, ``circuits`` and ``turing`` are what has been written in it.
+The language: ``steps`` (slots, steps, loops), ``builder`` and ``text`` (writing it), ``semantics`` (what it means),
+``fitting`` and ``checking`` (every fault of a program), ``loops`` (laying a loop out).
+From program to proof: ``compiling``, ``proving`` (with ``combinations``), ``algebra``, ``certificate``.
+Written in it: ``arithmetic``, ``circuits``, ``turing_programs`` and ``turing_unrolled`` (machines are in ``turing``),
+``universal`` and ``universal_prompts``.
+For people: ``prompts`` (inputs and answers), ``tracing``, ``examples``.
 """

@@ -33,6 +33,7 @@ from arlearn.programs.steps import Program, Step
 STATES = "ABCDEFGIJKLMNOPQRSTUVWXYZ"  # H is the halting state
 SYMBOLS = "0123456789"
 HALT, NOTHING, GAP = "H", "-", "---"
+LARGEST = 200_000_000  # weights
 CAME = {-1: "<", 0: "=", 1: ">"}  # the mark of a head that has moved so
 
 
@@ -57,6 +58,13 @@ class Sizes:
         ]
         if wrong:
             raise ArlearnError("; ".join(wrong))
+        rules = self.states * self.symbols
+        about = (rules + 15) * (2 * len(self.rules) + rules) ** 2
+        if about > LARGEST:
+            raise ArlearnError(
+                f"{self.states} states and {self.symbols} symbols need about {about / 1e6:,.0f} million weights, more"
+                f" than {LARGEST / 1e6:,.0f}; ask for fewer"
+            )
 
     @property
     def heads(self) -> list[str]:
