@@ -19,8 +19,6 @@ compile_app = typer.Typer(
 )
 app.add_typer(compile_app, name="compile")
 
-RUN = 4_000_000  # tokens that running all inputs may take
-MACHINES, STEPS = 100, 50  # random machines that are run on a universal model, and for how long
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Directory for the model.", show_default=False)]
 Check = Annotated[
@@ -215,6 +213,7 @@ def _finish(
     import time
 
     from arlearn.errors import ArlearnError
+    from arlearn.evaluation.program_check import check_program
     from arlearn.files import write_atomically
     from arlearn.predictors.saving import save_predictor
     from arlearn.programs import certificate as certificates
@@ -239,7 +238,7 @@ def _finish(
         "bytes": sum(p.numel() * p.element_size() for p in predictor.parameters()),
     }
     if check or certificate is not None:
-        report |= _proof(program, predictor, task)
+        report |= check_program(program, predictor, task)
     report["certificate"] = None if certificate is None else str(certificate)
     if program.interface.get("kind") in ("tape", "universal"):
         report["tokens_per_step"] = task.semantics.period or task.prompt_length
@@ -276,79 +275,6 @@ def _finish(
             fits = program.interface["states"] >= 4 and program.interface["cells"] >= 14
             asked = f" --machine {'busy-beaver-4' if fits else '1RB1LB_1LA1RH'}"
         _print(report, out, "" if task.default_prompt is not None else asked)
-
-
-def _proof(program: Program, predictor: Any, task: Any) -> dict[str, Any]:
-    """The proof as JSON: step by step; by algebra where the program claims arithmetic; by running all inputs if few."""
-    from arlearn.evaluation.exact_match import exact_match
-    from arlearn.programs.algebra import identity
-    from arlearn.programs.proving import prove
-
-    proof = prove(program, predictor)
-    found = proof.as_json()
-    faults = list(proof.faults[:5])
-    if program.interface.get("kind") == "numbers":
-        gap = identity(program)
-        found["identity"] = gap is None
-        if gap is not None:
-            faults.append(f"the identity does not follow: {gap}")
-    everything = task.everything()
-    if program.interface.get("kind") == "universal":
-        faults += _run_machines(predictor, task, found)
-    elif everything is not None and task.looped:
-        faults += _run_loop(predictor, task, everything, found)
-    elif everything is not None and len(everything) * task.generated <= RUN:
-        result = exact_match(predictor, task, everything, batch_size=8192)
-        found |= {"inputs_run": result.count, "inputs_wrong": result.wrong}
-        if result.wrong:
-            faults.append(
-                f"{result.wrong} of all {result.count} inputs give a wrong answer, such as {result.failures[0]}"
-            )
-    return found | {"proved": proof.proved and not faults, "faults": faults}
-
-
-def _run_machines(predictor: Any, task: Any, found: dict[str, Any]) -> list[str]:
-    """Compare runs of random machines on a universal model with a simulator, step by step; the faults."""
-    import numpy as np
-    import torch
-
-    from arlearn.decoding.generate import generate
-    from arlearn.programs.universal_prompts import disagreement, prompt_of, random_machine
-
-    random, sizes = np.random.default_rng(0), task.interface.sizes
-    wrong = []
-    for _ in range(MACHINES):
-        machine = random_machine(sizes, random)
-        tape = "".join(random.choice(list(machine.symbols), random.integers(0, min(8, sizes.cells) + 1)))
-        prompted = prompt_of(machine, tape, sizes)
-        prompt = task.encode_prompts(torch.tensor([task.interface.inputs(prompted)]))
-        made = generate(predictor, prompt, STEPS * task.semantics.period, stop=task.stop)
-        said = disagreement(task.render(torch.cat([prompt[0], made[0]])), prompted, tape, sizes)
-        if said is not None:
-            wrong.append(f"{machine.as_json()} on {tape!r}: {said}")
-    found |= {"machines_run": MACHINES, "machines_wrong": len(wrong)}
-    return wrong[:1]
-
-
-def _run_loop(predictor: Any, task: Any, everything: Any, found: dict[str, Any]) -> list[str]:
-    """Run all inputs of a program with a loop, as far as they halt in a fair share of ``RUN`` tokens; the faults."""
-    import torch
-
-    from arlearn.decoding.generate import generate
-
-    prompts = task.encode_prompts(everything)
-    made = torch.cat([prompts, generate(predictor, prompts, max(1, RUN // len(everything)), stop=task.stop)], dim=1)
-    last = made.gather(1, (made >= 0).sum(1, keepdim=True) - 1)
-    halted = torch.isin(last[:, 0], torch.tensor(task.stop)).nonzero()[:, 0]
-    found |= {"inputs_run": len(halted), "inputs_not_halted": len(everything) - len(halted), "inputs_wrong": 0}
-    if not len(halted):
-        return []
-    wrong = (task.answer(made[halted]) != task.expected(everything[halted])).any(dim=1).nonzero()[:, 0]
-    found["inputs_wrong"] = len(wrong)
-    if not len(wrong):
-        return []
-    example = task.final_answer(made[halted[wrong[0]]])
-    return [f"{len(wrong)} of {len(halted)} inputs give a wrong answer, such as {example}"]
 
 
 def _peak() -> int:
@@ -389,7 +315,7 @@ def _print(report: dict[str, Any], out: Path, example: str) -> None:
             table.add_row("identity", "the steps give the right number for all inputs, by algebra")
         if "inputs_run" in report:
             more = report.get("inputs_not_halted")
-            unfinished = f"; {more:,} do not halt within {RUN:,} tokens together" if more else ""
+            unfinished = f"; {more:,} do not halt in their share of 4 million tokens" if more else ""
             table.add_row("all inputs", f"{report['inputs_run']:,} run, {report['inputs_wrong']} wrong{unfinished}")
         if "machines_run" in report:
             said = (
