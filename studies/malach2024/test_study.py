@@ -19,7 +19,7 @@ from openbook.papers.reading import read_paper
 from openbook.record.model import Record
 from openbook.studies import Study, load_study
 from openbook.studies.report.composing import compose
-from openbook.studies.results import ClaimResult, Run, Verdicts, judge, read_number, write_run, write_verdicts
+from openbook.studies.results import ClaimResult, StudyRun, Verdicts, judge, read_number, write_run, write_verdicts
 from openbook.variables import SCORED
 
 HERE = Path(__file__).parent
@@ -73,7 +73,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
         if name in ("linear-cost", "mlp-multiplication"):
             claims[name] = ClaimResult(verdict="not run", reason="needs a GPU: none at hand", published=claim.published)
             continue
-        run = Run(
+        run = StudyRun(
             key=size.command[2],
             command=list(size.command),
             inputs={},
@@ -103,7 +103,7 @@ def reported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     shutil.copy(HERE / "study.toml", folder)
     kept = json.loads((HERE / "test_quick_run.json").read_text(encoding="utf-8"))
     for run in kept["runs"]:
-        write_run(folder, Run.model_validate(run))
+        write_run(folder, StudyRun.model_validate(run))
     write_verdicts(folder, Verdicts.model_validate(kept["verdicts"]))
     return load_study(folder)
 

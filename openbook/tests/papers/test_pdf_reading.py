@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openbook.papers.characters import Vocabulary
+from openbook.papers.characters import PaperWords
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_bytes, read_paper
 from openbook.papers.sentences import split_sentences
@@ -139,7 +139,7 @@ def test_words_broken_at_a_line_end(
     ],
 )
 def test_hyphens_by_the_vocabulary_of_the_paper(before: str, after: str, joined: str) -> None:
-    vocabulary = Vocabulary(["we use full-information feedback", "characterization concern", "the art of information"])
+    vocabulary = PaperWords(["we use full-information feedback", "characterization concern", "the art of information"])
     assert vocabulary.join(before, after) == joined
 
 

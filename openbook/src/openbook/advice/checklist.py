@@ -40,7 +40,7 @@ class DraftItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ChecklistAnswer:
     """One answer of the checklist that is printed in the paper."""
 
     number: str
@@ -50,7 +50,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class ChecklistDoubt:
     """An answer of the paper's own checklist that its text does not support or contradicts."""
 
     number: str
@@ -169,7 +169,7 @@ _REPLIES: Final[dict[str, Literal["yes", "no", "not applicable", "todo"]]] = {
 }
 
 
-def printed_checklist(paper: Paper) -> list[Entry]:
+def printed_checklist(paper: Paper) -> list[ChecklistAnswer]:
     """The answers of the checklist that the paper prints, by their numbers (``5`` or ``3a``).
 
     Raises OpenbookError where the paper has none.
@@ -177,7 +177,7 @@ def printed_checklist(paper: Paper) -> list[Entry]:
     spans = [(section.start, section.end) for section in paper.sections if section.part == "checklist"]
     if not spans:
         raise OpenbookError(f"{paper.source} prints no checklist; without --verify a draft is made")
-    entries: list[Entry] = []
+    entries: list[ChecklistAnswer] = []
     start, end = spans[0][0], spans[-1][1]
     text = paper.text[start:end]
     main, number, begun = "", "", 0
@@ -201,17 +201,19 @@ def printed_checklist(paper: Paper) -> list[Entry]:
     return entries
 
 
-def _entry(words: str, number: str, page: int | None) -> Entry | None:
+def _entry(words: str, number: str, page: int | None) -> ChecklistAnswer | None:
     words = _GUIDELINES.sub("", words)
     found = _ANSWER.search(words)
     if found is None:
         return None
     reply = _REPLIES[re.sub(r"[\s/]", "", found[1].lower())]
     said = words[found.end() :]
-    return Entry(number, reply, _plain(re.sub(r"^\s*Justification\s*:", "", said, flags=re.IGNORECASE))[:600], page)
+    return ChecklistAnswer(
+        number, reply, _plain(re.sub(r"^\s*Justification\s*:", "", said, flags=re.IGNORECASE))[:600], page
+    )
 
 
-def form_of(entries: list[Entry]) -> str:
+def form_of(entries: list[ChecklistAnswer]) -> str:
     """Which form of NeurIPS' checklist a paper follows: sub-questions (3a) are the older one's."""
     return "neurips-2021" if any(entry.number[-1].isalpha() for entry in entries) else "neurips"
 
@@ -219,7 +221,7 @@ def form_of(entries: list[Entry]) -> str:
 _URL: Final = re.compile(r"https?:|www\.|github|gitlab|zenodo|supplement|appendix|attached|anonymous", re.IGNORECASE)
 
 
-def verify(paper: Paper, record: Record, venue: str | None = None) -> list[Doubt]:
+def verify(paper: Paper, record: Record, venue: str | None = None) -> list[ChecklistDoubt]:
     """What the paper's own checklist says that its text does not support, or contradicts; precision comes first.
 
     Only items that text can answer are judged, and only where the assessor is sure. ``venue`` is the form; default: the
@@ -231,15 +233,17 @@ def verify(paper: Paper, record: Record, venue: str | None = None) -> list[Doubt
         entry = entries.get(number)
         if entry is None:
             why = "The printed checklist has no answer with this number; it may be cut off."
-            doubts.append(Doubt(number, topic.asks, "missing", "", why, None))
+            doubts.append(ChecklistDoubt(number, topic.asks, "missing", "", why, None))
         elif entry.reply == "todo":
-            doubts.append(Doubt(number, topic.asks, "unanswered", "TODO", "The answer was left open.", entry.page))
+            doubts.append(
+                ChecklistDoubt(number, topic.asks, "unanswered", "TODO", "The answer was left open.", entry.page)
+            )
         elif (doubt := _doubt(paper, record, topic, entry)) is not None:
             doubts.append(doubt)
     return doubts
 
 
-def _doubt(paper: Paper, record: Record, topic: Topic, entry: Entry) -> Doubt | None:
+def _doubt(paper: Paper, record: Record, topic: Topic, entry: ChecklistAnswer) -> ChecklistDoubt | None:
     if topic.author or topic.name == "citations":
         return None
     said = f"{entry.reply.capitalize()}: {entry.justification}"[:300]
@@ -252,7 +256,7 @@ def _doubt(paper: Paper, record: Record, topic: Topic, entry: Entry) -> Doubt | 
                 continue  # a link or supplement in the justification itself
             title = definition(name).title.lower()
             near = f" The nearest sentence: “{_plain(answer.near_miss.quote)[:160]}”." if answer.near_miss else ""
-            return Doubt(
+            return ChecklistDoubt(
                 entry.number,
                 topic.asks,
                 "unsupported",
@@ -264,11 +268,11 @@ def _doubt(paper: Paper, record: Record, topic: Topic, entry: Entry) -> Doubt | 
         answers = [record.answers[name] for name in topic.variables]
         if all(one.result == "yes" and (one.confidence is None or one.confidence >= SURE) for one in answers):
             quote = next((item.quote for item in answers[0].evidence if item.match != "absent"), "")
-            return Doubt(
+            return ChecklistDoubt(
                 entry.number, topic.asks, "contradicted", said, f"The paper does: “{_plain(quote)[:160]}”.", entry.page
             )
     if entry.reply == "yes" and topic.section is not None and not any(True for _ in _passages(paper, topic)):
-        return Doubt(
+        return ChecklistDoubt(
             entry.number,
             topic.asks,
             "unsupported",

@@ -130,7 +130,7 @@ class BatchJobRun:
         self._api = BatchApi(settings)
         self._store = ledger.batch_jobs()
         self._assessor = BatchAssessor(settings, self._store)
-        self._runner = BatchRunner(self._assessor, self._store, self._api, poll=poll, tell=_Lines())
+        self._runner = BatchRunner(self._assessor, self._store, self._api, poll=poll, tell=_ProgressLines())
         self._wait = wait
 
     def close(self) -> None:
@@ -189,7 +189,7 @@ class BatchJobRun:
         print(f"openbook: {text}", file=sys.stderr)
 
 
-class _Lines:
+class _ProgressLines:
     """How it goes, on standard error; the same line is not said twice in a row."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from openbook.record.model import Record
 
 
-class Form(StrEnum):
+class AdviceFormat(StrEnum):
     """How advice is written: for people, or as GitHub's annotations, JUnit's XML, Markdown."""
 
     text = "text"
@@ -35,7 +35,7 @@ def advise(
     paper: Annotated[
         Path | None, typer.Option(help="The paper of a record; default: the source that the record names.")
     ] = None,
-    form: Annotated[Form, typer.Option("--format", help="How the advice is written.")] = Form.text,
+    form: Annotated[AdviceFormat, typer.Option("--format", help="How the advice is written.")] = AdviceFormat.text,
     require: Annotated[
         str | None, typer.Option(help="Exit with code 4 when one of these is missing, such as code,data,hardware.")
     ] = None,
@@ -69,11 +69,11 @@ def advise(
             "notice": record.notice,
         }
         print(json.dumps(report, ensure_ascii=False))
-    elif form is Form.github:
+    elif form is AdviceFormat.github:
         print(to_github(advice, Path(source), needed), end="")
-    elif form is Form.junit:
+    elif form is AdviceFormat.junit:
         print(to_junit(record, advice, Path(source)), end="")
-    elif form is Form.markdown:
+    elif form is AdviceFormat.markdown:
         print(to_markdown(record, advice, Path(source)), end="")
     else:
         _show(record, advice)

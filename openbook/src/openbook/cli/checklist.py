@@ -14,7 +14,7 @@ import typer
 from openbook.cli import app
 
 if TYPE_CHECKING:
-    from openbook.advice.checklist import Doubt, DraftItem
+    from openbook.advice.checklist import ChecklistDoubt, DraftItem
     from openbook.variables.checklists import Checklist
 
 
@@ -29,7 +29,7 @@ class Venue(StrEnum):
     generic = "generic"
 
 
-class Form(StrEnum):
+class ChecklistFormat(StrEnum):
     """How a draft is written."""
 
     markdown = "markdown"
@@ -45,7 +45,9 @@ def checklist_command(
     venue: Annotated[
         Venue | None, typer.Option(help="Whose checklist; with --verify, the form that the paper prints.")
     ] = None,
-    form: Annotated[Form, typer.Option("--format", help="How the draft is written.")] = Form.markdown,
+    form: Annotated[
+        ChecklistFormat, typer.Option("--format", help="How the draft is written.")
+    ] = ChecklistFormat.markdown,
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare the checklist that the paper prints with the paper's text.")
     ] = False,
@@ -74,9 +76,9 @@ def checklist_command(
     if read.problem is not None:
         print(f"openbook: {source} could not be read: {read.problem}", file=sys.stderr)
         raise typer.Exit(3)
-    as_json = as_json or form is Form.json
+    as_json = as_json or form is ChecklistFormat.json
     title = read.title or record.paper.id
-    doubts: list[Doubt] = []
+    doubts: list[ChecklistDoubt] = []
     if verify:
         chosen = checklist(venue.value if venue else form_of(printed_checklist(read)))
         doubts = hold_against_text(read, record, chosen.venue)
@@ -94,7 +96,7 @@ def checklist_command(
             about = {"paper": title, "venue": chosen.venue, "draft": True, "notice": record.notice}
             text = json.dumps(about | {"items": list(map(asdict, items))}, ensure_ascii=False, indent=2) + "\n"
         else:
-            text = _latex(title, chosen, items) if form is Form.latex else _markdown(title, chosen, items)
+            text = _latex(title, chosen, items) if form is ChecklistFormat.latex else _markdown(title, chosen, items)
     if out is not None:
         write_atomically(out, text)
         print(f"{out} written", file=sys.stderr)
@@ -157,7 +159,7 @@ def _latex(title: str, chosen: Checklist, items: list[DraftItem]) -> str:
     return "\n".join([*lines, "\\end{enumerate}", ""])
 
 
-def _doubts(title: str, chosen: Checklist, doubts: list[Doubt]) -> str:
+def _doubts(title: str, chosen: Checklist, doubts: list[ChecklistDoubt]) -> str:
     lines = [title, f"{chosen.title}: {len(doubts) or 'no'} answer{'' if len(doubts) == 1 else 's'} to look at"]
     for doubt in doubts:
         page = f", page {doubt.page}" if doubt.page is not None else ""

@@ -12,7 +12,7 @@ import typer
 from openbook.cli import app
 
 
-class Source(StrEnum):
+class PublishedIndex(StrEnum):
     """What can be imported."""
 
     coakley2026 = "coakley2026"
@@ -20,7 +20,7 @@ class Source(StrEnum):
 
 @app.command("import")
 def import_(
-    source: Annotated[Source, typer.Argument(help="Which published index; its layout decides how it is read.")],
+    source: Annotated[PublishedIndex, typer.Argument(help="Which published index; its layout decides how it is read.")],
     path: Annotated[Path, typer.Argument(help="A clone of the index's repository (the folder that holds results/).")],
     out: Annotated[
         Path | None, typer.Option(help="The Parquet file to write; records.parquet where no ledger is given.")

@@ -13,7 +13,7 @@ from openbook.cli import app
 
 if TYPE_CHECKING:
     from openbook.ledger import Ledger
-    from openbook.ledger.queries import Doubt
+    from openbook.ledger.queries import DoubtfulAnswer
 
 
 @app.command()
@@ -60,7 +60,7 @@ def review(
     print(f"{done} of {len(found)} reviewed")
 
 
-def _walk(ledger: Ledger, found: list[Doubt], who: str) -> int:
+def _walk(ledger: Ledger, found: list[DoubtfulAnswer], who: str) -> int:
     """Ask about each answer; how many were reviewed."""
     from openbook.ledger.store import ALLOWED
     from openbook.variables.definitions import definition

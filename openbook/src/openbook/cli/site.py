@@ -58,9 +58,9 @@ def site(
         python -m http.server --directory site
     """
     from openbook.cli._progress import ProgressBar
-    from openbook.web.site.building import Settings, build
+    from openbook.web.site.building import SiteSettings, build
 
-    settings = Settings(
+    settings = SiteSettings(
         records,
         out,
         studies,

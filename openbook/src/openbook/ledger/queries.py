@@ -41,7 +41,7 @@ def listed(ledger: Ledger, search: str = "", *, limit: int = 20, offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class DoubtfulAnswer:
     """One answer to review, and why."""
 
     key: str
@@ -51,12 +51,12 @@ class Doubt:
     why: str
 
 
-def doubts(ledger: Ledger, below: float) -> list[Doubt]:
+def doubts(ledger: Ledger, below: float) -> list[DoubtfulAnswer]:
     """Answers that are unverified or less sure than ``below`` (0..1), unverified first, then the least sure.
 
     What a person has reviewed, confirmed or corrected, is left out; so are papers that could not be read.
     """
-    found: list[tuple[float, Doubt]] = []
+    found: list[tuple[float, DoubtfulAnswer]] = []
     for record in ledger.records():
         for variable, answer in record.answers.items():
             if answer.correction is not None or answer.result == "unread" or record.paper.problem:
@@ -67,5 +67,5 @@ def doubts(ledger: Ledger, below: float) -> list[Doubt]:
                 why, rank = f"confidence {answer.confidence:.2f}", answer.confidence
             else:
                 continue
-            found.append((rank, Doubt(paper_key(record.paper), record.paper, variable, answer, why)))
+            found.append((rank, DoubtfulAnswer(paper_key(record.paper), record.paper, variable, answer, why)))
     return [doubt for _, doubt in sorted(found, key=lambda pair: (pair[0], pair[1].paper.id, pair[1].variable))]

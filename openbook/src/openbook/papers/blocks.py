@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from openbook.papers.paper import Link, Page, Paper, Run, Section, Sentence, SentenceKind
+from openbook.papers.paper import Link, Page, Paper, Section, Sentence, SentenceKind, TextRun
 from openbook.papers.sections import Outline
 from openbook.papers.sentences import split_sentences
 
@@ -55,7 +55,7 @@ class Block:
     links: list[tuple[int, int, str]] = field(default_factory=list)
     marked: bool = False
     entry: bool = False
-    runs: list[Run] = field(default_factory=list)
+    runs: list[TextRun] = field(default_factory=list)
     """Where its text stands in a PDF; their spans are in ``text``."""
 
 

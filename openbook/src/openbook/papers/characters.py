@@ -186,7 +186,7 @@ _KEPT_PREFIXES = frozenset(
 _JOINED_PREFIXES = frozenset(["non", "pre", "post", "multi", "semi", "on", "in", "out", "off"])
 
 
-class Vocabulary:
+class PaperWords:
     """The words of one paper that no line end broke, to decide about those that one did."""
 
     def __init__(self, texts: Iterable[str]) -> None:

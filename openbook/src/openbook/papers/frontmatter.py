@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from openbook.papers.layout import Layout, Row
+from openbook.papers.layout import Layout, PrintedRow
 
 _ABSTRACT = re.compile(r"(?:abstract|summary|1\.?\s+introduction|introduction)\b", re.IGNORECASE)
 _AFFILIATION = re.compile(
@@ -123,7 +123,7 @@ class FrontMatter:
 def front_matter(layout: Layout) -> FrontMatter:
     """Title: the largest print of the first page's head; authors: the names between it and the abstract."""
     rows = [row for row in layout.rows if row.page == layout.rows[0].page] if layout.rows else []
-    head: list[Row] = []
+    head: list[PrintedRow] = []
     for row in rows[:80]:
         if _ABSTRACT.match(row.text.replace(" ", "")) or _ABSTRACT.match(row.text):
             break
@@ -151,7 +151,7 @@ def front_matter(layout: Layout) -> FrontMatter:
     return FrontMatter(title, _authors([*head[:first], *head[last:]], layout.leading), venue, year)
 
 
-def _imprint(layout: Layout, rows: list[Row], head: list[Row]) -> list[str]:
+def _imprint(layout: Layout, rows: list[PrintedRow], head: list[PrintedRow]) -> list[str]:
     """The lines of the first page that may say where the paper was published: edges, head, small print, last rows."""
     small = [row for row in rows[len(head) :] if row.size < layout.size - 0.4 or row in rows[-4:]]
     return [*layout.furniture.edges, *(row.text for row in [*head, *small])]
@@ -187,11 +187,11 @@ def publication(lines: Iterable[str]) -> tuple[str, int | None]:
     return venue, year
 
 
-def _authors(rows: list[Row], leading: float) -> list[str]:
+def _authors(rows: list[PrintedRow], leading: float) -> list[str]:
     """The names of people in the rows between title and abstract, in order, each once."""
     found: list[str] = []
-    named: Row | None = None
-    before: Row | None = None
+    named: PrintedRow | None = None
+    before: PrintedRow | None = None
     address = False
     for row in rows[:40]:
         line = row.parts[0][1] if row.parts else row
@@ -219,12 +219,12 @@ def _authors(rows: list[Row], leading: float) -> list[str]:
     return found[:100]
 
 
-def _styled_apart(rows: list[Row], named: Row) -> bool:
+def _styled_apart(rows: list[PrintedRow], named: PrintedRow) -> bool:
     """Whether names have a font of their own: some row of the head has another."""
     return any(row.font != named.font for row in rows if not _EMAIL.fullmatch(row.text))
 
 
-def _spread(row: Row) -> str:
+def _spread(row: PrintedRow) -> str:
     """The text of a row with two spaces where its parts stand far apart: the names of two columns."""
     text, last = "", None
     for index, (at, line) in enumerate(row.parts):

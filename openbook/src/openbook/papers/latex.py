@@ -11,7 +11,7 @@ from pylatexenc.latex2text import LatexNodes2Text
 from openbook.papers.blocks import Block, Document
 from openbook.papers.characters import clean
 from openbook.papers.latex_scanner import argument
-from openbook.papers.latex_source import Source, read_source
+from openbook.papers.latex_source import LatexSource, read_source
 from openbook.papers.paper import SentenceKind
 
 _STRUCTURE: Final = re.compile(
@@ -74,7 +74,7 @@ _PLACE: Final = re.compile(
 )
 
 
-def _front_matter(source: Source) -> tuple[list[str], list[Block]]:
+def _front_matter(source: LatexSource) -> tuple[list[str], list[Block]]:
     """The authors' names, and the blocks below the title: names, their institutions and addresses, notes.
 
     They are what readers see between title and abstract, as the other formats give it.

@@ -79,7 +79,7 @@ def clean_source(data: bytes) -> str:
 
 
 @dataclass(slots=True)
-class Frame:
+class ScanFrame:
     """A text being read: a file, a macro's body or an argument. ``silent``: a style file, of which nothing is printed."""
 
     text: str
@@ -114,7 +114,7 @@ class Scanner:
     def __init__(self, otherwise: Callable[[str], None]) -> None:
         self._otherwise = otherwise
         self.handlers: dict[str, Callable[[], object]] = {}
-        self.frames: list[Frame] = []
+        self.frames: list[ScanFrame] = []
         self.out: list[str] = []
         #: Before ``\\begin{document}`` nothing is printed.
         self.preamble = False
@@ -126,7 +126,7 @@ class Scanner:
     def expanded(self, text: str) -> str:
         """A text with its macros replaced, read apart from the document."""
         kept = self.frames, self.out
-        self.frames, self.out = [Frame(text)], []
+        self.frames, self.out = [ScanFrame(text)], []
         self.run()
         made = "".join(self.out)
         self.frames, self.out = kept
@@ -152,10 +152,10 @@ class Scanner:
         self.expansions += 1
         self.budget -= len(text)
         if text and len(self.frames) < DEEPEST and self.expansions < MOST_EXPANSIONS and self.budget > 0:
-            above = self.frames[-1] if self.frames else Frame("")
-            self.frames.append(Frame(text, folder=above.folder, silent=above.silent, dark=dark))
+            above = self.frames[-1] if self.frames else ScanFrame("")
+            self.frames.append(ScanFrame(text, folder=above.folder, silent=above.silent, dark=dark))
 
-    def here(self) -> Frame | None:
+    def here(self) -> ScanFrame | None:
         """The frame that what comes next stands in, at the next character that is no white space."""
         while self.frames:
             frame = self.frames[-1]
@@ -214,7 +214,7 @@ class Scanner:
         self.look(frame, 20_000)
         return None
 
-    def look(self, frame: Frame, most: int = LONGEST) -> bool:
+    def look(self, frame: ScanFrame, most: int = LONGEST) -> bool:
         """Count that the rest of a text is looked through in vain; False once a damaged source asked for too much."""
         self.lookahead -= min(len(frame.text) - frame.position, most)
         return self.lookahead > 0

@@ -15,7 +15,7 @@ from typing import Final
 
 from openbook.papers.latex_conditionals import Conditionals
 from openbook.papers.latex_macros import FRONT, Macro, Macros
-from openbook.papers.latex_scanner import DEEPEST, Frame, Scanner, argument, clean_source, handlers_of, handles
+from openbook.papers.latex_scanner import DEEPEST, ScanFrame, Scanner, argument, clean_source, handlers_of, handles
 from openbook.papers.latex_unprinted import Unprinted
 
 #: Commands that print nothing of their arguments, and how many they take.
@@ -53,7 +53,7 @@ _DROPPED: Final = {
 
 
 @dataclass(slots=True)
-class Source:
+class LatexSource:
     """The body of a document with its macros replaced, and the commands of its front matter with their arguments."""
 
     body: str = ""
@@ -65,7 +65,7 @@ class Source:
         return (arguments for name, _, arguments in self.front if name in names)
 
 
-def read_source(files: dict[str, bytes], main: str) -> Source:
+def read_source(files: dict[str, bytes], main: str) -> LatexSource:
     """The document ``main`` as its readers see it; ``files`` are the files that it may put in."""
     return _Reader(files, main).read()
 
@@ -76,7 +76,7 @@ class _Reader:
     def __init__(self, files: dict[str, bytes], main: str) -> None:
         self._files = files
         self._main = main
-        self._source = Source()
+        self._source = LatexSource()
         self._scan = Scanner(self._command)
         self._macros = Macros(self._scan)
         self._conditionals = Conditionals(self._scan, self._macros)
@@ -87,10 +87,10 @@ class _Reader:
         for part in (self._macros, self._conditionals, self._unprinted, self):
             self._scan.handlers.update(handlers_of(part))
 
-    def read(self) -> Source:
+    def read(self) -> LatexSource:
         text = self._load(self._main)
         self._scan.preamble = re.search(r"\\begin\s*\{document\}", text) is not None
-        self._scan.frames = [Frame(text, path=self._main, folder=posixpath.dirname(self._main))]
+        self._scan.frames = [ScanFrame(text, path=self._main, folder=posixpath.dirname(self._main))]
         self._scan.run()
         if not self._bibliography and "\\begin{thebibliography}" not in (body := "".join(self._scan.out)):
             self._scan.out.append("\n\n" + self._scan.expanded(self._bibliography_text(body)))
@@ -163,7 +163,7 @@ class _Reader:
             return
         here = self._scan.frames[-1]
         below = folder if folder is not None else here.folder
-        self._scan.frames.append(Frame("\n" + self._load(path) + "\n", path=path, folder=below, silent=here.silent))
+        self._scan.frames.append(ScanFrame("\n" + self._load(path) + "\n", path=path, folder=below, silent=here.silent))
 
     @handles("input @input subfile subfileinclude")
     def _input(self) -> None:
@@ -201,7 +201,9 @@ class _Reader:
         for name in reversed(names):
             path = self._resolve(name, (ending,)) if name else None
             if path and path not in open_files and len(self._scan.frames) < DEEPEST and self._scan.budget > 0:
-                frame = Frame(self._load(path), path=path, folder=posixpath.dirname(path), silent=True, options=options)
+                frame = ScanFrame(
+                    self._load(path), path=path, folder=posixpath.dirname(path), silent=True, options=options
+                )
                 self._scan.frames.append(frame)
 
     @handles("DeclareOption")

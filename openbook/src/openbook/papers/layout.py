@@ -17,7 +17,7 @@ from openbook.papers.text_lines import Line, RawPage
 
 
 @dataclass(slots=True)
-class Row:
+class PrintedRow:
     """One printed row of one column: fragments that PDFium gave apart (sub- and superscripts) are joined."""
 
     text: str
@@ -46,7 +46,7 @@ class Row:
 class Layout:
     """All rows of a document in reading order, and what is usual in it."""
 
-    rows: list[Row]
+    rows: list[PrintedRow]
     size: float
     """Font size of most of the text."""
     leading: float
@@ -131,8 +131,8 @@ def _column(x0: float, x1: float, middle: float | None) -> int:
     return 2 if x0 >= middle - 4 else 0
 
 
-def _rows(page: RawPage, middle: float | None) -> list[Row]:
-    rows: list[Row] = []
+def _rows(page: RawPage, middle: float | None) -> list[PrintedRow]:
+    rows: list[PrintedRow] = []
     row = None
     for line in page.lines:
         text = line.text
@@ -152,7 +152,7 @@ def _rows(page: RawPage, middle: float | None) -> list[Row]:
             if len(text) > row.width:
                 row.size, row.base, row.width, row.font = line.size, line.base, len(text), line.font
             continue
-        row = Row(
+        row = PrintedRow(
             text,
             line.x0,
             line.y0,
@@ -174,17 +174,17 @@ def _rows(page: RawPage, middle: float | None) -> list[Row]:
     return rows
 
 
-def _goes_before(row: Row, line: Line) -> bool:
+def _goes_before(row: PrintedRow, line: Line) -> bool:
     """Whether a line stands right after this row, so that its raised beginning is an exponent and no mark."""
     return -2 < line.x0 - row.x1 < 2 * row.size and row.y0 - 3 < (line.y0 + line.y1) / 2 < row.y1 + 3
 
 
-def _is_mark(row: Row, line: Line) -> bool:
+def _is_mark(row: PrintedRow, line: Line) -> bool:
     """Whether what a row has so far is the raised mark before this line."""
     return row.width < 3 and row.size < 0.87 * line.size and row.base > line.base + 0.12 * line.size
 
 
-def _same_row(row: Row, line: Line) -> bool:
+def _same_row(row: PrintedRow, line: Line) -> bool:
     centre = (line.y0 + line.y1) / 2
     if abs(row.base - line.base) < 0.2 * row.size and line.x0 >= row.x1 - row.size:
         return True
@@ -193,15 +193,15 @@ def _same_row(row: Row, line: Line) -> bool:
     return small and row.y0 - slack < centre < row.y1 + slack and line.x0 > row.x0 and line.x1 > row.x0 + 2
 
 
-def _reordered(rows: list[Row], middle: float | None) -> list[Row]:
+def _reordered(rows: list[PrintedRow], middle: float | None) -> list[PrintedRow]:
     """The rows as they come, or by height and column where the content stream is not in the order of reading."""
     if len(rows) < 4:
         return rows
     rising = sum(after.base > before.base + 0.5 * after.size for before, after in itertools.pairwise(rows))
     if rising < 0.6 * len(rows) and not (_jumps(rows) and _jumps([row for row in rows if row.width > 20])):
         return rows
-    ordered: list[Row] = []
-    zone: list[Row] = []
+    ordered: list[PrintedRow] = []
+    zone: list[PrintedRow] = []
     for row in sorted(rows, key=lambda row: -row.base):
         if middle is not None and row.column == 0 and row.x0 < middle - 20 and row.x1 > middle + 20:
             ordered.extend(sorted(zone, key=lambda row: (row.column, -row.base, row.x0)))
@@ -213,7 +213,7 @@ def _reordered(rows: list[Row], middle: float | None) -> list[Row]:
     return ordered
 
 
-def _jumps(rows: list[Row]) -> bool:
+def _jumps(rows: list[PrintedRow]) -> bool:
     """Whether the rows jump up the page, or back to the left column, more often than figures and columns make them."""
     jumps = 0
     for before, after in itertools.pairwise(rows):
@@ -223,7 +223,7 @@ def _jumps(rows: list[Row]) -> bool:
     return jumps > max(3, 0.12 * len(rows))
 
 
-def _leading(rows: list[Row], size: float) -> float:
+def _leading(rows: list[PrintedRow], size: float) -> float:
     gaps: Counter[float] = Counter()
     for before, after in itertools.pairwise(rows):
         gap = before.base - after.base
@@ -232,7 +232,7 @@ def _leading(rows: list[Row], size: float) -> float:
     return gaps.most_common(1)[0][0] if gaps else 1.2 * size
 
 
-def _margins(rows: list[Row]) -> dict[tuple[int, int], tuple[float, float]]:
+def _margins(rows: list[PrintedRow]) -> dict[tuple[int, int], tuple[float, float]]:
     lefts: dict[tuple[int, int], Counter[int]] = {}
     rights: dict[tuple[int, int], list[float]] = {}
     for row in rows:

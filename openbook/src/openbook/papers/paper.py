@@ -55,7 +55,7 @@ class Link:
 
 
 @dataclass(slots=True)
-class Run:
+class TextRun:
     """Where a stretch of ``Paper.text`` stands on a page of the PDF: a piece of one line.
 
     All positions are tenths of points in the user space of the page, as it was written: not rotated. ``direction``: where
@@ -86,11 +86,11 @@ class Run:
         part = _breadth(text[self.start + before[0] : self.start + offset])
         return before[1] + (after[1] - before[1]) * min(part / whole, 1.0)
 
-    def cut(self, start: int, stop: int, text: str) -> Run:
+    def cut(self, start: int, stop: int, text: str) -> TextRun:
         """The run of ``text[start:stop]``, where this is the run of ``text``."""
         inner = [(at - start, place) for at, place in self.stops if start < at < stop]
         ends = round(self.position(start, text)), round(self.position(stop, text))
-        return Run(self.page, self.direction, self.low, self.high, [(0, ends[0]), *inner, (stop - start, ends[1])])
+        return TextRun(self.page, self.direction, self.low, self.high, [(0, ends[0]), *inner, (stop - start, ends[1])])
 
 
 _NARROW = re.compile(r"[ijltfrI.,;:'’`|!()\[\]{}\s]")
@@ -122,7 +122,7 @@ class Paper:
     sections: list[Section] = field(default_factory=list)
     sentences: list[Sentence] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
+    runs: list[TextRun] = field(default_factory=list)
     """Where the text stands on the pages of a PDF, by ``start``; empty for other formats. ``boxes`` reads them."""
     venue: str = ""
     """Where it was published, as the first page says: ``ICML``; empty where it does not say."""
@@ -155,7 +155,7 @@ class Paper:
         In points in the user space of the page, as annotations need them: x to the right and y up before the page is
         rotated, not shifted to the crop box. Empty for a paper that is no PDF.
         """
-        found: list[tuple[Run, float, float]] = []
+        found: list[tuple[TextRun, float, float]] = []
         first = bisect_right(self.runs, start, key=lambda run: run.end)
         for run in self.runs[first:]:
             if run.start >= end:
@@ -205,7 +205,7 @@ class Paper:
         for name, kind in _SPANS.items():
             values[name] = [kind(*span) for span in values[name]]
         values["runs"] = [
-            Run(page, direction, low, high, list(zip(stops[::2], stops[1::2], strict=True)), start, end)
+            TextRun(page, direction, low, high, list(zip(stops[::2], stops[1::2], strict=True)), start, end)
             for start, end, page, direction, low, high, *stops in values["runs"]
         ]
         return cls(**values)

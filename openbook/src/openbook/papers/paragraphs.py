@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from openbook.papers.characters import Vocabulary, close_small_caps
-from openbook.papers.layout import Layout, Row
+from openbook.papers.characters import PaperWords, close_small_caps
+from openbook.papers.layout import Layout, PrintedRow
 from openbook.papers.paper import SentenceKind
 from openbook.papers.sections import Outline
 
@@ -35,7 +35,7 @@ _WORDS = re.compile(r"[^\W\d_]{3,}.*?[^\W\d_]{3,}")
 class Group:
     """Rows that belong together, before they are text."""
 
-    rows: list[Row]
+    rows: list[PrintedRow]
     kind: SentenceKind = "text"
     part: str = "body"
     entry: bool = False
@@ -45,18 +45,18 @@ class Group:
     """Labels of a figure, numbers of a table, a formula: no prose."""
 
     @property
-    def last(self) -> Row:
+    def last(self) -> PrintedRow:
         return self.rows[-1]
 
 
-def paragraphs(layout: Layout, vocabulary: Vocabulary) -> list[Group]:
+def paragraphs(layout: Layout, vocabulary: PaperWords) -> list[Group]:
     """The rows of a document as groups, in the order of reading, each whole where a page or a column broke it in two."""
     groups = _groups(layout, vocabulary)
     _mark_footnotes(groups, layout)
     return _without_graphics(_flow(groups, layout))
 
 
-def _groups(layout: Layout, vocabulary: Vocabulary) -> list[Group]:
+def _groups(layout: Layout, vocabulary: PaperWords) -> list[Group]:
     """Paragraphs and headings, in the order of the rows."""
     outline = Outline()
     groups: list[Group] = []
@@ -82,7 +82,7 @@ def _groups(layout: Layout, vocabulary: Vocabulary) -> list[Group]:
     return groups
 
 
-def _heading(rows: list[Row], index: int, layout: Layout, outline: Outline, words: set[str]) -> int:
+def _heading(rows: list[PrintedRow], index: int, layout: Layout, outline: Outline, words: set[str]) -> int:
     """How many rows from this one are a heading: 0 if it is none, more than one if its title is broken."""
     row = rows[index]
     if row.size < layout.size - 1.2 or len(row.text) > 130:
@@ -113,13 +113,13 @@ def _heading(rows: list[Row], index: int, layout: Layout, outline: Outline, word
     return taken
 
 
-def _distinct(row: Row, layout: Layout) -> bool:
+def _distinct(row: PrintedRow, layout: Layout) -> bool:
     """Bold, larger than the text, or in capitals: a row that its typography makes a heading."""
     capitals = row.text.isupper() and sum(c.isalpha() for c in row.text) > 4
     return row.bold or row.size > layout.size + 0.7 or capitals
 
 
-def _goes_on(rows: list[Row], index: int, layout: Layout) -> bool:
+def _goes_on(rows: list[PrintedRow], index: int, layout: Layout) -> bool:
     """Whether the next row stands as close below as in a paragraph."""
     if index + 1 >= len(rows):
         return False
@@ -127,7 +127,7 @@ def _goes_on(rows: list[Row], index: int, layout: Layout) -> bool:
     return after.column == row.column and 0 < row.base - after.base < 1.12 * layout.leading
 
 
-def _breaks(group: Group, row: Row, layout: Layout, part: str) -> bool:
+def _breaks(group: Group, row: PrintedRow, layout: Layout, part: str) -> bool:
     """Whether this row begins a new paragraph."""
     last = group.last
     if CAPTION.match(row.text) and (
@@ -169,7 +169,7 @@ def _breaks(group: Group, row: Row, layout: Layout, part: str) -> bool:
     return bool(_UNORDERED.match(row.text)) and row.text[0] in "•▪◦‣●■"
 
 
-def _new_entry(group: Group, row: Row, margin: tuple[float, float] | None, gap: float, layout: Layout) -> bool:
+def _new_entry(group: Group, row: PrintedRow, margin: tuple[float, float] | None, gap: float, layout: Layout) -> bool:
     if not group.entry or group.part != "references":
         return True
     if gap > 1.35 * layout.leading:
@@ -306,6 +306,6 @@ def _without_graphics(groups: list[Group]) -> list[Group]:
     return result
 
 
-def _is_prose(row: Row) -> bool:
+def _is_prose(row: PrintedRow) -> bool:
     """Whether a row has two words; one that runs up the page, six: fewer are the label of an axis."""
     return bool(_WORDS.search(row.text)) and (not row.turned or len(row.text.split()) > 5)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from openbook.papers import pdfium
 from openbook.papers.blocks import Block
-from openbook.papers.characters import Vocabulary, clean
+from openbook.papers.characters import PaperWords, clean
 from openbook.papers.frontmatter import FrontMatter, front_matter
 from openbook.papers.hidden import has_layers_off
-from openbook.papers.layout import Row, lay_out
+from openbook.papers.layout import PrintedRow, lay_out
 from openbook.papers.paper import Link
 from openbook.papers.paragraphs import Group, paragraphs
 from openbook.papers.pdfium import PdfProblem
@@ -79,7 +79,7 @@ def assemble(pages: list[RawPage], count: int) -> PdfDocument:
     for row in layout.rows:
         _tidy(row)
     layout.rows = [row for row in layout.rows if row.text]
-    vocabulary = Vocabulary(_unbroken(layout.rows))
+    vocabulary = PaperWords(_unbroken(layout.rows))
     made = PdfDocument([], front_matter(layout), count, hidden=sum(page.hidden for page in pages))
     made.blocks = [_block(group, vocabulary) for group in paragraphs(layout, vocabulary)]
     made.loose_links = _mend_links(made.blocks, pages)
@@ -119,7 +119,7 @@ def _lost(pages: list[RawPage], lost: dict[int, int]) -> str:
     return ""
 
 
-def _tidy(row: Row) -> None:
+def _tidy(row: PrintedRow) -> None:
     """Clean the text of a row that was joined of fragments, and part a raised mark from its first word."""
     if len(row.parts) > 1:
         text, row.text = row.text, clean(row.text)
@@ -134,7 +134,7 @@ def _tidy(row: Row) -> None:
             line.run.stops = [(at + 1 if at >= mark else at, place) for at, place in line.run.stops]
 
 
-def _unbroken(rows: list[Row]) -> Iterator[str]:
+def _unbroken(rows: list[PrintedRow]) -> Iterator[str]:
     """The words of the rows, without the halves of words that a line's end broke."""
     broken = False
     for row in rows:
@@ -145,7 +145,7 @@ def _unbroken(rows: list[Row]) -> Iterator[str]:
         yield words.rpartition(" ")[0] if broken else words
 
 
-def _block(group: Group, vocabulary: Vocabulary) -> Block:
+def _block(group: Group, vocabulary: PaperWords) -> Block:
     """A group as text, with the pages and the places of its pieces."""
     if group.kind == "heading":
         block = Block(group.title, "heading", marked=True)
@@ -157,7 +157,7 @@ def _block(group: Group, vocabulary: Vocabulary) -> Block:
         return block
     text = ""
     broken = False
-    places: list[tuple[int, Row]] = []
+    places: list[tuple[int, PrintedRow]] = []
     for row in group.rows:
         if not text:
             text = row.text
@@ -179,7 +179,7 @@ def _block(group: Group, vocabulary: Vocabulary) -> Block:
     return block
 
 
-def _place(block: Block, row: Row, at: int, length: int) -> None:
+def _place(block: Block, row: PrintedRow, at: int, length: int) -> None:
     """Note the page and the runs of a row whose text begins at this place of the block."""
     if not block.pages or row.page > block.pages[-1][1]:
         block.pages.append((at if block.pages else 0, row.page))

@@ -10,7 +10,7 @@ from typing import Any
 import pypdfium2.raw as pdfium
 
 from openbook.papers.hidden import inspect, unseen_characters
-from openbook.papers.text_lines import Direction, Frame, RawPage, page_lines
+from openbook.papers.text_lines import Direction, PageFrame, RawPage, page_lines
 
 _initialised = False
 
@@ -68,7 +68,7 @@ def read_page(document: Any, index: int, longest: int, *, layered: bool = False)
     try:
         bounds = pdfium.FS_RECTF()
         pdfium.FPDF_GetPageBoundingBox(page, ctypes.byref(bounds))
-        frame = Frame(bounds.left, bounds.bottom, bounds.right, bounds.top)
+        frame = PageFrame(bounds.left, bounds.bottom, bounds.right, bounds.top)
         upright: Direction = pdfium.FPDFPage_GetRotation(page) % 4
         pages = {upright: frame.page(index + 1, upright)}
         main = pages[upright]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from openbook.papers.paper import Paper, Run
+from openbook.papers.paper import Paper, TextRun
 
 _CAPTION: Final = re.compile(r"Table\s+[A-Z]?\d+(?:\.\d+)*\s*[.:]", re.IGNORECASE)
 #: A value of a table: a number with its signs and unit, or a dash that stands for none.
@@ -45,9 +45,9 @@ def read_tables(paper: Paper) -> list[Table]:
     return found
 
 
-def _beyond(paper: Paper, at: int, page: int, step: int) -> list[Run]:
+def _beyond(paper: Paper, at: int, page: int, step: int) -> list[TextRun]:
     """The lines after or before a caption on its page, in order; those of the caption itself left out."""
-    runs: list[Run] = []
+    runs: list[TextRun] = []
     index = at + step
     while 0 <= index < len(paper.runs) and paper.runs[index].page == page and len(runs) < 120:
         runs.append(paper.runs[index])
@@ -55,7 +55,7 @@ def _beyond(paper: Paper, at: int, page: int, step: int) -> list[Run]:
     return runs
 
 
-def _rows(paper: Paper, runs: list[Run], *, upwards: bool = False) -> list[tuple[str, ...]]:
+def _rows(paper: Paper, runs: list[TextRun], *, upwards: bool = False) -> list[tuple[str, ...]]:
     """The lines with two numbers or more, up to prose, and the line without numbers above the first one, the header."""
     rows: list[tuple[str, ...]] = []
     header: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from openbook.papers.blocks import Block, Document
-from openbook.papers.characters import Vocabulary, clean
+from openbook.papers.characters import PaperWords, clean
 from openbook.papers.sections import Outline
 from openbook.papers.weblinks import continues_url
 
@@ -50,7 +50,7 @@ def read_plain(text: str) -> Document:
         pages = _without_margins(pages)
     pieces = [(piece, number) for number, page in enumerate(pages, 1) for piece in _PARAGRAPH.split(page)]
     counts = Counter(" ".join(piece.split()) for piece, _ in pieces if len(piece) < 200)
-    lines = _Lines(text)
+    lines = _LineReader(text)
     blocks: list[Block] = []
     seen: set[str] = set()
     for piece, number in pieces:
@@ -83,12 +83,12 @@ def _without_margins(pages: list[str]) -> list[str]:
     return ["\n".join(lines) for lines in split]
 
 
-class _Lines:
+class _LineReader:
     """Takes pieces of a text apart into blocks, line by line where a piece has several."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._vocabulary: Vocabulary | None = None
+        self._vocabulary: PaperWords | None = None
         self._outline = Outline()
         lengths = sorted(len(line) for line in text.split("\n") if line.strip())
         #: The length of a full line, in characters.
@@ -190,7 +190,7 @@ class _Lines:
                 and body[:1].islower()
                 and "://" not in _last(text)
             ):
-                self._vocabulary = self._vocabulary or Vocabulary(_unbroken(self._text))
+                self._vocabulary = self._vocabulary or PaperWords(_unbroken(self._text))
                 text = self._vocabulary.join(text[:-1], body)
             elif continues_url(text, body):
                 text += body

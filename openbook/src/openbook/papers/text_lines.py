@@ -19,7 +19,7 @@ import pypdfium2.raw as pdfium
 
 from openbook.papers.characters import IDEOGRAPHS
 from openbook.papers.hidden import address_of, fast_call
-from openbook.papers.paper import Run
+from openbook.papers.paper import TextRun
 
 TINY = 1.5
 """Print below this size, in points, is not meant for readers."""
@@ -63,7 +63,7 @@ class Line:
     """A symbol without a character stands behind its text."""
     font: str = ""
     """The font of its first character, in small letters."""
-    run: Run | None = None
+    run: TextRun | None = None
     """Where its characters stand on the page as it was written."""
 
 
@@ -87,7 +87,7 @@ class RawPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class PageFrame:
     """The visible box of the page before rotation, and how it is turned so that a line in it is upright."""
 
     left: float
@@ -115,7 +115,7 @@ class Frame:
 
 
 def page_lines(
-    text_page: Any, count: int, hidden: list[int], frame: Frame, number: int, main: RawPage
+    text_page: Any, count: int, hidden: list[int], frame: PageFrame, number: int, main: RawPage
 ) -> Iterator[tuple[Direction, Line]]:
     """The lines of a page with their directions. What is left out is counted in ``main``."""
     if count <= 0:
@@ -163,7 +163,7 @@ def page_lines(
             yield direction, line
 
 
-def _runs_across(text_page: Any, found: list[Line], frame: Frame) -> bool:
+def _runs_across(text_page: Any, found: list[Line], frame: PageFrame) -> bool:
     """Whether lines run over the white gap between two columns: their content stream goes across the page."""
     wide = [line for line in found if len(line.text) > 40]
     if len(wide) < 6:
@@ -210,7 +210,7 @@ class _Style:
 class _Measure:
     """Boxes, baselines and fonts of single characters, with the C variables made once and styles kept by text object."""
 
-    def __init__(self, text_page: Any, frame: Frame, number: int, aligned: bool) -> None:
+    def __init__(self, text_page: Any, frame: PageFrame, number: int, aligned: bool) -> None:
         self.pointer = text_page
         self.page = address_of(text_page)
         self.frame = frame
@@ -374,7 +374,7 @@ class _Measure:
         direction: Direction,
         box: tuple[float, float, float, float],
         extra: int | None = None,
-    ) -> Run:
+    ) -> TextRun:
         """Where the characters of the line stand: the position of a word every few letters, of the end, and of ``extra``."""
         axis, sign = direction % 2, 1 if direction < 2 else -1
         near, far = (box[axis], box[axis + 2])[::sign]
@@ -391,7 +391,7 @@ class _Measure:
         below, above = 0.22 * style.size, 0.72 * style.size
         base = style.base[1 - axis]
         low, high = (base - below, base + above) if direction in (0, 3) else (base - above, base + below)
-        return Run(self.number, direction, round(10 * low), round(10 * high), stops)
+        return TextRun(self.number, direction, round(10 * low), round(10 * high), stops)
 
     def index(self, place: int) -> int:
         """The character at a place of the page's text."""

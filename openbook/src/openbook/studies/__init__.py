@@ -5,7 +5,7 @@ find is kept beside it and never committed:
 
     results/verdicts.json     one verdict for each claim; ``results.Verdicts``
     results/runs/KEY.json     one run of a command: what it printed, when, at which commit, on which machine, with which
-                              versions and seeds; ``results.Run``. KEY is a hash of the command and of its inputs
+                              versions and seeds; ``results.StudyRun``. KEY is a hash of the command and of its inputs
     results/logs/KEY.log      what the command said on its standard error
     results/work/KEY/         the command's own files: {out} in a command
     report/report.pdf, .html  what ``openbook study report`` made of them

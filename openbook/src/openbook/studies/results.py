@@ -54,7 +54,7 @@ class Verdicts(_Kept):
     claims: dict[str, ClaimResult]
 
 
-class Run(_Kept):
+class StudyRun(_Kept):
     """``results/runs/KEY.json``: one run of one command."""
 
     key: str
@@ -80,16 +80,16 @@ def run_path(study: Path, key: str) -> Path:
     return results_folder(study) / "runs" / f"{key}.json"
 
 
-def read_run(study: Path, key: str) -> Run | None:
+def read_run(study: Path, key: str) -> StudyRun | None:
     """A kept run, or None where there is none that can be read: then it is run again."""
     try:
-        run = Run.model_validate_json(run_path(study, key).read_text(encoding="utf-8"))
+        run = StudyRun.model_validate_json(run_path(study, key).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError):
         return None
     return run if run.key == key else None
 
 
-def write_run(study: Path, run: Run) -> None:
+def write_run(study: Path, run: StudyRun) -> None:
     """Keep a run, whole or not at all."""
     write_atomically(run_path(study, run.key), run.model_dump_json(indent=1) + "\n")
 
@@ -148,7 +148,7 @@ def distance(measured: float, size: Size) -> float:
             return abs(gap)
 
 
-def judge(size: Size, name: SizeName, run: Run) -> ClaimResult:
+def judge(size: Size, name: SizeName, run: StudyRun) -> ClaimResult:
     """What a run says of a claim.
 
     Reproduced within the tolerance, partly within ``partly`` or where a further number (``also``) disagrees. A smaller
@@ -258,7 +258,7 @@ class Study:
         """Whether any claim has ever been tried here."""
         return any(result.reason != _NEVER for result in self.verdicts.values())
 
-    def run_of(self, claim: str) -> Run | None:
+    def run_of(self, claim: str) -> StudyRun | None:
         """The run that measured a claim, with commit, machine and versions; None where there is none."""
         key = self.verdicts[claim].run
         return read_run(self.folder, key) if key else None

@@ -23,8 +23,8 @@ from openbook.files import locked, write_atomically
 from openbook.studies.environment import DATA, commit, data_folder, hardware, input_hashes, key_of, missing, versions
 from openbook.studies.results import (
     ClaimResult,
-    Run,
     Study,
+    StudyRun,
     Verdicts,
     judge,
     read_run,
@@ -289,7 +289,7 @@ def _run(
     minutes: float,
     running: Path,
     tell: Callable[[str], None],
-) -> Run:
+) -> StudyRun:
     results = results_folder(study.folder)
     work = results / "work" / key
     work.mkdir(parents=True, exist_ok=True)
@@ -306,7 +306,7 @@ def _run(
         environment | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])},
         lambda line: tell(f"    | {line}"),
     )
-    run = Run(
+    run = StudyRun(
         key=key,
         command=list(command),
         inputs=hashes,

@@ -15,7 +15,7 @@ from site_records import EVIL
 from openbook.record.files import read_record
 from openbook.web.addresses import folder_name
 from openbook.web.site import search_index
-from openbook.web.site.building import Settings, build
+from openbook.web.site.building import SiteSettings, build
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -190,7 +190,7 @@ def test_hostile_records_do_nothing(watched: Watched) -> None:
 
 
 def test_a_bundled_paper_is_unpacked(browser: Any, records: Path, tmp_path: Path, serve: Callable[[Path], str]) -> None:
-    build(Settings(records, tmp_path / "site", search=False, bundle=True))
+    build(SiteSettings(records, tmp_path / "site", search=False, bundle=True))
     one = Watched(browser, serve(tmp_path / "site"))
     page = one.open("explore/index.html#text=put right")
     page.locator("#found a").click()

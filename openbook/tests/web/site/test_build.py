@@ -26,7 +26,7 @@ from openbook.record.parquet import to_table, write_table
 from openbook.record.scores import score_answers
 from openbook.web.addresses import folder_name
 from openbook.web.site import feeds, rendering
-from openbook.web.site.building import Report, Settings, build
+from openbook.web.site.building import Report, SiteSettings, build
 from openbook.web.site.state import write_fast
 
 LIGHT = 60_000
@@ -181,7 +181,7 @@ def test_atom_and_sitemaps(site: Path, records: Path, tmp_path: Path, monkeypatc
         assert (entry.findtext(f"{atom}id") or "").startswith(ADDRESS)
     assert len({entry.findtext(f"{atom}id") for entry in entries}) == len(entries)
     monkeypatch.setattr(feeds, "PER_SITEMAP", 100)
-    build(Settings(records, tmp_path / "site", base_url=ADDRESS, search=False))
+    build(SiteSettings(records, tmp_path / "site", base_url=ADDRESS, search=False))
     space = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
     parts = [node.text or "" for node in ElementTree.parse(tmp_path / "site/sitemap.xml").getroot().iter(f"{space}loc")]
     places = []
@@ -197,7 +197,7 @@ def test_atom_and_sitemaps(site: Path, records: Path, tmp_path: Path, monkeypatc
 
 
 def test_without_an_address_there_is_no_sitemap(records: Path, tmp_path: Path) -> None:
-    report = build(Settings(records, tmp_path / "site", search=False))
+    report = build(SiteSettings(records, tmp_path / "site", search=False))
     assert not (tmp_path / "site/sitemap.xml").exists()
     assert not (tmp_path / "site/pagefind").exists()
     explore = (tmp_path / "site/explore/index.html").read_text(encoding="utf-8")
@@ -210,7 +210,7 @@ def test_without_an_address_there_is_no_sitemap(records: Path, tmp_path: Path) -
 def test_only_what_changed_is_rendered(tmp_path: Path) -> None:
     given = [made_up(number) for number in range(8)]
     source = write_folder(tmp_path / "records", given)
-    settings = Settings(source, tmp_path / "site", search=False)
+    settings = SiteSettings(source, tmp_path / "site", search=False)
     assert build(settings).written == 8
     pages = {path: path.stat().st_mtime_ns for path in (tmp_path / "site").rglob("*.html")}
     again = build(settings)
@@ -225,12 +225,12 @@ def test_only_what_changed_is_rendered(tmp_path: Path) -> None:
     edition = (tmp_path / "site/venues/PLUM/2023/index.html").read_text(encoding="utf-8")
     assert "Another title" in edition
     assert "paper_7" not in edition
-    assert build(Settings(source, tmp_path / "site", search=False, base_url=ADDRESS)).written == 7
+    assert build(SiteSettings(source, tmp_path / "site", search=False, base_url=ADDRESS)).written == 7
 
 
 def test_an_interrupted_build_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_folder(tmp_path / "records", [made_up(number) for number in range(12)])
-    settings = Settings(source, tmp_path / "site", search=False)
+    settings = SiteSettings(source, tmp_path / "site", search=False)
     monkeypatch.setattr("openbook.web.site.sources.BATCH", 5)
 
     def stop(what: str, done: int, of: int) -> None:
@@ -251,16 +251,16 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_several_processes_make_the_same_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = tmp_path / "records.parquet"
     write_table(to_table([made_up(number) for number in range(60)]), table)
-    build(Settings(table, tmp_path / "one", search=False))
+    build(SiteSettings(table, tmp_path / "one", search=False))
     monkeypatch.setattr(rendering, "FEW", 0)
-    assert build(Settings(table, tmp_path / "two", search=False, processes=2)).written == 60
+    assert build(SiteSettings(table, tmp_path / "two", search=False, processes=2)).written == 60
     for page in (tmp_path / "one/papers").rglob("*.*"):
         assert page.read_bytes() == (tmp_path / "two" / page.relative_to(tmp_path / "one")).read_bytes()
 
 
 def test_bundles_hold_the_same_pages_in_few_files(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "records", [made_up(number) for number in range(120)])
-    bundled = Settings(source, tmp_path / "site", base_url=ADDRESS, search=False, bundle=True)
+    bundled = SiteSettings(source, tmp_path / "site", base_url=ADDRESS, search=False, bundle=True)
     assert build(bundled).written == 120
     papers = tmp_path / "site/papers"
     bundles = sorted(papers.glob("bundle-*.json.gz"))
@@ -283,7 +283,7 @@ def test_bundles_hold_the_same_pages_in_few_files(tmp_path: Path) -> None:
     assert build(bundled).written == 0
     write_folder(source, [made_up(0, title="Another title")])
     assert build(bundled).written == 1
-    report = build(Settings(source, tmp_path / "site", base_url=ADDRESS, search=False))
+    report = build(SiteSettings(source, tmp_path / "site", base_url=ADDRESS, search=False))
     assert report.written == 120
     assert not list(papers.glob("*.gz"))
     assert not list(papers.glob("*.json"))
@@ -296,7 +296,7 @@ def test_no_local_path_is_published(tmp_path: Path) -> None:
     broken = made_up(2, source="C:\\zeno\\pear.pdf", problem="C:\\zeno\\pear.pdf: encrypted")
     table = tmp_path / "records.parquet"
     write_table(to_table([read, broken, made_up(3, source="https://example.org/a/plum.pdf")]), table)
-    build(Settings(table, tmp_path / "site", search=False))
+    build(SiteSettings(table, tmp_path / "site", search=False))
     for path in (tmp_path / "site").rglob("*"):
         if path.is_file() and ".openbook" not in path.parts and path.suffix != ".parquet":
             assert b"zeno" not in path.read_bytes(), path
@@ -317,7 +317,7 @@ def test_titles_are_shown_and_sorted_without_latex(tmp_path: Path) -> None:
         "Apples",
     ]
     records = [made_up(number, title=title) for number, title in enumerate(titles)]
-    build(Settings(write_folder(tmp_path / "records", records), tmp_path / "site", search=False))
+    build(SiteSettings(write_folder(tmp_path / "records", records), tmp_path / "site", search=False))
     shown = [node.text() for node in parsed(tmp_path / "site/venues/PLUM/2023/index.html").css(".papers a")]
     assert shown == ["Apples", "Breaking the 𝒪(√(T)) Barrier", "“Zebras” & $100 More", "ℓ₂-Weights of Plums"]
     assert parsed(tmp_path / "site/papers/paper_0/index.html").css_first("h1").text() == "ℓ₂-Weights of Plums"
@@ -325,7 +325,7 @@ def test_titles_are_shown_and_sorted_without_latex(tmp_path: Path) -> None:
 
 def test_without_years_there_are_bars(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "records", [made_up(number, year=None) for number in range(5)])
-    build(Settings(source, tmp_path / "site", search=False))
+    build(SiteSettings(source, tmp_path / "site", search=False))
     for name in ("index.html", "trends/index.html"):
         page = parsed(tmp_path / "site" / name)
         assert len(page.css("table.shares svg.share")) == 7, name
@@ -345,7 +345,7 @@ def test_unclear_answers_and_near_misses(tmp_path: Path) -> None:
         result="yes", confidence=0.9, response="Yes: supported by the quoted sentences.", evidence=[quote]
     )
     record.scores = score_answers(record.answers)
-    build(Settings(write_folder(tmp_path / "records", [record]), tmp_path / "site", search=False))
+    build(SiteSettings(write_folder(tmp_path / "records", [record]), tmp_path / "site", search=False))
     page = parsed(tmp_path / "site/papers/paper_1/index.html")
     row = page.css_first("#open_datasets")
     assert row.css_first(".badge.unclear").text() == "Unclear"
@@ -384,10 +384,10 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, records: Path) -> None:
         (records, Path("/proc/nowhere"), "cannot write"),
     ):
         with pytest.raises(OpenbookError, match=message):
-            build(Settings(given, out, search=False))
+            build(SiteSettings(given, out, search=False))
     assert (other / "mine.txt").read_text(encoding="utf-8") == "mine"
     with pytest.raises(OpenbookError, match="there is no folder"):
-        build(Settings(records, tmp_path / "site", studies=tmp_path / "none", search=False))
+        build(SiteSettings(records, tmp_path / "site", studies=tmp_path / "none", search=False))
     for flags in (["--base-url", "javascript:x"], ["--base-url", "https://x/?a"], ["--corrections", "ftp://x"]):
         arguments = ["site", "--records", str(records), "--out", str(tmp_path / "s"), *flags]
         assert CliRunner().invoke(app, arguments).exit_code == 2
@@ -409,7 +409,7 @@ def test_a_full_disk_leaves_whole_files(tmp_path: Path, monkeypatch: pytest.Monk
     write_folder(tmp_path / "records", [made_up(1)])
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OpenbookError, match="No space left on device; free the space"):
-        build(Settings(source, tmp_path / "site", search=False))
+        build(SiteSettings(source, tmp_path / "site", search=False))
 
 
 def test_the_published_index(index_data: Path, tmp_path: Path) -> None:
@@ -421,7 +421,7 @@ def test_the_published_index(index_data: Path, tmp_path: Path) -> None:
     place = pc.index(whole["id"], wanted).as_py()
     chosen = whole.take([*range(0, len(whole), 997), place])
     write_table(chosen, tmp_path / "slice.parquet")
-    report = build(Settings(tmp_path / "slice.parquet", tmp_path / "site", search=False))
+    report = build(SiteSettings(tmp_path / "slice.parquet", tmp_path / "site", search=False))
     assert report.pages == len(chosen)
     assert report.largest_page < LIGHT
     page = parsed(tmp_path / "site/papers" / wanted / "index.html").css_first("main").text()

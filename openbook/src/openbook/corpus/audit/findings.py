@@ -90,7 +90,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditedRecord:
     """One record. ``input_tokens`` is None where the run does not say; ``published`` marks a run of the imported index."""
 
     id: str
@@ -100,7 +100,7 @@ class Entry:
     published: bool
 
 
-def read_entries(records: Path, most_tokens: int | None = None) -> Iterator[Entry]:
+def read_entries(records: Path, most_tokens: int | None = None) -> Iterator[AuditedRecord]:
     """The records of a Parquet file or of a folder that ``openbook assess`` wrote.
 
     With ``most_tokens``, records of the published index with a larger input are left out. Raises ``OpenbookError`` when
@@ -123,7 +123,7 @@ def read_entries(records: Path, most_tokens: int | None = None) -> Iterator[Entr
             yield entry_of(row, answered)
 
 
-def entry_of(row: dict[str, Any], answered: list[str]) -> Entry:
+def entry_of(row: dict[str, Any], answered: list[str]) -> AuditedRecord:
     """The entry of one row of a table of records, of which the variables ``answered`` are columns."""
     answers = {}
     for variable in answered:
@@ -134,7 +134,7 @@ def entry_of(row: dict[str, Any], answered: list[str]) -> Entry:
         words = " ".join(quote for quote, _ in quotes) or nearest or row.get(f"{variable}_text") or ""
         unverified = row.get(f"{variable}_result") == "unverified"
         answers[variable] = Said(row[variable], words, quotes, unverified)
-    return Entry(
+    return AuditedRecord(
         id=row["id"],
         title=row.get("title") or "",
         answers=answers,
@@ -143,7 +143,7 @@ def entry_of(row: dict[str, Any], answered: list[str]) -> Entry:
     )
 
 
-def said_yes(entry: Entry) -> Iterator[tuple[str, Said]]:
+def said_yes(entry: AuditedRecord) -> Iterator[tuple[str, Said]]:
     """The scored answers that are yes, with their variable."""
     for variable in SCORED:
         said = entry.answers.get(variable)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from openbook.corpus.audit.findings import Entry, Finding, Said, excerpt, said_yes
+from openbook.corpus.audit.findings import AuditedRecord, Finding, Said, excerpt, said_yes
 from openbook.corpus.audit.rules import explanations
 from openbook.errors import OpenbookError
 
@@ -75,7 +75,7 @@ class QuoteCheck:
         self._papers = PaperTexts(papers) if papers is not None else None
         self.checked = checked
 
-    def __call__(self, entry: Entry) -> Iterator[Finding]:
+    def __call__(self, entry: AuditedRecord) -> Iterator[Finding]:
         """A finding for each answer of which nothing, and nothing like it, is in the paper."""
         if self._papers is None or entry.id not in self._papers:
             yield from self._recorded(entry)
@@ -97,7 +97,7 @@ class QuoteCheck:
                 why = f"nothing like it is in the paper ({paper.source})"
                 yield Finding(entry.id, "quote_absent", "high", variable, excerpt(said.words, 0, 300, 0), why)
 
-    def _recorded(self, entry: Entry) -> Iterator[Finding]:
+    def _recorded(self, entry: AuditedRecord) -> Iterator[Finding]:
         """Without the paper: what the record itself says of its quotes."""
         for variable, said in entry.answers.items():
             if said.unverified:
@@ -105,7 +105,7 @@ class QuoteCheck:
                 yield Finding(entry.id, "quote_absent", "medium", variable, excerpt(said.words, 0, 300, 0), why)
 
 
-def _claimed(entry: Entry) -> Iterator[tuple[str, Said]]:
+def _claimed(entry: AuditedRecord) -> Iterator[tuple[str, Said]]:
     yield from said_yes(entry)
     yield from ((variable, said) for variable, said in entry.answers.items() if said.unverified)
 

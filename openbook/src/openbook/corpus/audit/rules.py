@@ -12,7 +12,7 @@ from openbook.corpus.audit.findings import (
     KINDS,
     NO,
     YES,
-    Entry,
+    AuditedRecord,
     Finding,
     Said,
     Severity,
@@ -39,7 +39,7 @@ _ONLY_A_TITLE: Final = re.compile(
 )
 
 
-def ghosts(entry: Entry, prompt_tokens: int | None = None) -> Iterator[Finding]:
+def ghosts(entry: AuditedRecord, prompt_tokens: int | None = None) -> Iterator[Finding]:
     """At most one finding: by the size of the input, where the size of the prompt is known, else by the record's words."""
     prompt = prompt_tokens if prompt_tokens is not None else PUBLISHED_PROMPT_TOKENS if entry.published else None
     text_tokens = None
@@ -67,7 +67,7 @@ def ghosts(entry: Entry, prompt_tokens: int | None = None) -> Iterator[Finding]:
             return
 
 
-def _nothing_found(entry: Entry) -> bool:
+def _nothing_found(entry: AuditedRecord) -> bool:
     return not any(True for _ in said_yes(entry))
 
 
@@ -95,7 +95,7 @@ _AT_HAND: Final = re.compile(
 )
 
 
-def promised_code(entry: Entry) -> Iterator[Finding]:
+def promised_code(entry: AuditedRecord) -> Iterator[Finding]:
     """At most one finding. A promise beside a link or a supplement is no finding, unless it waits for acceptance."""
     for variable, said in said_yes(entry):
         if variable != "open_source_code":
@@ -205,7 +205,7 @@ _BEGINS_A_SENTENCE: Final = frozenset(
 )
 
 
-def damaged_urls(entry: Entry) -> Iterator[Finding]:
+def damaged_urls(entry: AuditedRecord) -> Iterator[Finding]:
     """A finding for each answer with a damaged link, the first that is found, and in what way it is damaged.
 
     Low where only ``http://`` is torn, which any reader mends; medium where the link as given leads elsewhere.
@@ -244,7 +244,7 @@ _FURNITURE: Final = re.compile(
 _OWN_WORDS: Final = 25
 
 
-def checklists(entry: Entry) -> Iterator[Finding]:
+def checklists(entry: AuditedRecord) -> Iterator[Finding]:
     """A finding for each yes that quotes the checklist: medium when there is little else, low when there is more."""
     for variable, said in said_yes(entry):
         if not any(sign in said.words for sign in _SIGNS):
@@ -262,7 +262,7 @@ _FIRST_PERSON: Final = re.compile(r"\b(?:we|our|ours|us)\b", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"\"[^\"]{15,}\"|“[^”]{15,}”|(?<!\w)'[^']{20,}'(?!\w)|``[^`']{15,}''")
 
 
-def explanations(entry: Entry) -> Iterator[Finding]:
+def explanations(entry: AuditedRecord) -> Iterator[Finding]:
     """A finding for each yes that begins by speaking of the paper; low when it quotes as well, medium when it does not."""
     for variable, said in said_yes(entry):
         if not speaks_of_the_paper(said.words):
@@ -301,7 +301,7 @@ _BUT: Final = re.compile(
 )
 
 
-def contradictions(entry: Entry) -> Iterator[Finding]:
+def contradictions(entry: AuditedRecord) -> Iterator[Finding]:
     """A finding for each pair or answer that contradicts itself."""
     kind = entry.answers.get("research_type")
     if kind is not None and kind.result == YES:
@@ -350,7 +350,7 @@ _OTHERS: Final = re.compile(
 )
 
 
-def own_code(entry: Entry) -> Iterator[Finding]:
+def own_code(entry: AuditedRecord) -> Iterator[Finding]:
     """Code in openbook's own records: a yes without a link of one's own or about other people's work, a no beside a link.
 
     The published index keeps one text an answer, not quotes, so its records are left to the other rules.
@@ -408,7 +408,7 @@ def audit(
 
 
 def audit_entry(
-    entry: Entry, kinds: Collection[str] = tuple(KINDS), prompt_tokens: int | None = None
+    entry: AuditedRecord, kinds: Collection[str] = tuple(KINDS), prompt_tokens: int | None = None
 ) -> tuple[list[Finding], bool]:
     """What the rules that need nothing but the record find wrong with it, and whether it is a ghost."""
     found = list(ghosts(entry, prompt_tokens))

@@ -9,9 +9,9 @@ from typing import Any
 from openbook.errors import OpenbookError
 from openbook.files import write_atomically
 from openbook.studies.report import results, setup
-from openbook.studies.report.document import Block, Document, Paragraph, Pseudocode, Section
+from openbook.studies.report.document import Block, Paragraph, Pseudocode, ReportDocument, ReportSection
 from openbook.studies.report.output import to_html, to_pdf
-from openbook.studies.results import Run, Study
+from openbook.studies.results import Study, StudyRun
 from openbook.studies.schema import ReportText
 
 #: Name -> title, in the order of the report.
@@ -32,7 +32,7 @@ SECTIONS = {
 }
 
 
-def compose(study: Study, without: Sequence[str] = ()) -> Document:
+def compose(study: Study, without: Sequence[str] = ()) -> ReportDocument:
     """The report of a study as its results stand. Raises OpenbookError if it was never run or has no such section."""
     unknown = [name for name in without if name not in SECTIONS]
     if unknown:
@@ -60,14 +60,14 @@ def compose(study: Study, without: Sequence[str] = ()) -> Document:
     }
     paper = study.file.paper
     source = ", ".join(str(part) for part in (*paper.authors, paper.title, paper.venue, paper.year, paper.url) if part)
-    return Document(
+    return ReportDocument(
         title=text.title,
         subtitle=f"A report on {paper.title}",
         authors=text.authors,
         date=max(run.started for run in runs.values())[:10] if runs else "",
         abstract=(*((text.abstract,) if text.abstract else ()), results.summary(study)),
         sections=tuple(
-            Section(name, title, tuple(made[name]))
+            ReportSection(name, title, tuple(made[name]))
             for name, title in SECTIONS.items()
             if made[name] and name not in without
         ),
@@ -75,7 +75,7 @@ def compose(study: Study, without: Sequence[str] = ()) -> Document:
     )
 
 
-def runs_of(study: Study) -> dict[str, Run]:
+def runs_of(study: Study) -> dict[str, StudyRun]:
     """The runs behind the verdicts, by key, in the order of the claims."""
     found = {}
     for name in study.claims:
@@ -89,7 +89,7 @@ def _algorithms(text: ReportText) -> list[Block]:
     return [Pseudocode(one.title, one.takes, one.gives, one.lines) for one in text.algorithms]
 
 
-def listed(run: Run, key: str) -> list[dict[str, Any]]:
+def listed(run: StudyRun, key: str) -> list[dict[str, Any]]:
     """What a run's object holds under one of the keys that a report reads; entries that are no objects are passed over."""
     given = run.found.get(key, [])
     return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []

@@ -26,7 +26,7 @@ class Bullets:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """A table; ``wide`` names the columns that hold sentences, the others are as narrow as they can be."""
 
     caption: str
@@ -37,7 +37,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Figure:
+class ReportFigure:
     """A picture: SVG, which holds no text of its own, and what it shows in words."""
 
     name: str
@@ -57,18 +57,18 @@ class Pseudocode:
 
 
 @dataclass(frozen=True)
-class Listing:
+class CodeListing:
     """Text as it was written or printed."""
 
     caption: str
     text: str
 
 
-Block = Paragraph | Bullets | Table | Figure | Pseudocode | Listing
+Block = Paragraph | Bullets | ReportTable | ReportFigure | Pseudocode | CodeListing
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """A section; ``name`` is what ``--without`` calls it."""
 
     name: str
@@ -77,7 +77,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Document:
+class ReportDocument:
     """A whole report."""
 
     title: str
@@ -85,7 +85,7 @@ class Document:
     authors: tuple[str, ...]
     date: str
     abstract: tuple[str, ...]
-    sections: tuple[Section, ...] = field(default=())
+    sections: tuple[ReportSection, ...] = field(default=())
     references: tuple[str, ...] = ()
 
 

@@ -17,13 +17,13 @@ from openbook.errors import OpenbookError
 from openbook.studies.report.document import (
     Block,
     Bullets,
-    Document,
-    Figure,
-    Listing,
+    CodeListing,
     Paragraph,
     Pseudocode,
-    Section,
-    Table,
+    ReportDocument,
+    ReportFigure,
+    ReportSection,
+    ReportTable,
 )
 from openbook.studies.schema import VERDICTS
 
@@ -40,7 +40,7 @@ class _Numbers:
         return self._seen[kind]
 
 
-def to_html(document: Document) -> str:
+def to_html(document: ReportDocument) -> str:
     """The page. Figures are images inside it; whatever text says is escaped."""
     style = files("openbook.web").joinpath("static", "theme.css").read_text(encoding="utf-8")
     here = files("openbook.studies.report")
@@ -54,7 +54,7 @@ def to_html(document: Document) -> str:
             block.name: _image(block)
             for section in document.sections
             for block in section.blocks
-            if isinstance(block, Figure)
+            if isinstance(block, ReportFigure)
         },
         numbers=_Numbers(),
         verdicts=VERDICTS,
@@ -62,12 +62,12 @@ def to_html(document: Document) -> str:
     )
 
 
-def _image(figure: Figure) -> Markup:
+def _image(figure: ReportFigure) -> Markup:
     data = base64.b64encode(figure.svg.encode()).decode()
     return Markup('<img alt="{}" src="data:image/svg+xml;base64,{}">').format(escape(figure.told), data)
 
 
-def to_pdf(document: Document) -> bytes:
+def to_pdf(document: ReportDocument) -> bytes:
     """The PDF. Raises OpenbookError if Typst is absent or refuses."""
     try:
         import typst
@@ -80,7 +80,7 @@ def to_pdf(document: Document) -> bytes:
         )
         for section in document.sections:
             for block in section.blocks:
-                if isinstance(block, Figure):
+                if isinstance(block, ReportFigure):
                     (place / f"{_safe(block.name)}.svg").write_text(block.svg, encoding="utf-8")
         source = place / "report.typ"
         source.write_text(to_typst(document), encoding="utf-8")
@@ -91,7 +91,7 @@ def to_pdf(document: Document) -> bytes:
     return made
 
 
-def to_typst(document: Document) -> str:
+def to_typst(document: ReportDocument) -> str:
     """The Typst source, to be compiled beside ``layout.typ`` and the figures."""
     authors = _array([_text(author) for author in document.authors])
     abstract = _array([_text(one) for one in document.abstract])
@@ -108,7 +108,7 @@ def to_typst(document: Document) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section(section: Section) -> list[str]:
+def _section(section: ReportSection) -> list[str]:
     return [f"#heading(level: 1, {_text(section.title)})", *(_block(block) for block in section.blocks)]
 
 
@@ -118,19 +118,19 @@ def _block(block: Block) -> str:
             return f"#par({_text(text)})"
         case Bullets(items):
             return f"#list(..{_array([f'[#{_text(item)}]' for item in items])})"
-        case Table():
+        case ReportTable():
             kinds = ["wide" if place in block.wide else "right" if place in block.right else "left"
                      for place in range(len(block.columns))]  # fmt: skip
             head = _array([_text(column) for column in block.columns])
             rows = _array([_array([_text(cell) for cell in row]) for row in block.rows])
             return f"#grid-table({_text(block.caption)}, {_array([_text(kind) for kind in kinds])}, {head}, {rows})"
-        case Figure(name, caption, _, told):
+        case ReportFigure(name, caption, _, told):
             return f"#picture({_text(_safe(name) + '.svg')}, {_text(caption)}, {_text(told)})"
         case Pseudocode(title, takes, gives, steps):
             levels = [(len(line) - len(line.lstrip(" "))) // 2 for line in steps]
             numbered = [f"({level}, {_text(line.strip())})" for level, line in zip(levels, steps, strict=True)]
             return f"#pseudocode({_text(title)}, {_text(takes)}, {_text(gives)}, {_array(numbered)})"
-        case Listing(caption, text):
+        case CodeListing(caption, text):
             return f"#listing({_text(caption)}, {_text(text)})"
 
 

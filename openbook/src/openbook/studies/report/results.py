@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from openbook.studies.report.document import Block, Bullets, Figure, Listing, Paragraph, Table, describe, draw
-from openbook.studies.results import ClaimResult, Run, Study
+from openbook.studies.report.document import (
+    Block,
+    Bullets,
+    CodeListing,
+    Paragraph,
+    ReportFigure,
+    ReportTable,
+    describe,
+    draw,
+)
+from openbook.studies.results import ClaimResult, Study, StudyRun
 from openbook.studies.schema import Claim
 
 _MOST_TEXT = 600
@@ -41,7 +50,7 @@ def claims(study: Study) -> list[Block]:
         rows = [_row(claim, study.verdicts[name]) for name, claim in study.claims.items() if claim.ours == ours]
         if rows:
             columns = ("claim", "published", "measured", "verdict")
-            blocks.append(Table(caption, columns, tuple(rows), wide=(0,), right=(1, 2)))
+            blocks.append(ReportTable(caption, columns, tuple(rows), wide=(0,), right=(1, 2)))
     return blocks
 
 
@@ -63,32 +72,33 @@ def measured(result: ClaimResult) -> str:
     return f"{number(result.measured)} [{low:.5g}, {high:.5g}]"
 
 
-def details(runs: dict[str, Run]) -> list[Block]:
+def details(runs: dict[str, StudyRun]) -> list[Block]:
     """The tables, figures and samples that the commands returned."""
     blocks: list[Block] = []
     for run in runs.values():
         blocks += [
-            Table(
+            ReportTable(
                 str(one["caption"]), tuple(map(str, one["columns"])), tuple(tuple(map(str, row)) for row in one["rows"])
             )
             for one in _listed(run, "tables")
         ]
         blocks += [
-            Figure(str(one["id"]), str(one["caption"]), draw(one), describe(one)) for one in _listed(run, "figures")
+            ReportFigure(str(one["id"]), str(one["caption"]), draw(one), describe(one))
+            for one in _listed(run, "figures")
         ]
         for one in _listed(run, "samples"):
             text = str(one["text"])
             cut = text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + " …"
-            blocks.append(Listing(f"{one['title']}, given “{one['prompt']}”.", cut))
+            blocks.append(CodeListing(f"{one['title']}, given “{one['prompt']}”.", cut))
     return blocks
 
 
-def _listed(run: Run, key: str) -> list[dict[str, Any]]:
+def _listed(run: StudyRun, key: str) -> list[dict[str, Any]]:
     given = run.found.get(key, [])
     return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
 
 
-def failures(study: Study, runs: dict[str, Run]) -> list[Block]:
+def failures(study: Study, runs: dict[str, StudyRun]) -> list[Block]:
     """What was not reproduced, what only partly, and wrong answers word for word."""
     items = []
     for name, claim in study.claims.items():

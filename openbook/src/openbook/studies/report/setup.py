@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from openbook.studies.report.document import Block, Bullets, Paragraph, Table
-from openbook.studies.results import Run, Study
+from openbook.studies.report.document import Block, Bullets, Paragraph, ReportTable
+from openbook.studies.results import Study, StudyRun
 from openbook.studies.schema import ReportText
 
 
-def _data(runs: dict[str, Run]) -> list[dict[str, Any]]:
+def _data(runs: dict[str, StudyRun]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for run in runs.values():
         given = run.found.get("data", [])
@@ -18,7 +18,7 @@ def _data(runs: dict[str, Run]) -> list[dict[str, Any]]:
     return found
 
 
-def datasets(text: ReportText, runs: dict[str, Run]) -> list[Block]:
+def datasets(text: ReportText, runs: dict[str, StudyRun]) -> list[Block]:
     """Which data, where from, and the hashes of the files that were read."""
     used = _data(runs)
     blocks: list[Block] = [
@@ -31,7 +31,7 @@ def datasets(text: ReportText, runs: dict[str, Run]) -> list[Block]:
         if one.get(key)
     ]
     if rows:
-        blocks.append(Table("SHA-256 of the files that were read.", ("data", "file", "SHA-256"), tuple(rows)))
+        blocks.append(ReportTable("SHA-256 of the files that were read.", ("data", "file", "SHA-256"), tuple(rows)))
     return blocks
 
 
@@ -41,7 +41,7 @@ def splits(text: ReportText) -> list[Block]:
     return [Bullets(items)] if items else []
 
 
-def setup(study: Study, text: ReportText, runs: dict[str, Run]) -> list[Block]:
+def setup(study: Study, text: ReportText, runs: dict[str, StudyRun]) -> list[Block]:
     """Every setting of every recipe that was run, as the runs recorded it."""
     blocks: list[Block] = [Paragraph(one) for one in text.setup]
     scales = []
@@ -50,13 +50,15 @@ def setup(study: Study, text: ReportText, runs: dict[str, Run]) -> list[Block]:
         if result.scale and result.measured is not None:
             scales.append((claim.id, result.scale))
     if scales:
-        blocks.append(Table("The size at which each claim was tested.", ("claim", "size"), tuple(scales), wide=(1,)))
+        blocks.append(
+            ReportTable("The size at which each claim was tested.", ("claim", "size"), tuple(scales), wide=(1,))
+        )
     blocks += _settings(runs)
     if study.file.values:
         rows = [(one.name, one.value, "guessed" if one.guessed else "as the paper states") for one in study.file.values]
         guessed = sum(one.guessed for one in study.file.values)
         said = f"Values that the rebuild needed. {guessed} of {len(rows)} had to be guessed, for the paper does not state them."
-        blocks.append(Table(said, ("what", "value here", "where from"), tuple(rows), wide=(0, 1)))
+        blocks.append(ReportTable(said, ("what", "value here", "where from"), tuple(rows), wide=(0, 1)))
     commands = tuple(dict.fromkeys(_command(run) for run in runs.values()))
     blocks += [Paragraph("The commands, in the order of the claims:"), Bullets(commands)]
     seeds = sorted({seed for run in runs.values() for seed in run.seeds})
@@ -65,7 +67,7 @@ def setup(study: Study, text: ReportText, runs: dict[str, Run]) -> list[Block]:
     return blocks
 
 
-def _settings(runs: dict[str, Run], most: int = 4) -> list[Block]:
+def _settings(runs: dict[str, StudyRun], most: int = 4) -> list[Block]:
     """What was run side by side: a row for each setting, a column for each recipe, ``most`` of them in a table."""
     found: dict[str, dict[str, str]] = {}
     for run in runs.values():
@@ -77,7 +79,7 @@ def _settings(runs: dict[str, Run], most: int = 4) -> list[Block]:
         part = names[first : first + most]
         keys = list(dict.fromkeys(key for name in part for key in found[name]))
         rows = tuple((key, *(found[name].get(key, "") for name in part)) for key in keys)
-        blocks.append(Table("Settings of the runs.", ("setting", *part), rows))
+        blocks.append(ReportTable("Settings of the runs.", ("setting", *part), rows))
     return blocks
 
 
@@ -99,7 +101,7 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def hardware(study: Study, runs: dict[str, Run]) -> list[Block]:
+def hardware(study: Study, runs: dict[str, StudyRun]) -> list[Block]:
     """The machines of the runs, their wall times, and what was not at hand."""
     machines: list[str] = []
     for run in runs.values():
@@ -114,7 +116,9 @@ def hardware(study: Study, runs: dict[str, Run]) -> list[Block]:
         rows.append((", ".join(of), f"{run.seconds:,.1f}", run.started[:16].replace("T", " ")))
     if rows:
         columns = ("claims", "wall time, s", "begun, UTC")
-        blocks.append(Table("Wall time of each command on that machine.", columns, tuple(rows), wide=(0,), right=(1,)))
+        blocks.append(
+            ReportTable("Wall time of each command on that machine.", columns, tuple(rows), wide=(0,), right=(1,))
+        )
     lacking = [claim.id for name, claim in study.claims.items() if "GPU" in study.verdicts[name].reason]
     if lacking:
         what = "A GPU, which these claims need, was not at hand: " if len(lacking) > 1 else "No GPU was at hand for "
@@ -130,15 +134,15 @@ def _machine(found: dict[str, Any]) -> str:
     return ", ".join(part for part in (processor, memory, gpu, str(found.get("system", ""))) if part)
 
 
-def software(runs: dict[str, Run]) -> list[Block]:
+def software(runs: dict[str, StudyRun]) -> list[Block]:
     """Exact versions, as the runs found them."""
     said = _joined([f"{_title(name)} {' and '.join(found)}" for name, found in _versions(runs).items()])
     rows = tuple((_title(name), ", ".join(found)) for name, found in _versions(runs).items())
-    table = Table("Software and its exact versions.", ("package", "version"), rows)
+    table = ReportTable("Software and its exact versions.", ("package", "version"), rows)
     return [Paragraph(f"Everything here was computed with {said}."), table]
 
 
-def _versions(runs: dict[str, Run]) -> dict[str, list[str]]:
+def _versions(runs: dict[str, StudyRun]) -> dict[str, list[str]]:
     """Each package's versions, without the label of a build: which one fits the machine is said with the machine."""
     found: dict[str, list[str]] = {}
     for run in runs.values():
@@ -148,7 +152,7 @@ def _versions(runs: dict[str, Run]) -> dict[str, list[str]]:
     return found
 
 
-def _builds(run: Run) -> list[str]:
+def _builds(run: StudyRun) -> list[str]:
     labelled = [(name, version.partition("+")[2]) for name, version in run.versions.items()]
     return [f"the build of {_title(name)} is {label}" for name, label in labelled if label]
 
@@ -161,7 +165,7 @@ def _joined(parts: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
 
 
-def code(text: ReportText, runs: dict[str, Run]) -> list[Block]:
+def code(text: ReportText, runs: dict[str, StudyRun]) -> list[Block]:
     """Where the code is, at which commit."""
     states = sorted({(run.commit or "", run.dirty) for run in runs.values()})
     said = []
@@ -176,7 +180,7 @@ def code(text: ReportText, runs: dict[str, Run]) -> list[Block]:
     return blocks
 
 
-def _command(run: Run) -> str:
+def _command(run: StudyRun) -> str:
     filled = {"{python}": "python", "{study}/": "", "{out}": "OUT"}
     words = []
     for part in run.command:

@@ -25,9 +25,9 @@ from openbook.web.site import explore, feeds, lists, pages, search_index, state
 from openbook.web.site.frame import Site, badge, bundle_file
 from openbook.web.site.page_code import seal
 from openbook.web.site.paper_page import badge_name
-from openbook.web.site.rendering import Bad, Job, render, shard_of
+from openbook.web.site.rendering import Bad, RenderJob, render, shard_of
 from openbook.web.site.rows import Listed, by_title
-from openbook.web.site.sources import Source, find_source, write_tables
+from openbook.web.site.sources import RecordSource, find_source, write_tables
 from openbook.web.site.state import Folder, digest
 from openbook.web.templating import static_text
 
@@ -36,7 +36,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Settings:
+class SiteSettings:
     """What a site is built from. ``base_url`` is its address, ``correct`` where corrections are proposed.
 
     ``bundle`` keeps papers' pages in packed files, for hosts that refuse many files.
@@ -78,7 +78,7 @@ class Report:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
-def build(settings: Settings, progress: Progress = lambda what, done, of: None) -> Report:
+def build(settings: SiteSettings, progress: Progress = lambda what, done, of: None) -> Report:
     """Build the site, or bring it up to date. Raises OpenbookError."""
     return _Build(settings, progress).run()
 
@@ -86,7 +86,7 @@ def build(settings: Settings, progress: Progress = lambda what, done, of: None) 
 class _Build:
     """One build: what it is made from, what earlier builds left, what it did."""
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    def __init__(self, settings: SiteSettings, progress: Progress) -> None:
         self.settings = settings
         self.progress = progress
         self.out = settings.out
@@ -127,7 +127,7 @@ class _Build:
         state.write_build(self.out, folder.written, search)
         return report
 
-    def _papers(self, source: Source, current: str, before: state.State, boxes: dict[str, str]) -> list[Listed]:
+    def _papers(self, source: RecordSource, current: str, before: state.State, boxes: dict[str, str]) -> list[Listed]:
         """Render what is new or changed; the rows of all papers, in the order of the source."""
         self.progress("reading records", 0, 0)
         report = self.report
@@ -145,7 +145,7 @@ class _Build:
             if old is not None and old.hash == fingerprints[place] and self._kept(old) in there:
                 kept[place] = old
         wanted = set(fingerprints) - set(kept)
-        job = Job(source, self.out, self.site, fingerprints, _now(), boxes)
+        job = RenderJob(source, self.out, self.site, fingerprints, _now(), boxes)
         (self.out / "papers").mkdir(exist_ok=True)
         journal = state.Journal(self.out, current)
         self.progress("papers", 0, len(wanted))
@@ -197,7 +197,7 @@ class _Build:
         )
 
     def _other_pages(
-        self, source: Source, folder: Folder, papers: Sequence[Listed], studies: Sequence[Study], changed: bool
+        self, source: RecordSource, folder: Folder, papers: Sequence[Listed], studies: Sequence[Study], changed: bool
     ) -> None:
         """Everything but the papers' pages and the search index."""
         site, settings = self.site, self.settings

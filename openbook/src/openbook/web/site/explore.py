@@ -16,7 +16,7 @@ from openbook.web.addresses import group_folder
 from openbook.web.site.frame import Site
 from openbook.web.site.lists import TITLES
 from openbook.web.site.rows import UNKNOWN, Listed, by
-from openbook.web.site.search_index import Entry
+from openbook.web.site.search_index import SearchEntry
 
 _DIGITS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _KINDS: Final = ("experimental", "theoretical", "unknown")
@@ -58,11 +58,11 @@ def explore_files(site: Site, papers: Sequence[Listed], searchable: bool) -> Ite
     yield "search/index.html", site.page("search.html.jinja", "search/index.html", "Search", crumbs=[("Search", None)])
 
 
-def search_entries(papers: Sequence[Listed]) -> Iterator[Entry]:
+def search_entries(papers: Sequence[Listed]) -> Iterator[SearchEntry]:
     """What the search index is fed with: title and authors. The address of an entry is its number on the page."""
     ordered = [one for _, _, chosen in grouped(papers) for one in chosen]
     for place, one in enumerate(ordered):
-        yield Entry(url=str(place), content=f"{one.name}. {one.authors}")
+        yield SearchEntry(url=str(place), content=f"{one.name}. {one.authors}")
 
 
 def _bits(one: Listed) -> int:

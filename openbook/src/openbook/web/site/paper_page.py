@@ -37,7 +37,7 @@ _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(slots=True)
-class Folded:
+class PageAttachments:
     """Texts that went into files beside the page: name -> content."""
 
     files: dict[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Folded:
         return rest.format(start, name, f"{len(text):,}")
 
 
-class Row(NamedTuple):
+class AnswerRow(NamedTuple):
     """A row of the table of answers. ``head`` is its variable and result; ``quotes`` are (quote, whether it is absent from
     the paper, where it stands)."""
 
@@ -91,7 +91,7 @@ def paper_page(
 
     ``groups`` are the paths of its venue's and its year's lists; ``rebuilt`` is markup about studies of the paper.
     """
-    paper, run, scores, folded = record.paper, record.run, record.scores, Folded()
+    paper, run, scores, folded = record.paper, record.run, record.scores, PageAttachments()
     title = plain_title(paper.title) or paper.id
     at = "papers/index.html" if site.bundle else f"papers/{folder}/index.html"
     root = "../" * at.count("/")
@@ -193,11 +193,11 @@ def _scores(record: Record) -> Markup:
     )
 
 
-def _row(variable: str, answer: Answer, record: Record, folded: Folded) -> Row:
+def _row(variable: str, answer: Answer, record: Record, folded: PageAttachments) -> AnswerRow:
     kind, word = shown_result(answer)
     quotes, more = _quotes(variable, answer.evidence, folded) if answer.evidence else ((), "")
     said = answer.response if is_published(record) else response_of(answer, record.run.assessor)
-    return Row(
+    return AnswerRow(
         cached("answer.html.jinja", variable, _titles()[variable], kind, word),
         sure_text(answer),
         folded.fold(said, f"{variable}.txt") if said else "",
@@ -207,7 +207,9 @@ def _row(variable: str, answer: Answer, record: Record, folded: Folded) -> Row:
     )
 
 
-def _quotes(variable: str, evidence: list[Evidence], folded: Folded) -> tuple[list[tuple[str, bool, str]], str]:
+def _quotes(
+    variable: str, evidence: list[Evidence], folded: PageAttachments
+) -> tuple[list[tuple[str, bool, str]], str]:
     """The quotes that a page has room for, and a link to the others."""
     items: list[tuple[str, bool, str]] = []
     used = 0
@@ -223,7 +225,7 @@ def _quotes(variable: str, evidence: list[Evidence], folded: Folded) -> tuple[li
     return items, ""
 
 
-def _told(record: Record, folded: Folded) -> list[tuple[str, str]]:
+def _told(record: Record, folded: PageAttachments) -> list[tuple[str, str]]:
     """How the paper was read: names and values."""
     run, paper = record.run, record.paper
     counted = run.input_tokens or run.output_tokens

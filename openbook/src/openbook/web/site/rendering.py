@@ -23,7 +23,7 @@ from openbook.web.addresses import folder_name, group_folder
 from openbook.web.site.frame import Site, badge, bundle_file
 from openbook.web.site.paper_page import paper_page
 from openbook.web.site.rows import UNKNOWN, Listed, describe
-from openbook.web.site.sources import Source
+from openbook.web.site.sources import RecordSource
 from openbook.web.site.state import unwritable, write_fast
 
 #: Fewer pages than this are rendered in this process: starting another takes longer.
@@ -33,10 +33,10 @@ PER_BUNDLE: Final = 50
 
 
 @dataclass(frozen=True)
-class Job:
+class RenderJob:
     """All that a process needs to render papers."""
 
-    source: Source
+    source: RecordSource
     out: Path
     site: Site
     fingerprints: dict[int, str]
@@ -55,7 +55,7 @@ class Bad:
 Rendered = list[Listed | Bad]
 
 
-def render(job: Job, places: set[int], processes: int) -> Iterator[Rendered]:
+def render(job: RenderJob, places: set[int], processes: int) -> Iterator[Rendered]:
     """Render the records at these places of the source, a batch at a time. Raises OpenbookError."""
     if len(places) < FEW or processes < 2:
         for batch in job.source.batches(places):
@@ -64,7 +64,7 @@ def render(job: Job, places: set[int], processes: int) -> Iterator[Rendered]:
     yield from _in_processes(job, places, processes)
 
 
-def _batch(job: Job, batch: Iterator[tuple[int, Record | str, dict[str, Any]]]) -> Rendered:
+def _batch(job: RenderJob, batch: Iterator[tuple[int, Record | str, dict[str, Any]]]) -> Rendered:
     """Make the pages of some records and write each into its folder, or all into bundles."""
     done: Rendered = []
     made: list[tuple[Listed, dict[str, bytes]]] = []
@@ -82,7 +82,7 @@ def _batch(job: Job, batch: Iterator[tuple[int, Record | str, dict[str, Any]]]) 
     return done
 
 
-def _make(job: Job, place: int, record: Record, row: dict[str, Any]) -> tuple[Listed, dict[str, bytes]]:
+def _make(job: RenderJob, place: int, record: Record, row: dict[str, Any]) -> tuple[Listed, dict[str, bytes]]:
     """The row of a record, and the files of its paper: name -> content, the page first."""
     answered: list[str] = [variable for variable in VARIABLES if variable in row]
     findings, _ = audit_entry(entry_of(row, answered))
@@ -151,7 +151,7 @@ def groups_of(venue: str, year: int | None) -> tuple[str, str]:
     return f"venues/{folder}/index.html", f"venues/{folder}/{UNKNOWN if year is None else year}/index.html"
 
 
-def _in_processes(job: Job, places: set[int], processes: int) -> Iterator[Rendered]:
+def _in_processes(job: RenderJob, places: set[int], processes: int) -> Iterator[Rendered]:
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads of Arrow and DuckDB
     following = context.Value("l", 0)
     workers, ends = [], []
@@ -188,7 +188,7 @@ def _in_processes(job: Job, places: set[int], processes: int) -> Iterator[Render
             worker.join()
 
 
-def _work(job: Job, places: set[int], following: Any, to: Connection) -> None:
+def _work(job: RenderJob, places: set[int], following: Any, to: Connection) -> None:
     """Take the next batch that nobody has taken, until there are none."""
     mine = -1
     try:

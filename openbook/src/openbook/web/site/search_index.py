@@ -31,7 +31,7 @@ _UNUSED: Final = ("pagefind-ui.*", "pagefind-modular-ui.*", "pagefind-component-
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SearchEntry:
     """What the search knows of one paper. ``url`` is its number among the rows of Explore."""
 
     url: str
@@ -43,7 +43,7 @@ def available() -> bool:
     return find_spec("pagefind") is not None and find_spec("pagefind_bin") is not None
 
 
-def build_index(entries: Iterable[Entry], out: Path, progress: Callable[[], None] = lambda: None) -> int:
+def build_index(entries: Iterable[SearchEntry], out: Path, progress: Callable[[], None] = lambda: None) -> int:
     """Write the index to ``out/pagefind``, replacing an older one only when the new one is whole; how many entries it has.
 
     Raises OpenbookError when Pagefind is not installed, or fails.
@@ -109,7 +109,9 @@ def _replace(new: Path, old: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _talk(to: IO[bytes], back: IO[bytes], entries: Iterable[Entry], folder: Path, progress: Callable[[], None]) -> int:
+def _talk(
+    to: IO[bytes], back: IO[bytes], entries: Iterable[SearchEntry], folder: Path, progress: Callable[[], None]
+) -> int:
     _send(to, 0, {"type": "NewIndex", "config": {"force_language": "en", "keep_index_url": True}})
     index = _receive(back)["index_id"]
     sent = 0

@@ -27,7 +27,7 @@ BATCH: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RecordSource:
     """A set of records: ``parquet``, or the JSON files ``paths``. Small enough to be handed to another process."""
 
     where: Path
@@ -108,18 +108,18 @@ def publishable(record: Record) -> Record:
     return record
 
 
-def find_source(records: Path) -> Source:
+def find_source(records: Path) -> RecordSource:
     """What ``--records`` names. In a folder the JSON records are the truth. Raises OpenbookError when there is nothing."""
     if records.is_dir():
         paths = tuple(record_paths(records))
         if paths:
-            return Source(records, None, paths)
+            return RecordSource(records, None, paths)
         if (records / TABLE_NAME).exists():
-            return Source(records, records / TABLE_NAME)
+            return RecordSource(records, records / TABLE_NAME)
         raise OpenbookError(f"{records} holds no records; fill it with: openbook assess PAPER... --out {records}")
     if not records.exists():
         raise OpenbookError(f"there is no file or folder {records}; give a Parquet file of records or a folder of them")
-    return Source(records, None, (records,)) if records.suffix == ".json" else Source(records, records)
+    return RecordSource(records, None, (records,)) if records.suffix == ".json" else RecordSource(records, records)
 
 
 def _hash_file(path: Path) -> tuple[str, str]:
@@ -134,7 +134,7 @@ def _hash_file(path: Path) -> tuple[str, str]:
     return identity, hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def write_tables(folder: Folder, source: Source, papers: Sequence[Listed], changed: bool) -> None:
+def write_tables(folder: Folder, source: RecordSource, papers: Sequence[Listed], changed: bool) -> None:
     """Write ``data/records.parquet`` and ``data/results.csv``, if the records changed or they are not there."""
     parquet, results = folder.root / "data" / "records.parquet", folder.root / "data" / "results.csv"
     if changed or not parquet.exists():
@@ -145,7 +145,7 @@ def write_tables(folder: Folder, source: Source, papers: Sequence[Listed], chang
     folder.tell("data/results.csv")
 
 
-def _write_parquet(source: Source, out: Path) -> None:
+def _write_parquet(source: RecordSource, out: Path) -> None:
     """The table as it was given but for local paths, or one of the records of a folder, a batch at a time."""
     beside = out.with_suffix(".part")
     try:
