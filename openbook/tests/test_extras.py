@@ -30,7 +30,10 @@ LLM = ("any_llm", "aiohttp", "openai", "genai_prices", "aiolimiter", "tenacity")
 ON_LOOPBACK = ("x", "--base-url", "http://127.0.0.1:9/v1")
 
 MISSING = [
-    *((("serve", "--port", "0"), name, "server") for name in ("fastapi", "uvicorn", "sse_starlette", "python_multipart", "itsdangerous", "throttled")),
+    *(
+        (("serve", "--port", "0"), name, "server")
+        for name in ("fastapi", "uvicorn", "sse_starlette", "python_multipart", "itsdangerous", "throttled")
+    ),
     *(((*ASK, "openai/gpt-4o"), name, "llm") for name in LLM),
     *(((*ASK, *ON_LOOPBACK), name, "llm") for name in LLM),
     ((*ASK, "openai/gpt-4o", "--dry-run"), "genai_prices", "llm"),
@@ -42,7 +45,7 @@ MISSING = [
     (("site", "--records", "records", "--out", "site"), "pagefind", "search"),
     (("mcp",), "mcp", "mcp"),
     (("study", "report", "toy", "--studies", "studies"), "typst", "report"),
-]  # fmt: skip
+]
 
 
 def openbook(folder: Path, *arguments: str, without: str = "") -> subprocess.CompletedProcess[str]:

@@ -230,8 +230,16 @@ def parity(out: Path, seconds: float) -> dict[str, Any]:
     chains = sorted((cell for cell in cells if cell is not direct), key=lambda cell: cell["generated_tokens"])
     shortest, longest = chains[0], chains[-1]
     points = [[cell["generated_tokens"], cell["examples"]] for cell in chains if cell["reached"]]
-    settings = {"bits": 16, "bits that count": 12, "exact match to reach": 0.999, "seconds without a chain": seconds, "seconds a chain, at most": 15 * seconds,
-                "output layer": "one-hot, given", "learning rate": 0.1, "batch": 128}  # fmt: skip
+    settings = {
+        "bits": 16,
+        "bits that count": 12,
+        "exact match to reach": 0.999,
+        "seconds without a chain": seconds,
+        "seconds a chain, at most": 15 * seconds,
+        "output layer": "one-hot, given",
+        "learning rate": 0.1,
+        "batch": 128,
+    }
     return {
         "direct": {"exact_match": direct["exact_match"], "examples": direct["examples"], "reached": direct["reached"]},
         "chain": {
@@ -250,8 +258,13 @@ def parity(out: Path, seconds: float) -> dict[str, Any]:
                 "caption": "Parity of 12 of 16 bits by a linear predictor, with chains of thought of several lengths.",
                 "columns": ["tokens", "vocabulary", "examples", "seconds", "exact match, %"],
                 "rows": [
-                    [str(cell["generated_tokens"]), str(cell["vocabulary"]), ("" if cell["reached"] else "> ") + f"{cell['examples']:,}",
-                     ("" if cell["reached"] else "> ") + f"{cell['seconds']:.1f}", f"{100 * cell['exact_match']:.1f}"]
+                    [
+                        str(cell["generated_tokens"]),
+                        str(cell["vocabulary"]),
+                        ("" if cell["reached"] else "> ") + f"{cell['examples']:,}",
+                        ("" if cell["reached"] else "> ") + f"{cell['seconds']:.1f}",
+                        f"{100 * cell['exact_match']:.1f}",
+                    ]
                     for cell in [*chains[::-1], direct]
                 ],
             }
@@ -266,7 +279,7 @@ def parity(out: Path, seconds: float) -> dict[str, Any]:
                 "series": [{"label": "parity of 12 of 16 bits", "points": points, "markers": True}],
             }
         ],
-    }  # fmt: skip
+    }
 
 
 def text(out: Path, size: str, changes: list[str]) -> dict[str, Any]:
@@ -311,7 +324,9 @@ def text(out: Path, size: str, changes: list[str]) -> dict[str, Any]:
         "data": [
             {
                 "name": about,
-                "split": "the validation file of the data set is held out" if story else "every twentieth topic is held out",
+                "split": "the validation file of the data set is held out"
+                if story
+                else "every twentieth topic is held out",
                 "training_sha256": source.text.sha256(),
                 "held_out_sha256": measured["data_sha256"],
             }
@@ -325,7 +340,7 @@ def text(out: Path, size: str, changes: list[str]) -> dict[str, Any]:
             }
         ],
         "figures": [_loss_figure(out, f"text, {size}", "loss-text-" + size)],
-    }  # fmt: skip
+    }
 
 
 def _counting(out: Path, order: int, vocabulary: Path, training: Path, held_out: Path) -> dict[str, Any]:

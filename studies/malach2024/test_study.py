@@ -36,7 +36,9 @@ FOUND: dict[str, dict[str, Any]] = {
         "seeds": [0],
         "setup": {"text, small": {"predictor": {"kind": "linear", "width": 128}, "training": TRAINING}},
         "data": [{"name": "TinyStories", "training_sha256": "ab" * 32, "held_out_sha256": "cd" * 32}],
-        "samples": [{"title": "The linear network of text", "prompt": "Once", "text": "Once there was a cat. <b>Meow</b>"}],
+        "samples": [
+            {"title": "The linear network of text", "prompt": "Once", "text": "Once there was a cat. <b>Meow</b>"}
+        ],
         "figures": [LOSS | {"id": "loss-text", "caption": "Loss of text, small, by update (means of 2)."}],
     },
     "programs": {
@@ -58,7 +60,7 @@ FOUND: dict[str, dict[str, Any]] = {
         "setup": {"multiplication-linear": {"task": {"digits": 4}, "training": TRAINING}},
         "failures": ["1234 x 5678 -> 1, right is 7006652"],
     },
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

@@ -58,9 +58,16 @@ def test_the_kept_table_is_the_measured_one(index_data: Path) -> None:
 
     said = CliRunner().invoke(
         app,
-        ["bench", "agreement", "--runs", str(index_data / "prompt_opt_runs.parquet"),
-         "--labels", str(index_data / "gundersen2018.parquet"), "--json"],
-    )  # fmt: skip
+        [
+            "bench",
+            "agreement",
+            "--runs",
+            str(index_data / "prompt_opt_runs.parquet"),
+            "--labels",
+            str(index_data / "gundersen2018.parquet"),
+            "--json",
+        ],
+    )
     assert said.exit_code == 0, said.output
     kept = json.loads(files("openbook.assessors").joinpath("agreement.json").read_text(encoding="utf-8"))
     measured = json.loads(said.stdout)

@@ -77,9 +77,13 @@ def check(paper: Paper) -> None:
     assert paper.problem is None
     assert (paper.format, paper.title, paper.authors) == ("latex", "A Small Paper", ["Ada Lovelace", "Alan Turing"])
     assert [(section.title, section.part) for section in paper.sections if section.title] == [
-        ("Abstract", "body"), ("1 Introduction", "body"), ("1.1 Setup", "body"), ("Appendix", "appendix"),
-        ("A Proofs", "appendix"), ("References", "references"),
-    ]  # fmt: skip
+        ("Abstract", "body"),
+        ("1 Introduction", "body"),
+        ("1.1 Setup", "body"),
+        ("Appendix", "appendix"),
+        ("A Proofs", "appendix"),
+        ("References", "references"),
+    ]
     assert "We present AsyncDiff, 50% faster." in paper.text
     assert "As shown by [kingma], it is good [smith]." in paper.text
     assert "We use a batch size of 64 and a rate of" in paper.text
@@ -127,8 +131,10 @@ def test_links_and_devices_are_left_out() -> None:
     assert unpack(out.getvalue()) == {}
 
 
-@pytest.mark.parametrize("pack", [lambda data: gzip.compress(data), lambda data: zip_of({"a.tex": data}),
-                                  lambda data: tar_of({"a.tex": data})])  # fmt: skip
+@pytest.mark.parametrize(
+    "pack",
+    [lambda data: gzip.compress(data), lambda data: zip_of({"a.tex": data}), lambda data: tar_of({"a.tex": data})],
+)
 def test_bombs_are_cut_off(pack: object) -> None:
     with pytest.raises(Unreadable, match="more than 1 MB"):
         unpack(pack(b"0" * 3_000_000), 1 << 20)  # type: ignore[operator]

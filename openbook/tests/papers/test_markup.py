@@ -42,9 +42,14 @@ def test_tei(prose: str) -> None:
     assert paper.problem is None
     assert (paper.format, paper.title, paper.authors) == ("tei", "A Small Paper", ["Ada Lovelace", "Alan Turing"])
     assert titles(paper) == [
-        ("Abstract", "body"), ("1 Introduction", "body"), ("2 Experiments", "body"), ("Acknowledgments", "body"),
-        ("Appendix", "appendix"), ("Proofs", "appendix"), ("References", "references"),
-    ]  # fmt: skip
+        ("Abstract", "body"),
+        ("1 Introduction", "body"),
+        ("2 Experiments", "body"),
+        ("Acknowledgments", "body"),
+        ("Appendix", "appendix"),
+        ("Proofs", "appendix"),
+        ("References", "references"),
+    ]
     assert len(paper.pages) == 3
     assert paper.page_at(paper.text.index("Our code is at")) == 2
     assert "We say <what> it is." in paper.text

@@ -13,8 +13,18 @@ def follow(*titles: str) -> list[tuple[int, str]]:
 
 
 def test_parts_of_a_whole_paper() -> None:
-    found = follow("Abstract", "1 Introduction", "1.1 Data", "2 Results", "Acknowledgments", "References",
-                   "A Proofs", "A.1 Lemma", "B More Results", "NeurIPS Paper Checklist")  # fmt: skip
+    found = follow(
+        "Abstract",
+        "1 Introduction",
+        "1.1 Data",
+        "2 Results",
+        "Acknowledgments",
+        "References",
+        "A Proofs",
+        "A.1 Lemma",
+        "B More Results",
+        "NeurIPS Paper Checklist",
+    )
     assert [part for _, part in found] == ["body"] * 5 + ["references"] + ["appendix"] * 3 + ["checklist"]
     assert [level for level, _ in found] == [1, 1, 2, 1, 1, 1, 1, 2, 1, 1]
 
@@ -41,9 +51,18 @@ def test_headings(title: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["We use Adam.", "12 0.0006 0.34", "7: update functions", "3. MV, assigning the majority vote;", "x = 3",
-     "1 and 2 are the same", "5 layers", "", "1. A. Hyvärinen and P. Hoyer. A two-layer sparse coding"],
-)  # fmt: skip
+    [
+        "We use Adam.",
+        "12 0.0006 0.34",
+        "7: update functions",
+        "3. MV, assigning the majority vote;",
+        "x = 3",
+        "1 and 2 are the same",
+        "5 layers",
+        "",
+        "1. A. Hyvärinen and P. Hoyer. A two-layer sparse coding",
+    ],
+)
 def test_no_headings(text: str) -> None:
     assert not Outline().is_heading(text)
 
@@ -84,9 +103,14 @@ def test_entries_of_the_contents_are_no_headings() -> None:
 
 @pytest.mark.parametrize(
     "titles",
-    [("S1 Training Details", "S1.1 Machines", "S2 Data and Code"), ("A1 Training Details", "A2 Data and Code"),
-     ("A Training Details", "B Data and Code"), ("Supporting Information", "S1 Training Details"), ("Technical Appendix",)],
-)  # fmt: skip
+    [
+        ("S1 Training Details", "S1.1 Machines", "S2 Data and Code"),
+        ("A1 Training Details", "A2 Data and Code"),
+        ("A Training Details", "B Data and Code"),
+        ("Supporting Information", "S1 Training Details"),
+        ("Technical Appendix",),
+    ],
+)
 def test_what_opens_the_appendix_after_the_references(titles: tuple[str, ...]) -> None:
     outline = Outline()
     for title in ("1 Introduction", "2 Results", "References"):
@@ -105,12 +129,23 @@ def test_letters_with_numbers_are_no_headings_elsewhere() -> None:
 
 @pytest.mark.parametrize(
     "title",
-    ["ACL 2023 Responsible NLP Checklist", "Responsible NLP Research Checklist", "NeurIPS Paper Checklist", "Checklist",
-     "Reproducibility Checklist", "ICML Paper Checklist", "AAAI Reproducibility Checklist for Authors"],
-)  # fmt: skip
+    [
+        "ACL 2023 Responsible NLP Checklist",
+        "Responsible NLP Research Checklist",
+        "NeurIPS Paper Checklist",
+        "Checklist",
+        "Reproducibility Checklist",
+        "ICML Paper Checklist",
+        "AAAI Reproducibility Checklist for Authors",
+    ],
+)
 def test_checklists_to_their_end(title: str) -> None:
-    items = ["A For every submission:", "B Did you use or create scientific artifacts?",
-             "C Did you run computational experiments?", "D Did you use human annotators?"]  # fmt: skip
+    items = [
+        "A For every submission:",
+        "B Did you use or create scientific artifacts?",
+        "C Did you run computational experiments?",
+        "D Did you use human annotators?",
+    ]
     assert [part for _, part in follow("1 Introduction", "References", "A Proofs", title, *items)][3:] == [
         "checklist"
     ] * 5

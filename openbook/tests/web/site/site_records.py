@@ -59,9 +59,13 @@ def made_up(number: int, venue: str = "PLUM", year: int | None = 2023, text: str
         answers["pseudocode"] = Answer(result="yes", confidence=0.83, response="Yes.", evidence=quotes)
     info = {"title": f"Made-up paper {number}", "authors": ["Ann Gardener", f"Bo Miller {number}"]} | paper
     run = Run(
-        assessor="published" if published else "linear", model="made-up-model", input_tokens=20000, output_tokens=5,
-        created=None if published else f"2026-01-{1 + number % 28:02d}T00:00:00Z", parameters={"top_p": 0.1},
-    )  # fmt: skip
+        assessor="published" if published else "linear",
+        model="made-up-model",
+        input_tokens=20000,
+        output_tokens=5,
+        created=None if published else f"2026-01-{1 + number % 28:02d}T00:00:00Z",
+        parameters={"top_p": 0.1},
+    )
     return Record(
         paper=PaperInfo(
             **{"id": f"paper_{number}", "venue": venue, "year": year, "url": "https://example.org/p.pdf"} | info

@@ -45,23 +45,40 @@ def test_the_files_of_the_contract(built: tuple[Path, Report], records: Path) ->
         assert read_record(folder / "record.json") == read_record(records / f"r{number:04d}.json")
         ElementTree.parse(folder / "badge.svg")
     assert set(json.loads(report.as_json())) >= {
-        "pages", "seconds", "peak_mb", "search_seconds", "search_peak_mb", "bytes",
-    }  # fmt: skip
-    found = sum(
-        path.stat().st_size
-        for path in site.rglob("*")
-        if path.is_file() and ".openbook" not in path.parts
-    )  # fmt: skip
+        "pages",
+        "seconds",
+        "peak_mb",
+        "search_seconds",
+        "search_peak_mb",
+        "bytes",
+    }
+    found = sum(path.stat().st_size for path in site.rglob("*") if path.is_file() and ".openbook" not in path.parts)
     assert report.bytes == found
 
 
 def test_a_page_says_what_its_record_says(site: Path) -> None:
     page = parsed(site / "papers/paper_7/index.html").css_first("main").text()
     for wanted in (
-        "Made-up paper 7", "Ann Gardener, Bo Miller 7", "PLUM", "2023", "estimates", "3 of 7", "0.86", "0.49 to 0.97",
-        "83 % sure", "We used two cores.", "page 3 · appendix · word for word", "not in the paper", "linear", "made-up-model",
-        "20,000 in, 5 out", "What its authors could add", "Propose a correction", "record as JSON", "badge.svg",
-    ):  # fmt: skip
+        "Made-up paper 7",
+        "Ann Gardener, Bo Miller 7",
+        "PLUM",
+        "2023",
+        "estimates",
+        "3 of 7",
+        "0.86",
+        "0.49 to 0.97",
+        "83 % sure",
+        "We used two cores.",
+        "page 3 · appendix · word for word",
+        "not in the paper",
+        "linear",
+        "made-up-model",
+        "20,000 in, 5 out",
+        "What its authors could add",
+        "Propose a correction",
+        "record as JSON",
+        "badge.svg",
+    ):
         assert wanted in page, wanted
     published = parsed(site / "papers/paper_8/index.html")
     assert published.css("td blockquote")

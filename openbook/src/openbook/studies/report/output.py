@@ -119,8 +119,10 @@ def _block(block: Block) -> str:
         case Bullets(items):
             return f"#list(..{_array([f'[#{_text(item)}]' for item in items])})"
         case ReportTable():
-            kinds = ["wide" if place in block.wide else "right" if place in block.right else "left"
-                     for place in range(len(block.columns))]  # fmt: skip
+            kinds = [
+                "wide" if place in block.wide else "right" if place in block.right else "left"
+                for place in range(len(block.columns))
+            ]
             head = _array([_text(column) for column in block.columns])
             rows = _array([_array([_text(cell) for cell in row]) for row in block.rows])
             return f"#grid-table({_text(block.caption)}, {_array([_text(kind) for kind in kinds])}, {head}, {rows})"

@@ -50,11 +50,21 @@ def explore_files(site: Site, papers: Sequence[Listed], searchable: bool) -> Ite
     yield "explore/all.js", f"explore({_json(groups)})\n"
     venues = list(dict.fromkeys(group[0] for group in groups))
     years = sorted({group[1] for group in groups}, key=lambda year: (year != UNKNOWN, year), reverse=True)
-    yield "explore/index.html", site.page(
-        "explore.html.jinja", "explore/index.html", "Explore", crumbs=[("Explore", None)], variables=SCORED, titles=TITLES,
-        venues=list(zip(venues, venues, strict=True)), years=list(zip(years, years, strict=True)),
-        scores=[(str(score), f"{score} of 7") for score in range(8)], searchable=searchable,
-    )  # fmt: skip
+    yield (
+        "explore/index.html",
+        site.page(
+            "explore.html.jinja",
+            "explore/index.html",
+            "Explore",
+            crumbs=[("Explore", None)],
+            variables=SCORED,
+            titles=TITLES,
+            venues=list(zip(venues, venues, strict=True)),
+            years=list(zip(years, years, strict=True)),
+            scores=[(str(score), f"{score} of 7") for score in range(8)],
+            searchable=searchable,
+        ),
+    )
     yield "search/index.html", site.page("search.html.jinja", "search/index.html", "Search", crumbs=[("Search", None)])
 
 

@@ -22,13 +22,22 @@ def index_json(site: Site, papers: Sequence[Listed]) -> str:
     """Every paper with its results and scores, and where its record is."""
     rows = [
         {
-            "id": one.id, "title": one.title, "authors": one.authors, "venue": one.venue, "year": one.year,
-            "url": one.url or None, "yes": yes_of(one.yes), "unverified": yes_of(one.unverified),
-            "research_type": one.research_type, "affiliation": one.affiliation, "documentation": one.documentation,
-            "reproducibility": one.reproducibility, "record": site.record(one.folder, one.bundle),
+            "id": one.id,
+            "title": one.title,
+            "authors": one.authors,
+            "venue": one.venue,
+            "year": one.year,
+            "url": one.url or None,
+            "yes": yes_of(one.yes),
+            "unverified": yes_of(one.unverified),
+            "research_type": one.research_type,
+            "affiliation": one.affiliation,
+            "documentation": one.documentation,
+            "reproducibility": one.reproducibility,
+            "record": site.record(one.folder, one.bundle),
         }
         for one in papers
-    ]  # fmt: skip
+    ]
     return json.dumps({"papers": rows}, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 

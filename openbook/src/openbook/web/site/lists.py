@@ -53,9 +53,15 @@ def list_pages(site: Site, papers: Sequence[Listed]) -> Iterator[tuple[str, str]
         own = figures(of_year)
         crumbs = [("Years", "years/index.html"), (year, None)]
         yield _groups(
-            site, f"years/{year}/index.html", title, "Venue", [*rows, ("All", None, own)],
-            lede=lede, crumbs=crumbs, whole=own,
-        )  # fmt: skip
+            site,
+            f"years/{year}/index.html",
+            title,
+            "Venue",
+            [*rows, ("All", None, own)],
+            lede=lede,
+            crumbs=crumbs,
+            whole=own,
+        )
 
 
 def latest_first(rows: Sequence[_Group]) -> list[_Group]:
@@ -108,10 +114,24 @@ def _edition(
         at = f"{folder}/index.html" if number == 1 else f"{folder}/{number}/index.html"
         title = f"{venue} {year}" + (f", page {number} of {pages}" if number > 1 else "")
         here = papers[(number - 1) * PER_PAGE : number * PER_PAGE]
-        yield at, site.page(
-            "edition.html.jinja", at, title, venue=venue, year=year, crumbs=crumbs, one=one, whole=whole,
-            titles=TITLES, number=number, pages=pages, folder=folder, papers=here,
-        )  # fmt: skip
+        yield (
+            at,
+            site.page(
+                "edition.html.jinja",
+                at,
+                title,
+                venue=venue,
+                year=year,
+                crumbs=crumbs,
+                one=one,
+                whole=whole,
+                titles=TITLES,
+                number=number,
+                pages=pages,
+                folder=folder,
+                papers=here,
+            ),
+        )
 
 
 def audit_files(site: Site, papers: Sequence[Listed]) -> Iterator[tuple[str, str]]:
@@ -125,21 +145,35 @@ def audit_files(site: Site, papers: Sequence[Listed]) -> Iterator[tuple[str, str
         grave = Counter(finding.severity for _, finding in found[kind])
         of_papers = len({one.id for one, _ in found[kind]})
         kinds.append((kind, meaning, len(found[kind]), [grave[severity] for severity in SEVERITIES], of_papers))
-    yield "audit/index.html", site.page(
-        "audit.html.jinja", "audit/index.html", "Audit", crumbs=[("Audit", None)], kinds=kinds, severities=SEVERITIES,
-        flagged=sum(bool(one.findings) for one in papers), papers=len(papers),
-    )  # fmt: skip
+    yield (
+        "audit/index.html",
+        site.page(
+            "audit.html.jinja",
+            "audit/index.html",
+            "Audit",
+            crumbs=[("Audit", None)],
+            kinds=kinds,
+            severities=SEVERITIES,
+            flagged=sum(bool(one.findings) for one in papers),
+            papers=len(papers),
+        ),
+    )
     order = {severity: place for place, severity in enumerate(SEVERITIES)}
     for kind, pairs in found.items():
         pairs.sort(key=lambda pair: (order[pair[1].severity], pair[0].name.casefold(), pair[0].id))
         yield from _findings(site, kind, pairs)
     listed = [
         {
-            "id": one.id, "kind": finding.kind, "severity": finding.severity, "variable": finding.variable,
-            "evidence": finding.evidence, "why": finding.why,
+            "id": one.id,
+            "kind": finding.kind,
+            "severity": finding.severity,
+            "variable": finding.variable,
+            "evidence": finding.evidence,
+            "why": finding.why,
         }
-        for kind in KINDS for one, finding in found[kind]
-    ]  # fmt: skip
+        for kind in KINDS
+        for one, finding in found[kind]
+    ]
     yield "audit/findings.json", json.dumps({"findings": listed}, ensure_ascii=False) + "\n"
 
 
@@ -153,7 +187,19 @@ def _findings(site: Site, kind: str, pairs: Sequence[tuple[Listed, Finding]]) ->
         at = f"{folder}/index.html" if number == 1 else f"{folder}/{number}/index.html"
         here = titled[(number - 1) * FINDINGS_PER_PAGE : number * FINDINGS_PER_PAGE]
         crumbs = [("Audit", "audit/index.html"), (name, None)]
-        yield at, site.page(
-            "findings.html.jinja", at, f"Audit: {name}, page {number}", crumbs=crumbs, name=name, meaning=KINDS[kind],
-            total=len(pairs), number=number, pages=pages, folder=folder, pairs=here,
-        )  # fmt: skip
+        yield (
+            at,
+            site.page(
+                "findings.html.jinja",
+                at,
+                f"Audit: {name}, page {number}",
+                crumbs=crumbs,
+                name=name,
+                meaning=KINDS[kind],
+                total=len(pairs),
+                number=number,
+                pages=pages,
+                folder=folder,
+                pairs=here,
+            ),
+        )

@@ -80,9 +80,16 @@ def trends(site: Site, papers: Sequence[Listed], charts: Sequence[Figure], corre
     by_year = len(known_years(papers)) > 1
     shown = [one for one in charts if by_year or "year" not in one.columns]
     return site.page(
-        "trends.html.jinja", "trends/index.html", "Trends", crumbs=[("Trends", None)], corrected=corrected,
-        by_year=by_year, figures=shown, titles=TITLES, whole=figures(papers),
-    )  # fmt: skip
+        "trends.html.jinja",
+        "trends/index.html",
+        "Trends",
+        crumbs=[("Trends", None)],
+        corrected=corrected,
+        by_year=by_year,
+        figures=shown,
+        titles=TITLES,
+        whole=figures(papers),
+    )
 
 
 def downloads(site: Site, sizes: Sequence[tuple[str, str, int]]) -> str:
@@ -98,9 +105,15 @@ def method(site: Site) -> str:
         (RATE_DATA_ONLY, "data only", *DATA_ONLY, wilson(*DATA_ONLY)),
     ]
     return site.page(
-        "method.html.jinja", "method/index.html", "Method", crumbs=[("Method", None)], rates=rates, matches=MATCHES,
-        unclear=CLEAR_FROM, definitions=list(definitions().values()),
-    )  # fmt: skip
+        "method.html.jinja",
+        "method/index.html",
+        "Method",
+        crumbs=[("Method", None)],
+        rates=rates,
+        matches=MATCHES,
+        unclear=CLEAR_FROM,
+        definitions=list(definitions().values()),
+    )
 
 
 def accuracy(site: Site, records: Path, labels: Path | None) -> str:

@@ -124,9 +124,15 @@ def _talk(
             for entry in entries:
                 room.acquire()
                 message = {
-                    "type": "AddRecord", "index_id": index, "url": entry.url, "content": entry.content,
-                    "language": "en", "meta": {}, "filters": {}, "sort": None,
-                }  # fmt: skip
+                    "type": "AddRecord",
+                    "index_id": index,
+                    "url": entry.url,
+                    "content": entry.content,
+                    "language": "en",
+                    "meta": {},
+                    "filters": {},
+                    "sort": None,
+                }
                 _send(to, sent + 1, message)
                 sent += 1
             _send(to, sent + 1, {"type": "WriteFiles", "index_id": index, "output_path": str(folder)})
