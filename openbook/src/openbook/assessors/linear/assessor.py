@@ -31,7 +31,7 @@ from openbook.assessors.linear.model import (
     sigmoid,
     theory_features,
 )
-from openbook.assessors.linear.statements import LONGEST, Statement
+from openbook.assessors.linear.statements import EXPERIMENT_SECTION, LONGEST, Statement
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.record.model import Answer, Evidence, NearMiss
@@ -169,11 +169,12 @@ def nearest_miss(variable: str, items: list[Statement], odds: Any) -> tuple[Stat
         kind = claims.near_miss(variable, item.text)
         if kind is not None and item.kind != "heading":
             named = kind != "link without a statement"
-            found.append((named, item.part == "body", float(odds[place]), -place, item, kind))
+            in_place = bool(EXPERIMENT_SECTION.search(item.section))
+            found.append(((named, item.part == "body", in_place, float(odds[place]), -place), item, kind))
     if not found:
         return None
-    best = max(found, key=lambda entry: entry[:4])
-    return best[4], best[5]
+    best = max(found, key=lambda entry: entry[0])
+    return best[1], best[2]
 
 
 def readable(text: str, key: str = "") -> tuple[int, int]:

@@ -166,7 +166,7 @@ def names_software(text: str) -> bool:
 # ---------------------------------------------------------------------------------------------- hardware
 
 _GPU_MODEL: Final = (
-    r"(?:nvidia|geforce|tesla|quadro|titan|gtx|rtx|radeon|instinct|ada|ampere|hopper|volta|turing)"
+    r"(?:nvidia|geforce|tesla|quadro|titan|gtx|rtx|radeon|instinct)"
     r"[\s-]?(?:\(?r\)?\s|®\s|™\s|tm\s)?(?:(?:nvidia|geforce|tesla|quadro|titan|gtx|rtx|ada|dgx|hgx|jetson|generation)[\s-]?){0,3}"
     r"(?:[a-z]{1,3}[\s-]?)?\d{2,4}[a-z]{0,3}(?:[\s-]?(?:ti|super|xp?|pcie|sxm\d?|xl|max-?q))?"
     r"|titan[\s-]?(?:xp?|v|z|black|rtx|x pascal)\b|\b(?:gtx|rtx)[\s-]?(?:titan(?:[\s-]?(?:x|black|z))?|\d{3,4}[\s-]?(?:ti|super)?|a\d{4})"
@@ -183,7 +183,7 @@ _CPU_MODEL: Final = (
 _CLOUD: Final = r"\b(?:[cmrpgt]\d[a-z]{0,3}|hpc\d[a-z]?|trn\d|inf\d|x1e?|u-\w+)\.(?:\d*x?large|metal|medium|small|micro|\d+xlarge|nano)\b|\b(?:n1|n2d?|e2|c2d?|a2|a3|g2|m1)-(?:standard|highmem|highcpu|highgpu|megagpu|ultragpu)-\d+g?\b|\bstandard_[a-z]+\d+\w*\b|\bnc\d+\w*_?v\d\b"
 _CLOCK: Final = r"\d(?:\.\d+)?\s?-?\s?[gm]hz\b|\d\.\d+\s?g\s(?:cpu|processor)"
 _RAM: Final = r"\d+\s?-?\s?(?:gi?bs?|g|ti?b|gigabytes?|terabytes?|mb)\b(?:\s?of)?\s?(?:(?:main|system|physical|total|shared|of|ddr\d?|cpu|gpu|video|host|available)\s){0,3}(?:rams?|memory|dram|ddr\d?|vram|hbm\w*)\b|(?:\bram|\bmemory|\bvram)\b\s?(?:size\s)?(?:of|:|=|\()?\s?\d+\s?(?:gi?b|g|tb|gigabytes?)\b|\d+\s?gi?b\s(?:gpus?|nvidia|graphics|laptop|machine|macbook|workstation|ddr)|\b(?:gpus?|cpus?|nodes?|machines?|cards?|servers?)\b[^.]{0,30}\b\d+\s?gi?b\b"
-_CORES: Final = r"\b(?:\d+[\s-]?|(?:four|six|eight|ten|twelve|sixteen|thirty-?two|sixty-?four)[\s-]|(?:dual|quad|hexa|octa)[\s-]?)(?:physical\s|cpu\s|logical\s|virtual\s|intel\s|amd\s|processor\s|compute\s|processing\s)?(?:cores?|vcpus?|threads?)\b"
+_CORES: Final = r"\b(?:(?:\d{2,}|[4-9])[\s-]?|(?:four|six|eight|ten|twelve|sixteen|thirty-?two|sixty-?four)[\s-]|(?:dual|quad|hexa|octa)[\s-]?)(?:physical\s|cpu\s|logical\s|virtual\s|intel\s|amd\s|processor\s|compute\s|processing\s)?(?:cores?|vcpus?|threads?)\b"
 _MODELS: Final = re.compile("|".join((_GPU_MODEL, _TPU, _CPU_MODEL, _CLOUD)), re.IGNORECASE)
 _SHORT: Final = re.compile(_SHORT_GPU)
 _HARDWARE_RUNS: Final = frozenset(
@@ -191,7 +191,7 @@ _HARDWARE_RUNS: Final = frozenset(
     nvidia geforce tesla quadro titan gtx rtx radeon instinct jetson dgx hgx gpu gpus tpu tpus ipu cerebras gaudi groq cs
     trainium inferentia intel amd adm xeon opteron epyc ryzen threadripper pentium core cores i e apple macbook mac imac power
     powerpc cortex raspberry graviton sparc thinkpad pixel iphone cray blue bluegene large xlarge metal standard highmem ghz
-    mhz ram memory dram vram gb gib tb g cpu cpus vcpus processor processors thread threads ampere hopper volta turing ti m mi
+    mhz ram memory dram vram gb gib tb g cpu cpus vcpus processor processors thread threads ti m mi
     nodes node machine machines nc
     """.split()
 )
@@ -517,6 +517,12 @@ def surely_proves(variable: str, text: str) -> bool:
     return variable == "pseudocode" and bool(CAPTION.match(text)) and len(text) < 200 and not _CAPTION_VERB.match(text)
 
 
+_RAN_ON: Final = re.compile(
+    r"\b(?:run|ran|runs|running|performed|conducted|executed|trained|training|carried out|timed|timings?|took|takes?|computed|measured|used)\b",
+    re.IGNORECASE,
+)
+
+
 def near_miss(variable: str, text: str) -> str | None:
     """Why a sentence that comes near to proving a variable does not, in a few words; None where it does not come near.
 
@@ -536,11 +542,8 @@ def near_miss(variable: str, text: str) -> str | None:
     if variable == "software_dependencies":
         return "software without version" if names_software(text) and not software_versions(text) else None
     if variable == "hardware_specification":
-        return (
-            "unnamed machine"
-            if _MACHINE_KIND.search(text) and _RAN.search(text) and not hardware_models(text)
-            else None
-        )
+        ran = _MACHINE_KIND.search(text) and _RAN_ON.search(text)
+        return "unnamed machine" if ran and not hardware_models(text) else None
     if variable == "open_datasets":
         if PRIVATE.search(text) and DATA_OR_LOGS.search(text):
             return "private data"

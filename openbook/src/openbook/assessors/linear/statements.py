@@ -180,7 +180,7 @@ FLAGS: Final = tuple(
     """.split()
 )
 """Named features of a statement; ``flags`` says which hold."""
-_EXPERIMENT: Final = re.compile(
+EXPERIMENT_SECTION: Final = re.compile(
     r"experiment|empiric|evaluat|simulat|numeric|implementation|setup|setting|training|results|data|detail|hyper|application|case stud",
     re.IGNORECASE,
 )
@@ -263,7 +263,7 @@ def flags(statement: Statement) -> list[str]:
     note("algorithm_caption", claims.CAPTION.match(text))
     note("algorithm_lines", claims.LINES.search(text))
     note("algorithm_pointer", claims.POINTER.search(text))
-    note("experiment_section", _EXPERIMENT.search(statement.section))
+    note("experiment_section", EXPERIMENT_SECTION.search(statement.section))
     note("related_section", _RELATED.search(statement.section))
     note("method_section", _METHOD.search(statement.section))
     return found
