@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from openbook.assessors.linear import claims
 from openbook.assessors.linear.assessor import LinearAssessor, readable
+from openbook.assessors.linear.named_tools import hardware_models, software_versions
 from openbook.assessors.linear.statements import LONGEST
 from openbook.papers.paper import Paper
 from openbook.variables import SCORED
@@ -81,7 +81,7 @@ def test_borderline_examples(
     ],
 )
 def test_software_versions(text: str, expected: list[str]) -> None:
-    assert claims.software_versions(text) == expected
+    assert software_versions(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_software_versions(text: str, expected: list[str]) -> None:
     ],
 )
 def test_hardware_models(text: str, expected: list[str]) -> None:
-    assert claims.hardware_models(text) == expected
+    assert hardware_models(text) == expected
 
 
 def test_a_long_quote_is_cut_to_whole_clauses_around_what_proves_it() -> None:

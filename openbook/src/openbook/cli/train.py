@@ -69,7 +69,8 @@ def train(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from openbook.assessors.linear.evaluation import markdown
-    from openbook.assessors.linear.training import Settings, steps
+    from openbook.assessors.linear.examples import Settings
+    from openbook.assessors.linear.training import steps
     from openbook.assessors.linear.training import train as train_model
 
     tables = papers or [path for path in (_data("papers", name) for name in PAPERS) if path.is_file()]

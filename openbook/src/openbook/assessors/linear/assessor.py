@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from openbook.assessors.base import sentence_evidence
-from openbook.assessors.linear import claims
+from openbook.assessors.linear import claims, named_tools
 from openbook.assessors.linear.affiliation import affiliation
 from openbook.assessors.linear.model import (
     FLOOR,
@@ -196,7 +196,7 @@ def readable(text: str, key: str = "") -> tuple[int, int]:
 
 
 def _key(text: str) -> str:
-    for found in (claims.software_versions(text), claims.hardware_models(text)):
+    for found in (named_tools.software_versions(text), named_tools.hardware_models(text)):
         if found:
             return found[0]
     match = claims.CODE_RELEASE.search(text)

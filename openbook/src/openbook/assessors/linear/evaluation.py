@@ -15,7 +15,8 @@ from openbook.assessors.linear.model import SURE, TARGETS
 from openbook.variables import SCORED
 
 if TYPE_CHECKING:
-    from openbook.assessors.linear.training import Examples, HeldOut
+    from openbook.assessors.linear.examples import Examples
+    from openbook.assessors.linear.training import HeldOut
 
 Floats64 = npt.NDArray[np.float64]
 _CODES: Final = {0: "academia", 1: "collaboration", 2: "industry"}

@@ -23,7 +23,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from openbook.assessors.linear import claims
+from openbook.assessors.linear import claims, named_tools
 from openbook.assessors.linear.features import BREAK, Floats, Ints, plain, words
 from openbook.papers.paper import Paper, Part, SentenceKind
 
@@ -247,10 +247,10 @@ def flags(statement: Statement) -> list[str]:
         claim = claims.code_claim(statement.caller)
         note("caller_code_own", claim in ("own", "mention"))
         note("caller_code_other", claim == "others' code")
-    note("software_version", claims.software_versions(text))
-    note("software_name", claims.names_software(text))
-    note("hardware_model", claims.hardware_models(text))
-    note("hardware_kind", claims.names_machine(text))
+    note("software_version", named_tools.software_versions(text))
+    note("software_name", named_tools.names_software(text))
+    note("hardware_model", named_tools.hardware_models(text))
+    note("hardware_kind", named_tools.names_machine(text))
     note("hardware_mentioned", claims.hardware_only_mentioned(text))
     note("synthetic", claims.SYNTHETIC.search(text))
     note("private", claims.PRIVATE.search(text))
