@@ -184,7 +184,7 @@ DATA_WORD: Final = re.compile(
     r"\bdata ?-?sets?\b|\bcorpus\b|\bcorpora\b|\bbenchmarks?\b|\bdata ?base\b|\bdata\b", re.IGNORECASE
 )
 SPLIT_WORD: Final = re.compile(
-    r"\b(?:train\w*|test\w*|validation|held-? ?out|hold-? ?out|development|dev)\s(?:sets?|data|splits?|partitions?|samples|examples|instances|images|points)\b|\bcross-?\s?validat\w*|\bsplits?\b|\bpartition\w*\b",
+    r"\b(?:train\w*|test\w*|validation|held-? ?out|hold-? ?out|development|dev)\s(?:sets?|data|splits?|partitions?|samples|examples|instances|images|points)\b|\bcross-?\s?validat\w*|\bsplits?\b|\bpartition\w*\b[^.]{0,30}\bdata\b|\bdata\b[^.]{0,30}\bpartition\w*\b",
     re.IGNORECASE,
 )
 ELSEWHERE: Final = re.compile(
@@ -245,6 +245,8 @@ def may_prove(variable: str, text: str, whole: str = "", caller: str = "") -> bo
         claim = code_claim(text)
         if claim in ("promise", "on request", "not available", "others' code"):
             return False
+        if claim == "link":  # an address alone proves only where the sentence that calls it speaks of the authors' code
+            return bool(caller) and code_claim(caller) in ("own", "mention")
         return (
             claim is not None
             or bool(whole and whole != text and code_claim(whole) == "own")
@@ -309,6 +311,8 @@ def near_miss(variable: str, text: str) -> str | None:
     >>> near_miss("open_source_code", "Our code will be released upon acceptance.")
     'promise'
     """
+    if len(text) > 600 or sum(character.isdigit() for character in text) > 0.15 * len(text):
+        return None  # a table or a formula
     if variable == "open_source_code":
         claim = code_claim(text)
         kinds = {
