@@ -147,19 +147,19 @@ def best_statements(variable: str, items: list[Statement], odds: Any) -> list[St
 
     An algorithm is shown by its caption, where it has one among the statements, not by a line of it.
     """
-    ranked = [items[place] for place in np.argsort(-odds, kind="stable")]
-    proving = [item for rank, item in enumerate(ranked) if rank == 0 or odds[items.index(item)] > 0]
+    ranked = np.argsort(-odds, kind="stable").tolist()
+    proving = [place for rank, place in enumerate(ranked) if rank == 0 or odds[place] > 0]
     if variable != "pseudocode":
-        return proving[:MOST_QUOTES]
-    captions = [item for item in items if claims.CAPTION.match(item.text) and odds[items.index(item)] > LEAST]
-    shown: list[Statement] = []
-    for item in proving:
-        before = [caption for caption in captions if 0 <= item.place - caption.place <= _BLOCK]
-        block = claims.LINES.search(item.text) and before
-        shown.append(before[-1] if block else item)
+        return [items[place] for place in proving[:MOST_QUOTES]]
+    captions = [place for place, item in enumerate(items) if odds[place] > LEAST and claims.CAPTION.match(item.text)]
+    shown: list[int] = []
+    for place in proving:
+        before = [one for one in captions if 0 <= items[place].place - items[one].place <= _BLOCK]
+        block = claims.LINES.search(items[place].text) and before
+        shown.append(before[-1] if block else place)
     # A caption says most: it comes first.
-    unique = list(dict.fromkeys(shown))
-    return sorted(unique[:MOST_QUOTES], key=lambda item: item not in captions)
+    unique = list(dict.fromkeys(shown))[:MOST_QUOTES]
+    return [items[place] for place in sorted(unique, key=lambda place: place not in captions)]
 
 
 def nearest_miss(variable: str, items: list[Statement], odds: Any) -> tuple[Statement, str] | None:
@@ -167,7 +167,7 @@ def nearest_miss(variable: str, items: list[Statement], odds: Any) -> tuple[Stat
     found = []
     for place, item in enumerate(items):
         kind = claims.near_miss(variable, item.text)
-        if kind is not None and item.kind != "heading":
+        if kind is not None and item.kind != "heading" and not _is_table(item.text):
             named = kind != "link without a statement"
             in_place = bool(EXPERIMENT_SECTION.search(item.section))
             found.append(((named, item.part == "body", in_place, float(odds[place]), -place), item, kind))
@@ -175,6 +175,11 @@ def nearest_miss(variable: str, items: list[Statement], odds: Any) -> tuple[Stat
         return None
     best = max(found, key=lambda entry: entry[0])
     return best[1], best[2]
+
+
+def _is_table(text: str) -> bool:
+    """Whether a text is a table or a formula rather than a sentence."""
+    return len(text) > 600 or sum(character.isdigit() for character in text) > 0.15 * len(text)
 
 
 def readable(text: str, key: str = "") -> tuple[int, int]:
