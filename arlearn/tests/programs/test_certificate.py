@@ -4,23 +4,33 @@ import copy
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 from arlearn.cli import app
+from arlearn.predictors.saving import save_predictor
+from arlearn.programs.certificate import certificate, seal
+from arlearn.programs.compiling import compile_program
+from arlearn.programs.steps import Program
+from arlearn.tasks.program import ProgramTask
+
+sys.path.insert(0, str(Path(__file__).parent))
+from program_strategies import looped_programs, programs
 
 CHECKER = Path(__file__).parents[3] / "tools" / "check_certificate.py"
 
 
-def verified(certificate: Path, model: Path) -> tuple[bool, str]:
+def verified(file: Path, model: Path) -> tuple[bool, str]:
     if not CHECKER.exists():
         pytest.skip("the checker is not beside the package")
-    command = [sys.executable, "-I", str(CHECKER), str(certificate), str(model)]
+    command = [sys.executable, "-I", str(CHECKER), str(file), str(model)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr
     assert done.stdout.startswith("VERIFIED" if done.returncode == 0 else "NOT VERIFIED"), done.stdout
@@ -59,6 +69,19 @@ def test_every_kind_of_program_has_one(arguments: tuple[str, ...], tmp_path: Pat
     accepted, said = verified(*compiled(tmp_path, *arguments))
     assert accepted, said
     assert ("any number of passes" in said) == (arguments[0] == "universal" or arguments[1] == "busy-beaver-4")
+
+
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@given(program=looped_programs() | programs())
+def test_random_programs_have_one(program: Program) -> None:
+    predictor = compile_program(program)
+    task = ProgramTask(program)
+    with tempfile.TemporaryDirectory() as name:
+        model = Path(name)
+        save_predictor(predictor, model, {"task": {"kind": task.kind, "configuration": task.configuration()}})
+        path = model / "certificate.json"
+        path.write_text(seal(certificate(program, predictor, ["float32"]), model), encoding="utf-8")
+        assert _accepts(path, model)
 
 
 def test_it_is_small_and_depends_on_three_libraries_only() -> None:
@@ -138,7 +161,6 @@ def test_every_flipped_entry_is_caught(countdown: tuple[Path, Path], tmp_path: P
     add("the period", lambda o: o.update(period=o["period"] + 1))
     add("the layout of the blocks", lambda o: o["map"]["configuration"]["reads"].pop())
     path = tmp_path / "changed.json"
-    sys.path.insert(0, str(CHECKER.parent))
     missed = []
     for what, other in changes:
         path.write_text(json.dumps(other), encoding="utf-8")
@@ -176,6 +198,7 @@ def _accepts(certificate: Path, model: Path) -> bool:
     """The checker's verdict in this process: hundreds of new ones would take minutes."""
     if not CHECKER.exists():
         pytest.skip("the checker is not beside the package")
+    sys.path.insert(0, str(CHECKER.parent))
     import check_certificate as checker
 
     arguments, sys.argv = sys.argv, ["check_certificate.py", str(certificate), str(model)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arlearn.decoding.generate import generate
@@ -129,6 +129,24 @@ def test_every_single_weight_that_matters_is_caught() -> None:
                 flat[i] = before
     assert broken > 10
     assert missed == []
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_a_changed_weight_that_changes_a_run_is_never_proved(data: st.DataObject) -> None:
+    program = data.draw(looped_programs())
+    semantics, predictor = check(program), compile_program(program)
+    parameter = data.draw(st.sampled_from([predictor.map.weight, predictor.head, predictor.embedding]))
+    with torch.no_grad():
+        flat = parameter.view(-1)
+        flat[data.draw(st.integers(0, len(flat) - 1))] += data.draw(st.sampled_from([-3, -2, -1, 1, 2, 3]))
+    slots = len(program.slots)
+    allowed = [semantics.allowed(i) for i in range(slots)]
+    prompts = np.stack([each.ravel() for each in np.meshgrid(*allowed, indexing="ij")], axis=1)
+    right = torch.from_numpy(semantics.tokens(semantics.run(prompts, 60)))
+    made = generate(predictor, right[:, :slots], 60, stop=sorted(semantics.halting))
+    if made.shape != right[:, slots:].shape or not torch.equal(made, right[:, slots:]):
+        assert not prove(program, predictor).proved
 
 
 def test_a_map_of_another_period_is_refused() -> None:
