@@ -14,6 +14,7 @@ from typing import Any, Final
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper, Sentence
 from openbook.record.model import Answer, Record
+from openbook.text import one_line
 from openbook.variables import SCORED
 from openbook.variables.definitions import definition, near_miss_reason
 
@@ -152,7 +153,7 @@ def _near(paper: Paper, answer: Answer, draft: dict[str, Any], where: str) -> tu
     miss = answer.near_miss
     if miss is not None:
         said: Shortfall = {
-            "sentence": _plain(miss.quote),
+            "sentence": one_line(miss.quote),
             "page": miss.page,
             "lacks": f"It does not count: {near_miss_reason(miss.kind)}.",
         }
@@ -165,7 +166,7 @@ def _near(paper: Paper, answer: Answer, draft: dict[str, Any], where: str) -> tu
     nearest = min(found, key=lambda item: (item.section != index, item.start), default=None)
     if nearest is None:
         return None
-    return nearest, {"sentence": _plain(paper.words(nearest)), "page": nearest.page, "lacks": draft["short_says"]}
+    return nearest, {"sentence": one_line(paper.words(nearest)), "page": nearest.page, "lacks": draft["short_says"]}
 
 
 def _place(paper: Paper, where: str, near: list[str], shortfall: Sentence | None) -> Place | None:
@@ -193,8 +194,8 @@ def _weight(paper: Paper, sentence: Sentence, patterns: list[re.Pattern[str]]) -
 
 def _at(paper: Paper, anchor: Sentence) -> Place:
     section = paper.sections[anchor.section] if 0 <= anchor.section < len(paper.sections) else None
-    title = _plain(section.title) if section and section.title else "the opening of the paper"
-    return Place(title, anchor.page, _plain(paper.words(anchor)), anchor.start, anchor.end)
+    title = one_line(section.title) if section and section.title else "the opening of the paper"
+    return Place(title, anchor.page, one_line(paper.words(anchor)), anchor.start, anchor.end)
 
 
 def _section(paper: Paper, where: str) -> int | None:
@@ -257,7 +258,3 @@ def _filled(draft: str, fillings: dict[str, str]) -> str:
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())

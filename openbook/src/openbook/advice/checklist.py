@@ -10,6 +10,7 @@ from typing import Final, Literal
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper, Sentence
 from openbook.record.model import Record
+from openbook.text import one_line
 from openbook.variables.checklists import Topic, checklist
 from openbook.variables.definitions import definition
 
@@ -110,7 +111,7 @@ def _from_record(paper: Paper, record: Record, topic: Topic) -> list[Passage]:
             found = next((item for item in answer.evidence if item.match != "absent"), None)
             if found is not None:
                 section = paper.section_at(found.start) if found.start is not None else None
-                quotes.append(Passage(_plain(found.quote), _plain(section.title) if section else "", found.page))
+                quotes.append(Passage(one_line(found.quote), one_line(section.title) if section else "", found.page))
     return quotes
 
 
@@ -148,11 +149,7 @@ def _is_prose(words: str) -> bool:
 
 def _passage(paper: Paper, sentence: Sentence) -> Passage:
     section = paper.sections[sentence.section].title if 0 <= sentence.section < len(paper.sections) else ""
-    return Passage(_plain(paper.words(sentence))[:400], _plain(section), sentence.page)
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())
+    return Passage(one_line(paper.words(sentence))[:400], one_line(section), sentence.page)
 
 
 _ANSWER: Final = re.compile(r"\[\s*(yes|no|n\s?/?\s?a|todo)\s*\]", re.IGNORECASE)
@@ -209,7 +206,7 @@ def _entry(words: str, number: str, page: int | None) -> ChecklistAnswer | None:
     reply = _REPLIES[re.sub(r"[\s/]", "", found[1].lower())]
     said = words[found.end() :]
     return ChecklistAnswer(
-        number, reply, _plain(re.sub(r"^\s*Justification\s*:", "", said, flags=re.IGNORECASE))[:600], page
+        number, reply, one_line(re.sub(r"^\s*Justification\s*:", "", said, flags=re.IGNORECASE))[:600], page
     )
 
 
@@ -255,7 +252,7 @@ def _doubt(paper: Paper, record: Record, topic: Topic, entry: ChecklistAnswer) -
             if name == "open_source_code" and _URL.search(entry.justification):
                 continue  # a link or supplement in the justification itself
             title = definition(name).title.lower()
-            near = f" The nearest sentence: “{_plain(answer.near_miss.quote)[:160]}”." if answer.near_miss else ""
+            near = f" The nearest sentence: “{one_line(answer.near_miss.quote)[:160]}”." if answer.near_miss else ""
             return ChecklistDoubt(
                 entry.number,
                 topic.asks,
@@ -269,7 +266,12 @@ def _doubt(paper: Paper, record: Record, topic: Topic, entry: ChecklistAnswer) -
         if all(one.result == "yes" and (one.confidence is None or one.confidence >= SURE) for one in answers):
             quote = next((item.quote for item in answers[0].evidence if item.match != "absent"), "")
             return ChecklistDoubt(
-                entry.number, topic.asks, "contradicted", said, f"The paper does: “{_plain(quote)[:160]}”.", entry.page
+                entry.number,
+                topic.asks,
+                "contradicted",
+                said,
+                f"The paper does: “{one_line(quote)[:160]}”.",
+                entry.page,
             )
     if entry.reply == "yes" and topic.section is not None and not any(True for _ in _passages(paper, topic)):
         return ChecklistDoubt(

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from openbook.advice.advising import Advice, Place, by_place
 from openbook.errors import OpenbookError
 from openbook.record.model import Record
+from openbook.text import one_line
 from openbook.variables import SCORED
 from openbook.variables.definitions import definition
 
@@ -136,4 +137,4 @@ def to_markdown(record: Record, advice: Sequence[Advice], source: Path) -> str:
 
 
 def _cell(text: str) -> str:
-    return re.sub(r"([|<*_`\\\[\]])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([|<*_`\\\[\]])", r"\\\1", one_line(text))

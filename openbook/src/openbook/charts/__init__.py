@@ -2,6 +2,5 @@
 
 from openbook.charts.drawing import Axis, Pair, Panel, Point, Series, draw, draw_pairs
 from openbook.charts.figure import Figure
-from openbook.charts.svg import percent
 
-__all__ = ["Axis", "Figure", "Pair", "Panel", "Point", "Series", "draw", "draw_pairs", "percent"]
+__all__ = ["Axis", "Figure", "Pair", "Panel", "Point", "Series", "draw", "draw_pairs"]

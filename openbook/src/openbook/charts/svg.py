@@ -69,16 +69,6 @@ def paint(colour: str) -> str:
     return f"var(--ob-{colour})"
 
 
-def percent(
-    share: float | None, digits: int = 0, *, interval: tuple[float, float] | None = None, sign: str = "\u00a0%"
-) -> str:
-    """A fraction as a percentage, with its interval; a dash where there is none. ``sign`` stands after the number."""
-    if share is None:
-        return "-"
-    low_and_high = f" [{100 * interval[0]:.{digits}f}, {100 * interval[1]:.{digits}f}]" if interval else ""
-    return f"{100 * share:.{digits}f}{low_and_high}{sign}"
-
-
 def element(tag: str, content: str | Iterable[str] = "", **attributes: object) -> str:
     """An element; ``content`` is markup already, attributes are escaped and ``_`` in their names becomes ``-``."""
     inner = content if isinstance(content, str) else "".join(content)

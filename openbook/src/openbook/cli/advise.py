@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from openbook.cli import app
+from openbook.text import shortened
 
 if TYPE_CHECKING:
     from openbook.advice.advising import Advice
@@ -124,7 +125,7 @@ def _show(record: Record, advice: list[Advice]) -> None:
         console.print()
         if place is not None:
             page = f" (page {place.page})" if place.page is not None else ""
-            after = f", after “{_short(place.after)}”" if place.after else ""
+            after = f", after “{shortened(place.after, 160, tail=70)}”" if place.after else ""
             console.print(Text(f"In “{place.section}”{page}{after}", style="underline"))
         elif len(items) < len(advice):
             console.print(Text("Where it fits best", style="underline"))
@@ -135,14 +136,10 @@ def _show(record: Record, advice: list[Advice]) -> None:
             lines = [("", item.what)]
             if item.shortfall is not None:
                 page = f", page {item.shortfall['page']}" if item.shortfall["page"] is not None else ""
-                said = f"“{_short(str(item.shortfall['sentence']))}”{page}. {item.shortfall['lacks']}"
+                said = f"“{shortened(str(item.shortfall['sentence']), 160, tail=70)}”{page}. {item.shortfall['lacks']}"
                 lines.append(("So far: ", said))
             lines += [("A good sentence states: ", item.states), ("Draft: ", item.draft)]
             for label, text in lines:
                 console.print(Padding(Text.assemble((label, "dim"), text), (0, 0, 0, 3)))
     console.print()
     console.print(Text(record.notice, style="italic"))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 160 else text[:80].rstrip() + " … " + text[-70:].lstrip()

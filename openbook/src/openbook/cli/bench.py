@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from openbook.cli import app
+from openbook.text import percent
 
 bench_app = typer.Typer(
     help="Measure speed, or (``bench evidence``) how well quotes are found.",
@@ -114,10 +115,11 @@ def evidence(
     print(f"{own.quotes} quotes of {len(read)} papers")
     for name, measured in (("own paper", own), ("another paper", elsewhere)):
         shares = ", ".join(
-            f"{kind.replace('_', ' ')} {100 * measured.kinds[kind] / max(1, measured.quotes):.1f} %" for kind in KINDS
+            f"{kind.replace('_', ' ')} {percent(measured.kinds[kind] / max(1, measured.quotes), 1, sign=' %')}"
+            for kind in KINDS
         )
-        found = 100 * measured.letters_found / max(1, measured.letters)
-        print(f"{name:<14} {shares}; letters found {found:.2f} %")
+        found = percent(measured.letters_found / max(1, measured.letters), 2, sign=" %")
+        print(f"{name:<14} {shares}; letters found {found}")
     for kind, counts in altered.items():
         print(f"altered: {kind:<9} {counts['found']} of {counts['quotes']} still found")
     for item in own.unfound if unfound else []:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from openbook.charts import percent
 from openbook.cli import app
+from openbook.text import percent
 
 _percent = partial(percent, digits=2, sign="")
 

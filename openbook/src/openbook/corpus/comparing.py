@@ -10,6 +10,7 @@ from typing import Final
 from openbook.errors import OpenbookError
 from openbook.record.files import read_folder, read_record
 from openbook.record.model import Answer, Record
+from openbook.text import one_line
 from openbook.variables import SCORED, VARIABLES
 
 #: Quotes as alike as this, 0..1, are one quote with small changes.
@@ -64,7 +65,7 @@ def compare_records(before: Record, after: Record) -> Comparison:
 
 
 def _change(variable: str, one: Answer, other: Answer) -> Change:
-    had, has = ([" ".join(item.quote.split()) for item in answer.evidence] for answer in (one, other))
+    had, has = ([one_line(item.quote) for item in answer.evidence] for answer in (one, other))
     lost = tuple(quote for quote in had if not any(_alike(quote, now) for now in has))
     gained = tuple(quote for quote in has if not any(_alike(quote, was) for was in had))
     return Change(variable, one.result, other.result, one.confidence, other.confidence, lost, gained)

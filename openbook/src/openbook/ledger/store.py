@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from openbook.files import sha256
 from openbook.ledger.batch_jobs import BatchJobs
 from openbook.ledger.database import LedgerError, now, open_engine, reading, writing
 from openbook.ledger.reply_cache import LEASE, ReplyCache
@@ -32,7 +32,7 @@ _BATCH = 500
 def run_key(run: Run) -> str:
     """64 hex digits that name everything about a run that can change an answer."""
     described = [run.assessor, run.model, run.prompt_hash, run.parameters, run.version]
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps(described, sort_keys=True))
 
 
 def paper_key(info: PaperInfo) -> str:

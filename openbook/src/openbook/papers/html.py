@@ -12,6 +12,7 @@ from openbook.papers.blocks import Block, Document
 from openbook.papers.characters import clean
 from openbook.papers.html_visibility import drop_invisible
 from openbook.papers.paper import SentenceKind
+from openbook.text import one_line
 
 _DROPPED: Final = (
     "script, template, noscript, nav, iframe, object, svg, canvas, button, select, textarea, input, datalist, head > meta, "
@@ -189,7 +190,7 @@ def _close(block: _Open) -> Iterator[Block]:
     if not raw.strip():
         return
     if not block.links:
-        text = clean(" ".join(raw.split()))
+        text = clean(one_line(raw))
         if text:
             yield Block(text, block.kind, block.level, marked=block.kind == "heading")
         return
@@ -211,7 +212,7 @@ def _close(block: _Open) -> Iterator[Block]:
 
 def _append(text: str, raw: str) -> str:
     """``raw`` in plain characters after ``text``, one space where either has white space between them."""
-    words = clean(" ".join(raw.split()))
+    words = clean(one_line(raw))
     if not words:
         return f"{text} " if raw[:1].isspace() and text and not text.endswith(" ") else text
     lead = " " if raw[0].isspace() and text and not text.endswith(" ") else ""

@@ -13,6 +13,7 @@ from openbook.papers.characters import clean
 from openbook.papers.latex_scanner import argument
 from openbook.papers.latex_source import LatexSource, read_source
 from openbook.papers.paper import SentenceKind
+from openbook.text import one_line
 
 _STRUCTURE: Final = re.compile(
     r"\\(?P<section>part|chapter|section|subsection|subsubsection|paragraph)\*?\s*(?:\[[^\[\]]*\])?\s*(?=\{)"
@@ -355,7 +356,7 @@ def words(text: str) -> str:
         converted = _CONVERTER.latex_to_text(text, tolerant_parsing=True)
     except Exception:  # the parser fails in many ways on real sources
         return _stripped(text)
-    return clean(" ".join(converted.split()))
+    return clean(one_line(converted))
 
 
 def _nesting(text: str) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from openbook.errors import OpenbookError
+from openbook.files import sha256
 from openbook.papers.blocks import Block, Document, Unreadable, build
 from openbook.papers.fetch import local_path
 from openbook.papers.formats import detect, read_archive, read_markup, refusal
@@ -45,7 +45,7 @@ def read_paper(source: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Paper:
     except OSError as error:
         raise OpenbookError(f"{path} cannot be read ({error.strerror})") from None
     if path.suffix.lower() in (".tex", ".ltx") and detect(data, path.suffix) == "latex":
-        return _read_latex(path, data, Paper("", str(source), "latex", hashlib.sha256(data).hexdigest()), limits)
+        return _read_latex(path, data, Paper("", str(source), "latex", sha256(data)), limits)
     return read_bytes(data, source=str(source), suffix=path.suffix, limits=limits)
 
 
@@ -62,9 +62,8 @@ def _is_record(data: bytes) -> bool:
 
 def read_bytes(data: bytes, *, source: str, suffix: str = "", limits: Limits = DEFAULT_LIMITS) -> Paper:
     """Read a paper from the content of a file. ``suffix`` is the ending of its name, such as ``.tex``."""
-    sha256 = hashlib.sha256(data).hexdigest()
     kind = detect(data, suffix)
-    paper = Paper(text="", source=source, format=kind, sha256=sha256)
+    paper = Paper(text="", source=source, format=kind, sha256=sha256(data))
     if not data.strip():
         paper.problem = "empty: there is nothing in the file"
     elif kind == "pdf":
@@ -86,7 +85,7 @@ def read_text(text: str, source: str = "text", *, limits: Limits = DEFAULT_LIMIT
     """Read the text of a paper that was already extracted: paragraphs between blank lines, pages between form feeds."""
     from openbook.papers.text_formats import read_plain
 
-    paper = Paper("", source, "text", hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+    paper = Paper("", source, "text", sha256(text))
     if len(text) > limits.characters:
         paper.problem = f"too large: {len(text):,} characters, the limit is {limits.characters:,}"
         return paper

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from openbook.papers.paper import Part
+from openbook.text import one_line
 
 _NAMED = re.compile(
     r"(?:abstract|summary|keywords?|index terms|ccs concepts|introduction|related works?|background|"
@@ -140,7 +141,7 @@ class Outline:
 
     def enter(self, title: str, *, marked: bool = False) -> tuple[int, Part]:
         """Take this heading as the next one: its level (1 at the top) and the part of the paper it stands in."""
-        title = " ".join(title.split())
+        title = one_line(title)
         found = _NUMBERED.fullmatch(title)
         self.styled = self.styled or (marked and found is not None)
         bare, level = title, 1

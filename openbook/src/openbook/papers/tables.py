@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from openbook.papers.paper import Paper, TextRun
+from openbook.text import one_line
 
 _CAPTION: Final = re.compile(r"Table\s+[A-Z]?\d+(?:\.\d+)*\s*[.:]", re.IGNORECASE)
 #: A value of a table: a number with its signs and unit, or a dash that stands for none.
@@ -41,7 +42,7 @@ def read_tables(paper: Paper) -> list[Table]:
         after = _rows(paper, _beyond(paper, at, item.page, 1))
         before = _rows(paper, _beyond(paper, at, item.page, -1), upwards=True)[::-1]
         rows = max((after, before), key=len)
-        found.append(Table(" ".join(words.split()), item.page, tuple(rows) if len(rows) > 1 else ()))
+        found.append(Table(one_line(words), item.page, tuple(rows) if len(rows) > 1 else ()))
     return found
 
 

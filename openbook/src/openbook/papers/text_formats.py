@@ -14,6 +14,7 @@ from openbook.papers.blocks import Block, Document
 from openbook.papers.characters import PaperWords, clean
 from openbook.papers.sections import Outline
 from openbook.papers.weblinks import continues_url
+from openbook.text import one_line
 
 CAPTION: Final = re.compile(
     r"(?:fig(?:ure|\.)|table|algorithm|listing)\s*\d+\s*[.:|]|algorithm\s+\d+\s+[A-Z]", re.IGNORECASE
@@ -49,12 +50,12 @@ def read_plain(text: str) -> Document:
     if paged:
         pages = _without_margins(pages)
     pieces = [(piece, number) for number, page in enumerate(pages, 1) for piece in _PARAGRAPH.split(page)]
-    counts = Counter(" ".join(piece.split()) for piece, _ in pieces if len(piece) < 200)
+    counts = Counter(one_line(piece) for piece, _ in pieces if len(piece) < 200)
     lines = _LineReader(text)
     blocks: list[Block] = []
     seen: set[str] = set()
     for piece, number in pieces:
-        flat = " ".join(piece.split())
+        flat = one_line(piece)
         if not flat or flat in seen:
             continue
         if len(flat) < 120 and counts[flat] >= 3:  # a running head: once is enough
@@ -96,7 +97,7 @@ class _LineReader:
 
     def blocks(self, piece: str, *, first: bool) -> Iterator[Block]:
         """The blocks of what stands between two blank lines; ``first`` is where title and authors may be."""
-        pairs = [(line, clean(" ".join(line.split()))) for line in piece.expandtabs().split("\n")]
+        pairs = [(line, clean(one_line(line))) for line in piece.expandtabs().split("\n")]
         lines = [line for line, body in pairs if body]
         bodies = [body for _, body in pairs if body]
         if len(lines) == 1:
@@ -179,7 +180,7 @@ class _LineReader:
         """Lines as one, with words and addresses whole that a line's end broke."""
         text = ""
         for body in bodies:
-            body = " ".join(body.split())
+            body = one_line(body)
             if not text:
                 text = body
             elif len(_last(text)) > 200:
@@ -266,7 +267,7 @@ def read_markdown(text: str) -> Document:
                 block.kind = "caption"
             blocks.append(block)
         elif token.type in ("fence", "code_block"):
-            code = " ".join(token.content.split())
+            code = one_line(token.content)
             if code:
                 blocks.append(Block(clean(code)))
         elif token.type == "html_block":

@@ -12,6 +12,7 @@ from lxml import etree
 from openbook.papers.blocks import Block, Document, Unreadable
 from openbook.papers.characters import clean
 from openbook.papers.paper import SentenceKind
+from openbook.text import one_line
 
 DEEPEST: Final = 200
 _XLINK: Final = "{http://www.w3.org/1999/xlink}href"
@@ -91,7 +92,7 @@ def _words(
     def add(raw: str | None, apart: bool = False) -> None:
         nonlocal text
         raw = html.unescape(raw) if raw and "&" in raw else raw or ""
-        words = clean(" ".join(raw.split()))
+        words = clean(one_line(raw))
         apart = apart and raw[:1] not in (",", ".", ";", ":", ")", "]")
         if (apart or raw[:1].isspace()) and text and text[-1] != " ":
             text += " "

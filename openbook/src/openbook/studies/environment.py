@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from openbook.errors import OpenbookError
+from openbook.files import file_sha256, sha256
 
 _BUILT = {"results", "report", "__pycache__"}
 
@@ -45,7 +46,7 @@ def input_hashes(folder: Path, root: Path, inputs: Sequence[str]) -> dict[str, s
 
 def key_of(command: Sequence[str], hashes: dict[str, str]) -> str:
     """The name of a result: a hash of the command and its inputs."""
-    return hashlib.sha256(json.dumps([list(command), hashes], sort_keys=True).encode()).hexdigest()[:16]
+    return sha256(json.dumps([list(command), hashes], sort_keys=True))[:16]
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -61,8 +62,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _hash(base: Path, files: Sequence[Path] | Iterator[Path]) -> str:
     total = hashlib.sha256()
     for path in files:
-        with path.open("rb") as file:
-            total.update(f"{path.relative_to(base)}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+        total.update(f"{path.relative_to(base)}\0{file_sha256(path)}\n".encode())
     return total.hexdigest()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from openbook.errors import OpenbookError
+from openbook.text import one_line
 
 #: The keys that a node may have; another one is an error, never ignored.
 _KEYS: Final = frozenset("id requirements weight sub_tasks task_category finegrained_task_category".split())
@@ -35,10 +36,10 @@ def read_rubric(path: Path) -> list[dict[str, Any]]:
         name = re.sub(r"[^a-z0-9]+", "-", str(node.get("id", "")).lower()).strip("-")[:40] or f"claim-{number}"
         name = name if name not in seen else f"{name}-{number}"
         seen.add(name)
-        where = " / ".join(" ".join(one.split())[:60] for one in parents[-2:]) or "the rubric"
+        where = " / ".join(one_line(one)[:60] for one in parents[-2:]) or "the rubric"
         claims.append(
             {
-                **{"id": name, "sentence": " ".join(node["requirements"].split()), "where": where},
+                **{"id": name, "sentence": one_line(node["requirements"]), "where": where},
                 **{"metric": "", "command": "", "read": "", "weight": round(weight, 9), "paraphrased": True},
             }
         )

@@ -15,6 +15,7 @@ from openbook.files import write_atomically
 from openbook.papers.paper import Paper, Sentence
 from openbook.papers.tables import read_tables
 from openbook.record.model import Record
+from openbook.text import one_line
 from openbook.variables import SCORED
 from openbook.variables.definitions import definition
 
@@ -98,7 +99,7 @@ def _prose(paper: Paper) -> Iterator[tuple[Sentence, str, str]]:
         section = paper.sections[item.section] if 0 <= item.section < len(paper.sections) else None
         if item.kind not in ("text", "caption") or (section is not None and section.part != "body"):
             continue
-        words = _plain(paper.words(item))
+        words = one_line(paper.words(item))
         letters = sum(letter.isalpha() or letter.isspace() for letter in words)
         if 6 <= len(words.split()) <= 80 and words[-1] in ".!?" and letters >= 0.75 * len(words):
             yield item, words, section.title if section else ""
@@ -142,17 +143,17 @@ def _numbers(words: str) -> list[str]:
 
 
 def _claim(paper: Paper, item: Sentence, number: int) -> dict[str, Any]:
-    words = _plain(paper.words(item))
+    words = one_line(paper.words(item))
     metric = _METRIC.search(words)
     section = paper.sections[item.section].title if 0 <= item.section < len(paper.sections) else ""
     return {
         "id": f"claim-{number}",
         "sentence": words,
-        "where": ", ".join([*([_plain(section)] if section else []), *([f"page {item.page}"] if item.page else [])])
+        "where": ", ".join([*([one_line(section)] if section else []), *([f"page {item.page}"] if item.page else [])])
         or "the paper",
         "span": [item.start, item.end],
         "numbers": _numbers(words),
-        "points_to": list(dict.fromkeys(_plain(found) for found in _POINTS.findall(words))),
+        "points_to": list(dict.fromkeys(one_line(found) for found in _POINTS.findall(words))),
         "metric": f"{metric[0].lower()} (guessed)" if metric else "",
         "direction": "at_most" if _LOWER.search(words) else "at_least",
         "command": "",
@@ -176,7 +177,7 @@ def _datasets(paper: Paper, record: Record) -> Iterator[dict[str, Any]]:
             link.url for link in paper.links if link.start is not None and evidence.start <= link.start < evidence.end
         ]
         entry: dict[str, Any] = {
-            "sentence": _plain(evidence.quote),
+            "sentence": one_line(evidence.quote),
             "span": [evidence.start, evidence.end],
             "links": links,
         }
@@ -193,12 +194,8 @@ def missing(paper: Paper, record: Record) -> list[str]:
 
 
 def _located(paper: Paper, item: Sentence) -> dict[str, Any]:
-    entry: dict[str, Any] = {"sentence": _plain(paper.words(item)), "span": [item.start, item.end]}
+    entry: dict[str, Any] = {"sentence": one_line(paper.words(item)), "span": [item.start, item.end]}
     return entry | ({"page": item.page} if item.page else {})
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())
 
 
 _HEAD: Final = """\

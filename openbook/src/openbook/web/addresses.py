@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from typing import Final
 from urllib.parse import quote
+
+from openbook.files import sha256
 
 #: Longest folder name in bytes; file systems take 255.
 _LONGEST: Final = 240
@@ -24,7 +25,7 @@ def folder_name(identity: str) -> str:
         and identity.strip(" .") == identity
         and len(identity.encode()) <= _LONGEST
     )
-    return identity if identity and plain else f"{slug(identity)[:100]}__{_digest(identity)}"
+    return identity if identity and plain else f"{slug(identity)[:100]}__{sha256(identity)[:8]}"
 
 
 def slug(name: str) -> str:
@@ -36,7 +37,7 @@ def slug(name: str) -> str:
 def group_folder(name: str) -> str:
     """The folder of a venue: its name where that is a plain one, else a like one that ends in a hash of the name."""
     plain = slug(name)
-    return plain if plain == name else f"{plain}-{_digest(name)}"
+    return plain if plain == name else f"{plain}-{sha256(name)[:8]}"
 
 
 def href(path: str) -> str:
@@ -47,10 +48,6 @@ def href(path: str) -> str:
 def is_web(url: str | None) -> bool:
     """Whether an address may be linked to: only the web's own schemes, and no blanks."""
     return bool(url) and _WEB.fullmatch(url or "") is not None
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def source_name(source: str | None) -> str | None:

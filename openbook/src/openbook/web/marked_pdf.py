@@ -16,6 +16,7 @@ from openbook.errors import OpenbookError
 from openbook.files import sha256
 from openbook.papers.paper import Paper
 from openbook.record.model import Answer, Box, Record
+from openbook.text import percent
 from openbook.variables import VARIABLES
 from openbook.variables.definitions import definition
 
@@ -101,7 +102,7 @@ def _marks(answer: Answer, paper: Paper, variable: str) -> Iterable[tuple[str, s
 
 
 def _sure(answer: Answer) -> str:
-    return "" if answer.confidence is None else f" ({100 * answer.confidence:.0f} % sure)"
+    return "" if answer.confidence is None else f" ({percent(answer.confidence, sign=' %')} sure)"
 
 
 def _highlight(writer: PdfWriter, page: int, boxes: list[Box], colour: str, note: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import openbook
-from openbook.charts import percent
+from openbook.text import percent
 from openbook.web.addresses import href
 
 

@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from openbook.papers.paper import Paper, Sentence
+from openbook.text import one_line
 
 _LONGEST: Final = 4000
 _FIRST_PAGE: Final = 9000
@@ -90,7 +91,7 @@ def author_block(paper: Paper) -> list[Sentence]:
     """
     head: list[Sentence] = []
     rest = 0
-    title = " ".join(paper.title.split())
+    title = one_line(paper.title)
     for place, sentence in enumerate(paper.sentences):
         text = " ".join(paper.words(sentence).split())
         if sentence.start > _LONGEST or _ABSTRACT.match(text):
@@ -142,7 +143,7 @@ _COMPANY_INSTITUTES: Final = re.compile(
 def affiliation(paper: Paper) -> tuple[str, float, list[Sentence]]:
     """(result, probability that it is right, the sentences that say so)."""
     block = author_block(paper)
-    title = " ".join(paper.title.split())
+    title = one_line(paper.title)
     texts = [
         " ".join(paper.words(sentence).split()).replace(title, " ") if title else paper.words(sentence)
         for sentence in block

@@ -15,7 +15,6 @@ The file is a NumPy archive without pickles beside a JSON card::
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import zipfile
@@ -31,7 +30,7 @@ from openbook.assessors.linear import claims
 from openbook.assessors.linear.features import BREAK, NAMES, Floats, Rows, Vocabulary
 from openbook.assessors.linear.statements import WIDTH, Statement, context_rows, statements
 from openbook.errors import OpenbookError
-from openbook.files import write_atomically
+from openbook.files import sha256, write_atomically
 from openbook.papers.paper import Paper
 from openbook.variables import SCORED
 
@@ -261,7 +260,7 @@ def save_model(model: LinearModel, folder: Path) -> None:
             for target, paper in model.papers.items()
         },
         "patterns": list(NAMES),
-        "weights_sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
+        "weights_sha256": sha256(buffer.getvalue()),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -284,7 +283,7 @@ def load_model(folder: Path) -> LinearModel:
         raise OpenbookError(f"the weights in {folder} cannot be read ({error}); {again}") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT or card.get("patterns") != list(NAMES):
         raise OpenbookError(f"the weights in {folder} are for another version of openbook; {again}")
-    if card.get("weights_sha256") != hashlib.sha256(data).hexdigest():
+    if card.get("weights_sha256") != sha256(data):
         raise OpenbookError(f"{folder / WEIGHTS_FILE} is not the file its card describes; {again}")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
@@ -25,6 +24,7 @@ from openbook.assessors.llm.reply_cache import MemoryReplyCache
 from openbook.assessors.llm.settings import LlmSettings, require_extra
 from openbook.errors import OpenbookError
 from openbook.evidence.locating import Finder
+from openbook.files import sha256
 from openbook.papers.paper import Paper
 from openbook.record.model import Answer
 from openbook.variables import VARIABLES
@@ -195,7 +195,7 @@ class _PaperQuestions:
         self.usage = Usage()
         self._client = client
         self._paper = paper.sha256
-        self._text_hash = hashlib.sha256(paper.text.encode(errors="surrogatepass")).hexdigest()
+        self._text_hash = sha256(paper.text)
         self._bounded = bounded
 
     async def answers(self, text: str, names: tuple[str, ...], vote: int) -> Mapping[str, ModelAnswer]:

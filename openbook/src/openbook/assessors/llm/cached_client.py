@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import math
 import time
@@ -24,6 +23,7 @@ from openbook.assessors.llm.client import (
 from openbook.assessors.llm.prompt_template import tokens_in
 from openbook.assessors.llm.reply_cache import MemoryReplyCache
 from openbook.assessors.llm.settings import LlmSettings
+from openbook.files import sha256
 from openbook.ledger.reply_cache import CachedReply, Question
 
 #: How many replies may wait to be kept, as a share of the calls that may be under way.
@@ -57,7 +57,7 @@ def call_key(settings: LlmSettings, messages: Messages, schema: Schema, nonce: l
     """64 hex digits that name a question: the same question to the same model has the same key for ever."""
     address = settings.base_url if settings.provider == "openai" else None
     model = [settings.provider, settings.name, address, settings.temperature, settings.max_output_tokens]
-    return hashlib.sha256(json.dumps([*model, messages, schema, nonce], sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps([*model, messages, schema, nonce], sort_keys=True))
 
 
 def size_of(messages: Messages) -> int:

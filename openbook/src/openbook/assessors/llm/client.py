@@ -21,6 +21,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from openbook.assessors.llm.settings import LlmSettings, require_extra
 from openbook.errors import OpenbookError
+from openbook.text import shortened
 
 #: The longest wait between two attempts, in seconds.
 LONGEST_WAIT: Final = 60.0
@@ -257,7 +258,7 @@ def error_text(body: object) -> str | None:
 def first_line(text: str) -> str:
     """The first line of a text, shortened: some errors carry a whole page."""
     line = (text.strip() or "no reason given").splitlines()[0]
-    return line if len(line) <= 300 else line[:300] + "…"
+    return shortened(line, 300)
 
 
 def _proxy(address: str) -> str | None:

@@ -5,7 +5,6 @@ The hash of the prompts goes into every run: whoever changes a word changes ``VE
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -13,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
+from openbook.files import sha256
 from openbook.papers.paper import Paper
 from openbook.variables import SCORED
 from openbook.variables.definitions import definitions
@@ -158,7 +158,7 @@ def overhead(names: tuple[str, ...]) -> int:
 def prompt_hash() -> str:
     """64 hex digits that change with any word of the prompts, the variables' definitions or the schema."""
     everything = [VERSION, _SYSTEM, _QUESTION, _REPAIR, _described(tuple(definitions())), schema(tuple(definitions()))]
-    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
+    return sha256(json.dumps(everything))
 
 
 def _fence(text: str, text_hash: str) -> str:

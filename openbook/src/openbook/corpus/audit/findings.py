@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from openbook.errors import OpenbookError
 from openbook.record.parquet import read_table
+from openbook.text import one_line
 from openbook.variables import SCORED, VARIABLES
 
 Kind = Literal[
@@ -157,5 +158,5 @@ def excerpt(text: str, start: int = 0, end: int | None = None, around: int = 60)
     first, last = max(0, start - around), min(len(text), stop + around)
     if last - first > 400:
         last = first + 400
-    cut = " ".join(text[first:last].split())
+    cut = one_line(text[first:last])
     return ("… " if first else "") + cut + (" …" if last < len(text) else "")

@@ -81,7 +81,6 @@ _FUTURE: Final = (
     r"open\W?sourced)|(?:open\W?source|release|share|publish|provide|open|make))\b|\bto\s+be\s+released\b|\bcoming\s+soon\b|"
     r"\b(?:plan|intend|aim|promise|commit\w*|going)\s+to\s+(?:\w+\s+){0,2}?(?:release|share|publish|open\W?sourc\w+|make)\b"
 )
-_CONDITIONAL: Final = re.compile(_CONDITION, re.IGNORECASE)
 _PROMISE: Final = re.compile(f"{_CONDITION}|{_FUTURE}", re.IGNORECASE)
 #: Words of code that is there now: a link, a supplement, a release that has happened.
 _AT_HAND: Final = re.compile(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from openbook.errors import OpenbookError
+from openbook.files import sha256
+from openbook.text import one_line, shortened
 from openbook.variables import VARIABLES
 
 MASK: Final = "<EMAIL>"
@@ -306,9 +307,8 @@ def _prompt_hash(settings: dict[str, Any]) -> str | None:
     """SHA-256 of the prompt and the questions, or None where the file does not say them."""
     if "prompt" not in settings and "questions" not in settings:
         return None
-    return hashlib.sha256(f"{settings.get('prompt', '')}\n{settings.get('questions', '')}".encode()).hexdigest()
+    return sha256(f"{settings.get('prompt', '')}\n{settings.get('questions', '')}")
 
 
 def _short(text: str, limit: int = 120) -> str:
-    text = " ".join(mask_emails(text).split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return shortened(one_line(mask_emails(text)), limit)

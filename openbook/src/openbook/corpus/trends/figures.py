@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from openbook.charts import Axis, Figure, Pair, Panel, Point, Series, draw, draw_pairs, percent
+from openbook.charts import Axis, Figure, Pair, Panel, Point, Series, draw, draw_pairs
 from openbook.corpus.trends.cuts import ALL, UNKNOWN
 from openbook.corpus.trends.report import ErrorModel
 from openbook.corpus.trends.report import rows as cut
 from openbook.corpus.validation.statistics import wilson
 from openbook.files import write_atomically
 from openbook.record.model import NOTICE
+from openbook.text import percent
 from openbook.variables import SCORED
 
 NAMES: Final = {

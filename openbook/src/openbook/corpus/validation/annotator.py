@@ -13,6 +13,7 @@ from typing import Final
 from openbook.errors import OpenbookError
 from openbook.files import write_atomically
 from openbook.papers.paper import Paper
+from openbook.text import one_line, shortened
 from openbook.variables import SCORED, VARIABLES
 from openbook.variables.definitions import definition as definition_of
 
@@ -47,7 +48,7 @@ def passages(paper: Paper, variable: str) -> list[tuple[int | None, str]]:
             seen.add(words)
             found.append((-hits - (sentence.kind == "caption"), place, sentence.page, words))
     if variable == "affiliation" and not found:
-        found.append((0, 0, 1 if paper.pages else None, " ".join(paper.text[:_FRONT].split())))
+        found.append((0, 0, 1 if paper.pages else None, one_line(paper.text[:_FRONT])))
     return [(page, words) for _, _, page, words in sorted(found)]
 
 
@@ -188,7 +189,7 @@ def _show_some(rest: Iterator[tuple[int | None, str]], say: Say) -> None:
     shown = 0
     for page, words in rest:
         where = f"p. {page}" if page is not None else "·"
-        say(f"  {where:>6}  {words if len(words) <= 400 else words[:399] + '…'}")
+        say(f"  {where:>6}  {shortened(words, 400)}")
         shown += 1
         if shown == SHOWN:
             return

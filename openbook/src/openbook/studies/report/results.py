@@ -16,6 +16,7 @@ from openbook.studies.report.document import (
 )
 from openbook.studies.results import ClaimResult, Study, StudyRun
 from openbook.studies.schema import Claim
+from openbook.text import percent, shortened
 
 _MOST_TEXT = 600
 
@@ -27,7 +28,7 @@ def summary(study: Study) -> str:
     said = f"Of the paper's {sum(counts.values())} claims that this study covers: {parts}."
     score = study.weighted_score()
     if score is not None:
-        said += f" Weighted by the rubric, {100 * score:.1f} % is reproduced."
+        said += f" Weighted by the rubric, {percent(score, 1, sign=' %')} is reproduced."
     own = study.counts(ours=True)
     if sum(own.values()):
         parts = ", ".join(f"{number} {verdict}" for verdict, number in own.items() if number)
@@ -88,7 +89,7 @@ def details(runs: dict[str, StudyRun]) -> list[Block]:
         ]
         for one in _listed(run, "samples"):
             text = str(one["text"])
-            cut = text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + " …"
+            cut = shortened(text, _MOST_TEXT)
             blocks.append(CodeListing(f"{one['title']}, given “{one['prompt']}”.", cut))
     return blocks
 

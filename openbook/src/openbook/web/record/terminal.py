@@ -10,6 +10,7 @@ from rich.text import Text
 
 from openbook.record.model import Record
 from openbook.record.scores import CLEAR_FROM, count_unclear
+from openbook.text import percent
 from openbook.web.record.view import AnswerView, answers_of, interval_text, plain_title
 
 _STYLES: Final = {
@@ -69,7 +70,9 @@ def _scores(record: Record) -> Text:
         text.append(f"    {scores.unverified} unverified, not counted", style="yellow")
     unclear = count_unclear(record.answers)
     if unclear:
-        text.append(f"    {unclear} of the seven unclear (less than {100 * CLEAR_FROM:.0f} % sure)", style="yellow")
+        text.append(
+            f"    {unclear} of the seven unclear (less than {percent(CLEAR_FROM, sign=' %')} sure)", style="yellow"
+        )
     kind = record.answers.get("research_type")
     if kind is not None and kind.result == "theoretical":
         text.append("    theoretical: left out of means", style="dim")

@@ -10,6 +10,7 @@ from typing import Final
 from openbook.papers.paper import Paper
 from openbook.record.model import Answer, Evidence, Record
 from openbook.record.scores import is_unclear
+from openbook.text import one_line, percent
 from openbook.variables import SCORED, VARIABLES
 from openbook.variables.definitions import definition
 
@@ -76,7 +77,7 @@ class AnswerView:
     @property
     def response(self) -> str:
         """The answer's response in one text: what is said, else the best quote."""
-        best = next((" ".join(one.item.quote.split()) for one in self.quotes if one.item.match != "absent"), "")
+        best = next((one_line(one.item.quote) for one in self.quotes if one.item.match != "absent"), "")
         return self.said or (f"“{best}”" if best else "")
 
     @property
@@ -119,7 +120,7 @@ def sure_text(answer: Answer) -> str:
     """How sure the assessor is of its result; an unclear answer names that result, since its badge does not."""
     if answer.confidence is None:
         return ""
-    sure = f"{100 * answer.confidence:.0f} % sure"
+    sure = f"{percent(answer.confidence, sign=' %')} sure"
     return f"{answer.result}, {sure}" if is_unclear(answer) else sure
 
 
@@ -140,16 +141,16 @@ def response_of(answer: Answer, assessor: str) -> str:
 def quote_view(item: Evidence, paper: Paper | None) -> QuoteView:
     """A quote with its place in words, and its context where the paper is at hand."""
     section = paper.section_at(item.start) if paper and item.start is not None else None
-    where = evidence_place(item, _one_line(section.title)[:80] if section and section.title else "")
+    where = evidence_place(item, one_line(section.title)[:80] if section and section.title else "")
     if paper is None or item.start is None or item.end is None or item.end > len(paper.text):
         return QuoteView(item, where)
     first, last = _context(paper.text, item.start, item.end)
     return QuoteView(
         item,
         where,
-        _one_line(paper.text[first : item.start]),
-        _one_line(paper.text[item.start : item.end]),
-        _one_line(paper.text[item.end : last]),
+        _inner_line(paper.text[first : item.start]),
+        _inner_line(paper.text[item.start : item.end]),
+        _inner_line(paper.text[item.end : last]),
     )
 
 
@@ -174,9 +175,10 @@ def _context(text: str, start: int, end: int) -> tuple[int, int]:
     return first, last
 
 
-def _one_line(text: str) -> str:
+def _inner_line(text: str) -> str:
+    """A stretch of a longer text on one line: white space at its ends stays, as one space."""
     before, after = " " if text[:1].isspace() else "", " " if text[-1:].isspace() else ""
-    return f"{before}{' '.join(text.split())}{after}" if text.strip() else before
+    return f"{before}{one_line(text)}{after}" if text.strip() else before
 
 
 def interval_text(interval: tuple[float, float] | None) -> str:

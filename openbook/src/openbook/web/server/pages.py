@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from functools import cache
 from typing import Annotated, Any, Final
@@ -14,6 +13,7 @@ from jinja2 import Environment
 from starlette.concurrency import run_in_threadpool
 
 from openbook.advice.advising import by_place
+from openbook.files import sha256
 from openbook.ledger.queries import listed
 from openbook.ledger.store import ALLOWED
 from openbook.record.files import dump_record
@@ -61,7 +61,7 @@ def _assets() -> dict[str, tuple[bytes, str, str]]:
         "icon.svg": "image/svg+xml",
     }
     found = {name: (static_text(name).encode(), f"{kind}; charset=utf-8") for name, kind in kinds.items()}
-    return {name: (data, kind, hashlib.sha256(data).hexdigest()[:12]) for name, (data, kind) in found.items()}
+    return {name: (data, kind, sha256(data)[:12]) for name, (data, kind) in found.items()}
 
 
 def asset_path(name: str) -> str:

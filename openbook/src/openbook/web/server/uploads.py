@@ -29,6 +29,7 @@ from starlette.requests import ClientDisconnect, Request
 from openbook.errors import OpenbookError
 from openbook.files import write_atomically
 from openbook.papers.formats import detect
+from openbook.text import one_line, shortened
 from openbook.web.server.problems import Problem
 
 #: Endings that say what a file is. One of these, or none, is kept of an upload's name.
@@ -276,8 +277,7 @@ def shown_name(name: str) -> str:
     """
     last = re.split(r"[/\\]", name)[-1]
     plain = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C")
-    plain = " ".join(plain.split()).strip(". ")
-    return plain if len(plain) <= 120 else plain[:100] + "…" + plain[-19:]
+    return shortened(one_line(plain).strip(". "), 120, tail=19)
 
 
 def ending_of(name: str) -> str:

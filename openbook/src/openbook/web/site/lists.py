@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
-from openbook.charts import Axis, Panel, Point, Series, draw, percent
+from openbook.charts import Axis, Panel, Point, Series, draw
 from openbook.corpus.audit.findings import KINDS, SEVERITIES, Finding
+from openbook.text import percent
 from openbook.variables import SCORED
 from openbook.variables.definitions import definition
 from openbook.web.addresses import group_folder
@@ -90,9 +92,7 @@ def _chart(venue: str, rows: Sequence[_Group]) -> dict[str, Any]:
     ]
     if len(points) < 2:
         return {}
-    axis = Axis(
-        0.0, 1.0, [0.0, 0.25, 0.5, 0.75, 1.0], "Share of empirical papers", lambda value: f"{100 * value:.0f} %"
-    )
+    axis = Axis(0.0, 1.0, [0.0, 0.25, 0.5, 0.75, 1.0], "Share of empirical papers", partial(percent, sign=" %"))
     said = f"from {percent(points[0].y)} in {points[0].x:.0f} to {percent(points[-1].y)} in {points[-1].x:.0f}"
     description = (
         f"Share of empirical papers of {venue} with code and data by year, {said}. The band is the 95 % interval."

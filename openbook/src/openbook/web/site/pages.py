@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from openbook.charts import Figure, percent
+from openbook.charts import Figure
 from openbook.errors import OpenbookError
 from openbook.record.scores import (
     CLEAR_FROM,
@@ -19,6 +19,7 @@ from openbook.record.scores import (
     wilson,
 )
 from openbook.studies import Study, load_studies
+from openbook.text import percent
 from openbook.variables import VARIABLES
 from openbook.variables.definitions import definition, definitions
 from openbook.web.addresses import group_folder, is_web

@@ -14,6 +14,7 @@ from openbook.advice.advising import drafts
 from openbook.corpus.audit.findings import KINDS, Finding
 from openbook.record.model import Answer, Evidence, Record
 from openbook.record.scores import CODE_AND_DATA, DATA_ONLY, count_unclear
+from openbook.text import shortened
 from openbook.variables import SCORED, VARIABLES
 from openbook.variables.definitions import definition
 from openbook.web.addresses import href, is_web, source_name
@@ -165,7 +166,7 @@ def is_published(record: Record) -> bool:
 
 
 def _crumbs(record: Record, groups: tuple[str, str] | None, title: str) -> list[tuple[str, str | None]]:
-    short = title if len(title) <= 60 else title[:60].rsplit(" ", 1)[0] + " …"
+    short = shortened(title, 60)
     if groups is None:
         return [("Explore", "explore/index.html"), (short, None)]
     return [

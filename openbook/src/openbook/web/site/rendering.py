@@ -7,7 +7,7 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -204,10 +204,3 @@ def _work(job: RenderJob, places: set[int], following: Any, to: Connection) -> N
         to.send(str(error))
     except (KeyboardInterrupt, BrokenPipeError):
         pass
-
-
-def progressing(batches: Iterator[Rendered], tell: Callable[[int], None]) -> Iterator[Rendered]:
-    """The same batches, after ``tell`` was told how many pages each has."""
-    for batch in batches:
-        tell(len(batch))
-        yield batch
