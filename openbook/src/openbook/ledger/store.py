@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from openbook.files import sha256
 from openbook.ledger.batch_jobs import BatchJobs
 from openbook.ledger.database import LedgerError, now, open_engine, reading, writing
 from openbook.ledger.reply_cache import LEASE, ReplyCache
+from openbook.ledger.rows import (
+    assessment_row,
+    corrected,
+    info_of,
+    paper_key,
+    paper_row,
+    run_key,
+    run_of,
+    run_row,
+    scores_of,
+)
 from openbook.ledger.tables import answers, assessments, corrections, evidence, excerpts, papers, runs
-from openbook.record.model import Answer, Correction, Evidence, NearMiss, PaperInfo, Record, Run, Scores
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, Evidence, NearMiss, Record
 from openbook.variables import SCORED, VARIABLES
 
 #: What a person may set each variable to.
@@ -27,17 +35,6 @@ ALLOWED = dict.fromkeys(SCORED, ("yes", "no")) | {
     "affiliation": ("academia", "industry", "collaboration", "unknown"),
 }
 _BATCH = 500
-
-
-def run_key(run: Run) -> str:
-    """64 hex digits that name everything about a run that can change an answer."""
-    described = [run.assessor, run.model, run.prompt_hash, run.parameters, run.version]
-    return sha256(json.dumps(described, sort_keys=True))
-
-
-def paper_key(info: PaperInfo) -> str:
-    """The content hash of the paper's file, or its id where the file was never seen."""
-    return info.sha256 or f"id:{info.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +107,8 @@ class Ledger:
     def _put_batch(self, connection: Connection, batch: Sequence[Record]) -> int:
         moment = now()
         keys = {paper_key(record.paper) for record in batch}
-        self._insert(connection, papers, {r["key"]: r for r in (_paper_row(x.paper, moment) for x in batch)}, "key")
-        self._insert(
-            connection, runs, {r["key"]: r for r in (_run_row(x.run, moment) for x in batch)}, "key", keep=True
-        )
+        self._insert(connection, papers, {r["key"]: r for r in (paper_row(x.paper, moment) for x in batch)}, "key")
+        self._insert(connection, runs, {r["key"]: r for r in (run_row(x.run, moment) for x in batch)}, "key", keep=True)
         identity = (assessments.c.paper, assessments.c.run, assessments.c.text_hash)
         there = {tuple(row) for row in connection.execute(select(*identity).where(assessments.c.paper.in_(keys)))}
         fresh: dict[tuple[str, str, str], Record] = {}
@@ -124,7 +119,7 @@ class Ledger:
         if not fresh:
             return 0
         connection.execute(
-            assessments.insert(), [_assessment_row(*identified, record) for identified, record in fresh.items()]
+            assessments.insert(), [assessment_row(*identified, record) for identified, record in fresh.items()]
         )
         numbered = connection.execute(
             select(assessments.c.id, *identity).where(assessments.c.paper.in_({paper for paper, _, _ in fresh}))
@@ -297,12 +292,12 @@ class Ledger:
         for row in rows:
             given = answers_of.get(row.id, {})
             ordered = {name: given[name] for name in VARIABLES if name in given}
-            yield _with_corrections(
+            yield corrected(
                 Record(
-                    paper=_info(infos[row.paper]),
+                    paper=info_of(infos[row.paper]),
                     answers=ordered,
-                    scores=_scores(row),
-                    run=_run(row),
+                    scores=scores_of(row),
+                    run=run_of(row),
                     notice=row.notice,
                 ),
                 {name: last_change[row.paper, name] for name in VARIABLES if (row.paper, name) in last_change},
@@ -314,7 +309,7 @@ class Ledger:
             rows = connection.execute(
                 select(corrections).where(corrections.c.paper == paper_key(record.paper)).order_by(corrections.c.id)
             ).all()
-        return _with_corrections(record, {row.variable: row for row in rows})
+        return corrected(record, {row.variable: row for row in rows})
 
     def history(self, paper: str) -> list[Event]:
         """All that happened to a paper, oldest first: assessments with their results, and corrections."""
@@ -352,65 +347,3 @@ class Ledger:
             for row in changes
         ]
         return sorted(events, key=lambda event: event.when)
-
-
-def _paper_row(info: PaperInfo, moment: str) -> dict[str, Any]:
-    values = info.model_dump()
-    return {"key": paper_key(info), "paper_id": values.pop("id"), "added": moment} | values
-
-
-def _run_row(run: Run, moment: str) -> dict[str, Any]:
-    named = run.model_dump(include={"assessor", "model", "prompt_hash", "parameters", "version"})
-    return named | {"key": run_key(run), "first_used": moment}
-
-
-def _assessment_row(paper: str, run: str, text_hash: str, record: Record) -> dict[str, Any]:
-    scores = record.scores.model_dump()
-    low, high = scores.pop("reproducibility_interval") or (None, None)
-    used = record.run.model_dump(include={"input_tokens", "output_tokens", "cost", "seconds", "created"})
-    key = {"paper": paper, "run": run, "text_hash": text_hash, "notice": record.notice}
-    return key | scores | {"reproducibility_low": low, "reproducibility_high": high} | used
-
-
-def _info(row: Row[Any]) -> PaperInfo:
-    values = {name: getattr(row, name) for name in PaperInfo.model_fields if name != "id"}
-    return PaperInfo(id=row.paper_id, **values)
-
-
-def _scores(row: Row[Any]) -> Scores:
-    low, high = row.reproducibility_low, row.reproducibility_high
-    return Scores(
-        documentation=row.documentation,
-        reproducibility=row.reproducibility,
-        reproducibility_interval=None if low is None or high is None else (low, high),
-        unverified=row.unverified,
-    )
-
-
-def _run(row: Row[Any]) -> Run:
-    values = {name: getattr(row, name) for name in Run.model_fields}
-    return Run(**values | {"text_hash": row.text_hash or None})
-
-
-def _with_corrections(record: Record, changes: dict[str, Row[Any]]) -> Record:
-    """The record as people left it, its scores counted anew.
-
-    A correction replaces the response by its reason and the evidence by the quotes in that reason. Where it confirms a
-    result, the assessor's evidence stays.
-    """
-    if not changes:
-        return record
-    corrected = dict(record.answers)
-    for variable, row in changes.items():
-        before = corrected.get(variable, Answer(result="unread" if variable in SCORED else "unknown"))
-        correction = Correction(result=row.result, replaced=before.result, who=row.who, when=row.when, why=row.why)
-        changed = row.result != before.result
-        located = [Evidence.model_validate(item) for item in row.evidence or []]
-        corrected[variable] = Answer(
-            result=row.result,
-            response=row.why,
-            evidence=located if changed else [*located, *before.evidence],
-            near_miss=None if changed else before.near_miss,
-            correction=correction,
-        )
-    return record.model_copy(update={"answers": corrected, "scores": score_answers(corrected)})

@@ -139,48 +139,10 @@ _LAST = re.compile(r"(?<![^\W\d_])[^\W\d_]+(?:-[^\W\d_]+)*$")
 _FIRST = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 # A hyphen after these is the author's when the next part is a word ...
 _KEPT_PREFIXES = frozenset(
-    [
-        "self",
-        "well",
-        "semi",
-        "state",
-        "low",
-        "high",
-        "large",
-        "small",
-        "multi",
-        "two",
-        "three",
-        "one",
-        "single",
-        "first",
-        "second",
-        "real",
-        "long",
-        "short",
-        "cross",
-        "end",
-        "fine",
-        "pre",
-        "post",
-        "non",
-        "data",
-        "model",
-        "user",
-        "task",
-        "domain",
-        "time",
-        "off",
-        "on",
-        "in",
-        "out",
-        "zero",
-        "few",
-        "open",
-        "right",
-        "left",
-        "hand",
-    ]
+    (
+        "self well semi state low high large small multi two three one single first second real long short cross end "
+        "fine pre post non data model user task domain time off on in out zero few open right left hand"
+    ).split()
 )
 # ... but these are also the beginnings of words written in one.
 _JOINED_PREFIXES = frozenset(["non", "pre", "post", "multi", "semi", "on", "in", "out", "off"])

@@ -1,8 +1,12 @@
-"""PDF files through PDFium: opening them, their pages, links and metadata."""
+"""PDF files through PDFium: opening them, their pages, lines, links and metadata.
+
+A page's text is fetched in one call and split where PDFium breaks lines; ``text_lines`` measures each line.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,8 +14,12 @@ from typing import Any
 import pypdfium2.raw as pdfium
 
 from openbook.papers.hidden import inspect, unseen_characters
-from openbook.papers.text_lines import Direction, PageFrame, RawPage, page_lines
+from openbook.papers.text_lines import Direction, Line, LineMeasure, PageFrame, RawPage
 
+TINY = 1.5
+"""Print below this size, in points, is not meant for readers."""
+_BREAK = re.compile("\r\n|\r|\n|\ufffe|\x02")
+_ABSTRACT = re.compile(r"abstract|summary|1\.?\s+introduction", re.IGNORECASE)
 _initialised = False
 
 
@@ -79,7 +87,7 @@ def read_page(document: Any, index: int, longest: int, *, layered: bool = False)
             try:
                 count = min(pdfium.FPDFText_CountChars(text_page), longest)
                 hidden = unseen_characters(page, text_page, count, seen)
-                for direction, line in page_lines(text_page, count, hidden, frame, index + 1, main):
+                for direction, line in _page_lines(text_page, count, hidden, frame, index + 1, main):
                     if direction not in pages:
                         pages[direction] = frame.page(index + 1, direction)
                         pages[direction].turned = True
@@ -90,6 +98,77 @@ def read_page(document: Any, index: int, longest: int, *, layered: bool = False)
         return list(pages.values())
     finally:
         pdfium.FPDF_ClosePage(page)
+
+
+def _page_lines(
+    text_page: Any, count: int, hidden: list[int], frame: PageFrame, number: int, main: RawPage
+) -> Iterator[tuple[Direction, Line]]:
+    """The lines of a page with their directions. What is left out is counted in ``main``."""
+    if count <= 0:
+        return
+    buffer = (ctypes.c_ushort * (count + 1))()
+    written = pdfium.FPDFText_GetText(text_page, 0, count, buffer)
+    text = bytes(buffer)[: 2 * max(written - 1, 0)].decode("utf-16-le", "replace")
+    aligned = len(text) == count
+    measure = LineMeasure(text_page, frame, number, aligned)
+    if hidden:
+        characters = list(text)
+        for index in hidden:
+            place = index if aligned else pdfium.FPDFText_GetTextIndexFromCharIndex(text_page, index)
+            if 0 <= place < len(characters) and characters[place] not in "\r\n":
+                main.hidden += not characters[place].isspace()
+                characters[place] = " "
+        text = "".join(characters)
+    found: list[tuple[Direction, Line, int]] = []
+    heading = number == 1
+    start = 0
+    for stop, following, mark in _pieces(text):
+        piece = text[start:stop]
+        stripped = piece.strip()
+        if stripped:
+            first = start + len(piece) - len(piece.lstrip())
+            measured = measure.line(stripped, first)
+            if measured is None:
+                pass
+            elif isinstance(measured, float):
+                main.slanted += len(stripped)
+            elif measured[1].size < TINY:
+                main.hidden += len(stripped)
+            else:
+                heading = heading and not _ABSTRACT.match(stripped) and len(found) < 60
+                if heading and aligned:
+                    measure.part_marks(*measured, first)
+                measured[1].broken = mark in ("\ufffe", "\x02")
+                found.append((*measured, first))
+        start = following
+    if aligned and _runs_across(text_page, [line for direction, line, _ in found if direction == 0], frame):
+        for direction, line, first in found:
+            yield from measure.parted(direction, line, first)
+    else:
+        for direction, line, _ in found:
+            yield direction, line
+
+
+def _runs_across(text_page: Any, found: list[Line], frame: PageFrame) -> bool:
+    """Whether lines run over the white gap between two columns: their content stream goes across the page."""
+    wide = [line for line in found if len(line.text) > 40]
+    if len(wide) < 6:
+        return False
+    left, right = min(line.x0 for line in wide), max(line.x1 for line in wide)
+    middle = (left + right) / 2
+    crossing = [line for line in wide if line.x0 < middle - 40 and line.x1 > middle + 40]
+    if len(crossing) < 0.5 * len(wide):
+        return False
+    sample = crossing[:: max(len(crossing) // 12, 1)]
+    at, x, bottom = pdfium.FPDFText_GetCharIndexAtPos, middle + frame.left, frame.bottom
+    white = sum(at(text_page, x, bottom + (line.y0 + line.y1) / 2, 4.0, 3.0) < 0 for line in sample)
+    return bool(white >= 0.9 * len(sample))
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int, str]]:
+    for found in _BREAK.finditer(text):
+        yield found.start(), found.end(), found.group()
+    yield len(text), len(text), ""
 
 
 def _links(document: Any, page: Any) -> Iterator[str]:

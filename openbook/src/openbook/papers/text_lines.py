@@ -1,9 +1,8 @@
-"""The lines of a PDF page: their text, boxes, fonts and directions.
+"""The lines of a PDF page as PDFium measures them: their text, boxes, fonts and directions.
 
-A page's text is fetched in one call and split where PDFium breaks lines. Then a few characters of each line are measured,
-because a call for every character would take longer than everything else together. Lines are grouped by the direction
-in which they are read, and each group has its own upright frame: the page's rotation and the origin of its crop box are
-taken out here, and nowhere else.
+Only a few characters of each line are measured, because a call for every character would take longer than everything else
+together. Each direction in which lines are read has its own upright frame: the page's rotation and the origin of its crop
+box are taken out here, and nowhere else.
 """
 
 from __future__ import annotations
@@ -21,15 +20,11 @@ from openbook.papers.characters import IDEOGRAPHS
 from openbook.papers.hidden import address_of, fast_call
 from openbook.papers.paper import TextRun
 
-TINY = 1.5
-"""Print below this size, in points, is not meant for readers."""
 _STOP_EVERY = 28
 """Characters between two measured positions of a line, at least."""
-_BREAK = re.compile("\r\n|\r|\n|\ufffe|\x02")
 _RAISED = re.compile(r"(?:\d{1,2}|[*†‡§¶∗⋆])(?=[A-Za-z(“\"‘'])|[a-z](?=[A-Z(“])")
 _LEADING_NUMBER = re.compile(r"(\d{1,4})\s+(?=\S)")
 _TRAILING_NUMBER = re.compile(r"\s+(\d{1,4})$")
-_ABSTRACT = re.compile(r"abstract|summary|1\.?\s+introduction", re.IGNORECASE)
 
 Direction = Literal[0, 1, 2, 3]
 """Where a line runs on the unrotated page: 0 to the right, 1 up, 2 to the left (upside down), 3 down."""
@@ -114,77 +109,6 @@ class PageFrame:
         return self.top - y, x - self.left
 
 
-def page_lines(
-    text_page: Any, count: int, hidden: list[int], frame: PageFrame, number: int, main: RawPage
-) -> Iterator[tuple[Direction, Line]]:
-    """The lines of a page with their directions. What is left out is counted in ``main``."""
-    if count <= 0:
-        return
-    buffer = (ctypes.c_ushort * (count + 1))()
-    written = pdfium.FPDFText_GetText(text_page, 0, count, buffer)
-    text = bytes(buffer)[: 2 * max(written - 1, 0)].decode("utf-16-le", "replace")
-    aligned = len(text) == count
-    measure = _Measure(text_page, frame, number, aligned)
-    if hidden:
-        characters = list(text)
-        for index in hidden:
-            place = index if aligned else pdfium.FPDFText_GetTextIndexFromCharIndex(text_page, index)
-            if 0 <= place < len(characters) and characters[place] not in "\r\n":
-                main.hidden += not characters[place].isspace()
-                characters[place] = " "
-        text = "".join(characters)
-    found: list[tuple[Direction, Line, int]] = []
-    heading = number == 1
-    start = 0
-    for stop, following, mark in _pieces(text):
-        piece = text[start:stop]
-        stripped = piece.strip()
-        if stripped:
-            first = start + len(piece) - len(piece.lstrip())
-            measured = measure.line(stripped, first)
-            if measured is None:
-                pass
-            elif isinstance(measured, float):
-                main.slanted += len(stripped)
-            elif measured[1].size < TINY:
-                main.hidden += len(stripped)
-            else:
-                heading = heading and not _ABSTRACT.match(stripped) and len(found) < 60
-                if heading and aligned:
-                    measure.part_marks(*measured, first)
-                measured[1].broken = mark in ("\ufffe", "\x02")
-                found.append((*measured, first))
-        start = following
-    if aligned and _runs_across(text_page, [line for direction, line, _ in found if direction == 0], frame):
-        for direction, line, first in found:
-            yield from measure.parted(direction, line, first)
-    else:
-        for direction, line, _ in found:
-            yield direction, line
-
-
-def _runs_across(text_page: Any, found: list[Line], frame: PageFrame) -> bool:
-    """Whether lines run over the white gap between two columns: their content stream goes across the page."""
-    wide = [line for line in found if len(line.text) > 40]
-    if len(wide) < 6:
-        return False
-    left, right = min(line.x0 for line in wide), max(line.x1 for line in wide)
-    middle = (left + right) / 2
-    crossing = [line for line in wide if line.x0 < middle - 40 and line.x1 > middle + 40]
-    if len(crossing) < 0.5 * len(wide):
-        return False
-    sample = crossing[:: max(len(crossing) // 12, 1)]
-    at, x, bottom = pdfium.FPDFText_GetCharIndexAtPos, middle + frame.left, frame.bottom
-    white = sum(at(text_page, x, bottom + (line.y0 + line.y1) / 2, 4.0, 3.0) < 0 for line in sample)
-    return bool(white >= 0.9 * len(sample))
-
-
-def _pieces(text: str) -> Iterator[tuple[int, int, str]]:
-    for found in _BREAK.finditer(text):
-        yield found.start(), found.end(), found.group()
-    yield len(text), len(text), ""
-
-
 _P, _I = ctypes.c_void_p, ctypes.c_int
 _char_box = fast_call(pdfium.FPDFText_GetCharBox, _I, _P, _I, _P, _P, _P, _P)
 _char_origin = fast_call(pdfium.FPDFText_GetCharOrigin, _I, _P, _I, _P, _P)
@@ -207,7 +131,7 @@ class _Style:
     font: str
 
 
-class _Measure:
+class LineMeasure:
     """Boxes, baselines and fonts of single characters, with the C variables made once and styles kept by text object."""
 
     def __init__(self, text_page: Any, frame: PageFrame, number: int, aligned: bool) -> None:

@@ -150,57 +150,12 @@ _DAMAGES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
 )
 #: Words that begin a sentence after a link which simply lacks its full stop.
 _BEGINS_A_SENTENCE: Final = frozenset(
-    [
-        "The",
-        "This",
-        "That",
-        "These",
-        "Those",
-        "Our",
-        "We",
-        "It",
-        "In",
-        "To",
-        "For",
-        "A",
-        "An",
-        "All",
-        "Code",
-        "Codes",
-        "Data",
-        "See",
-        "And",
-        "Also",
-        "Project",
-        "Section",
-        "Appendix",
-        "Table",
-        "Figure",
-        "Model",
-        "Models",
-        "Here",
-        "Please",
-        "Note",
-        "Source",
-        "Python",
-        "Git",
-        "GitHub",
-        "Github",
-        "Supplementary",
-        "Checklist",
-        "Abstract",
-        "Reproducibility",
-        "Introduction",
-        "Correspondence",
-        "Equal",
-        "Dataset",
-        "Datasets",
-        "Implementation",
-        "Available",
-        "Footnote",
-        "Ref",
-        "Acknowledgements",
-    ]
+    (
+        "The This That These Those Our We It In To For A An All Code Codes Data See And Also Project Section Appendix "
+        "Table Figure Model Models Here Please Note Source Python Git GitHub Github Supplementary Checklist Abstract "
+        "Reproducibility Introduction Correspondence Equal Dataset Datasets Implementation Available Footnote Ref "
+        "Acknowledgements"
+    ).split()
 )
 
 
