@@ -20,22 +20,25 @@ compile_app = typer.Typer(
 app.add_typer(compile_app, name="compile")
 
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="Directory for the model.", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Write the model to this directory.", show_default=False)]
 Check = Annotated[
     bool,
     typer.Option(
         "--check",
-        help="Prove the stored weights: every step's scores for every combination of tokens that can reach it, in"
-        " float32, float16 and bfloat16; and run all inputs where they are few. Nothing is written if that fails.",
+        help="Prove the stored weights right for every combination of tokens that can reach a step, in float32, float16"
+        " and bfloat16, and run all inputs where they are few. Write nothing if that fails.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Centred = Annotated[
-    bool, typer.Option("--centred", help="Count sums from the middle of their range: scores four times smaller.")
+    bool,
+    typer.Option("--centred", help="Count sums from the middle of their range, which makes scores four times smaller."),
 ]
 Certificate = Annotated[
     Path | None,
-    typer.Option("--certificate", help="Write what the proof used, for tools/check_certificate.py. Implies --check."),
+    typer.Option(
+        "--certificate", help="Write the proof to this file, for tools/check_certificate.py. Implies --check."
+    ),
 ]
 Context = Annotated[int | None, typer.Option("--context", min=1, help="Refuse a program that needs a longer context.")]
 
@@ -43,7 +46,7 @@ Context = Annotated[int | None, typer.Option("--context", min=1, help="Refuse a 
 @compile_app.command()
 def multiplication(
     out: Out,
-    digits: Annotated[int, typer.Option(min=1, max=99, help="Digits of each number.")] = 4,
+    digits: Annotated[int, typer.Option(min=1, max=99, help="The number of digits of each number.")] = 4,
     check: Check = False,
     as_json: Json = False,
     centred: Centred = False,
@@ -59,7 +62,7 @@ def multiplication(
 @compile_app.command()
 def addition(
     out: Out,
-    digits: Annotated[int, typer.Option(min=1, max=99, help="Digits of each number.")] = 4,
+    digits: Annotated[int, typer.Option(min=1, max=99, help="The number of digits of each number.")] = 4,
     check: Check = False,
     as_json: Json = False,
     centred: Centred = False,
@@ -75,10 +78,10 @@ def addition(
 @compile_app.command()
 def parity(
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Directory for the model.", show_default=False)
+        Path | None, typer.Option("--out", "-o", help="Write the model to this directory.", show_default=False)
     ] = None,
-    bits: Annotated[int, typer.Option(min=2, max=4096, help="Number of bits.")] = 16,
-    step: Annotated[int, typer.Option(min=1, help="Bits that each pair of tokens takes up.")] = 1,
+    bits: Annotated[int, typer.Option(min=2, max=4096, help="The number of bits.")] = 16,
+    step: Annotated[int, typer.Option(min=1, help="The number of bits that each pair of tokens takes up.")] = 1,
     write_circuit: Annotated[
         Path | None, typer.Option("--write-circuit", help="Write the circuit's text to this file.")
     ] = None,
@@ -131,15 +134,20 @@ def turing(
     ],
     out: Out,
     input: Annotated[str | None, typer.Option("--input", help="Compile for this input alone.")] = None,
-    length: Annotated[int, typer.Option(help="Else for every input of up to so many symbols.")] = 8,
+    length: Annotated[
+        int, typer.Option(help="Without --input, compile for every input of up to this many symbols.")
+    ] = 8,
     unrolled: Annotated[
-        bool, typer.Option("--unrolled", help="Write the steps out one by one, for a bounded time, instead of a loop.")
+        bool,
+        typer.Option("--unrolled", help="Write the steps out one by one, for a bounded time, instead of as a loop."),
     ] = False,
     max_steps: Annotated[
         int | None,
         typer.Option("--max-steps", help="Bound the time to this many steps (implies --unrolled). Default: no bound."),
     ] = None,
-    tape: Annotated[int | None, typer.Option("--tape", help="Cells of the tape; default: as many as needed.")] = None,
+    tape: Annotated[
+        int | None, typer.Option("--tape", help="The number of cells of the tape. Default: as many as the inputs need.")
+    ] = None,
     check: Check = False,
     as_json: Json = False,
     centred: Centred = False,
@@ -165,9 +173,13 @@ def turing(
 @compile_app.command()
 def universal(
     out: Out,
-    states: Annotated[int, typer.Option(min=1, max=25, help="Most states of a machine, without the halting one.")] = 4,
-    symbols: Annotated[int, typer.Option(min=2, max=10, help="Most symbols of a machine, with the blank.")] = 2,
-    cells: Annotated[int, typer.Option(min=1, max=4096, help="Cells of the tape.")] = 16,
+    states: Annotated[
+        int, typer.Option(min=1, max=25, help="The most states that a machine may have, without the halting one.")
+    ] = 4,
+    symbols: Annotated[
+        int, typer.Option(min=2, max=10, help="The most symbols that a machine may have, with the blank.")
+    ] = 2,
+    cells: Annotated[int, typer.Option(min=1, max=4096, help="The number of cells of the tape.")] = 16,
     check: Check = False,
     as_json: Json = False,
     centred: Centred = False,

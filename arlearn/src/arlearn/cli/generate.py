@@ -58,12 +58,15 @@ def generate(
         str | None,
         typer.Option(
             "--machine",
-            help="For a universal model: the Turing machine to run, a TOML file, an example (busy-beaver-4) or a line"
-            " such as 1RB1LB_1LA1RH.",
+            help="Run this Turing machine on a universal model: a TOML file, an example (busy-beaver-4) or a line such as"
+            " 1RB1LB_1LA1RH.",
         ),
     ] = None,
     tape: Annotated[
-        str | None, typer.Option("--tape", help="With --machine: the symbols from the head on. Default: a blank tape.")
+        str | None,
+        typer.Option(
+            "--tape", help="Begin the machine's tape with these symbols, the head on the first. Default: a blank tape."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

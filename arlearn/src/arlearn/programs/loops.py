@@ -1,6 +1,6 @@
 """A program with a loop, laid out so that every step reads at a fixed distance.
 
-The blocks of a periodic map say "so many tokens back", so the compiler adds what makes this enough:
+A block of a periodic map reads at one distance, the same in every pass. So the compiler adds two kinds of copies:
 
 - *copies*: a token from before the loop is farther away in every pass. Where a step of the loop reads it, each pass
   begins with a copy ``keep.NAME`` of it, made from the copy of the pass before.

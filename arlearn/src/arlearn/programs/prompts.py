@@ -233,7 +233,7 @@ KINDS = {
 
 
 def interface_of(semantics: Semantics) -> Interface:
-    """The interface that the program names. Raises ArlearnError if there is none or its description makes no sense."""
+    """The interface that the program names. Raises ArlearnError if there is none or its description is invalid."""
     configuration = dict(semantics.program.interface)
     kind, name = str(configuration.get("kind")), semantics.program.name
     if kind not in KINDS:
@@ -242,5 +242,5 @@ def interface_of(semantics: Semantics) -> Interface:
     try:
         interface: Interface = getattr(importlib.import_module(module), found)(semantics, configuration)
     except (KeyError, TypeError, ValueError) as error:
-        raise ArlearnError(f"program {name!r}: its {kind} interface makes no sense: {error!r}") from error
+        raise ArlearnError(f"program {name!r}: its {kind} interface is invalid: {error!r}") from error
     return interface

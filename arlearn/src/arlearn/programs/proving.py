@@ -239,7 +239,7 @@ class Prover:
         return self._sets.setdefault(tokens.tobytes(), tokens)
 
     def standing(self, row: int, back: int) -> np.ndarray:
-        """The tokens that can stand so many places before the one of this row, in any pass."""
+        """The tokens that can stand ``back`` places before the one of this row, in any pass."""
         position, found = row - back, []
         while position < self.semantics.start:
             found.append(self.held[position])

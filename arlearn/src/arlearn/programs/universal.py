@@ -39,7 +39,7 @@ CAME = {-1: "<", 0: "=", 1: ">"}  # the mark of a head that has moved so
 
 @dataclass(frozen=True)
 class Sizes:
-    """What machines a universal program runs: those with up to so many states, symbols and cells."""
+    """The most states and symbols of the machines that a universal program runs, and the cells of its tape."""
 
     states: int
     symbols: int
