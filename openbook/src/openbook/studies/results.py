@@ -269,6 +269,14 @@ class Study:
         found = Counter(self.verdicts[name].verdict for name in wanted)
         return {verdict: found[verdict] for verdict in VERDICTS}
 
+    def guesses(self) -> dict[str, list[str]]:
+        """Scored variable -> the values that the rebuild had to guess because the paper does not state them."""
+        found: dict[str, list[str]] = {}
+        for value in self.file.values:
+            if value.guessed:
+                found.setdefault(value.variable, []).append(value.name)
+        return {variable: found[variable] for variable in SCORED if variable in found}
+
     def weighted_score(self) -> float | None:
         """The share of the rubric's weight that is reproduced, half of it where only partly; None without weights."""
         worth = {"reproduced": 1.0, "partly": 0.5}

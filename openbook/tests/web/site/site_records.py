@@ -36,6 +36,20 @@ metric = "pears"
 published = 0.0
 command = ["true"]
 read = "pears"
+[[values]]
+name = "how ripe is ripe"
+value = "red"
+variable = "experiment_setup"
+guessed = true
+[[values]]
+name = "height of the ladder"
+value = "2 m"
+variable = "hardware_specification"
+guessed = true
+[[values]]
+name = "number of trees"
+value = "12"
+variable = "open_datasets"
 """
 VERDICTS = """{"study": "orchard", "written": "2026-01-01T00:00:00Z", "claims": {
  "apples": {"verdict": "reproduced", "measured": 7.0, "published": 7.0},

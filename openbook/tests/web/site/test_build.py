@@ -444,3 +444,16 @@ def test_the_published_index(index_data: Path, tmp_path: Path) -> None:
     page = parsed(tmp_path / "site/papers" / wanted / "index.html").css_first("main").text()
     for words in ("Eran Malach", "ICML", "2024", "4 of 7", "0.33", "5 of 15", "gemini-2.5-flash", "2606.16974"):
         assert words in page, words
+
+
+def test_where_record_and_rebuild_disagree(tmp_path: Path, studies: Path) -> None:
+    record = made_up(1)
+    record.answers["experiment_setup"].result = "yes"
+    record.answers["hardware_specification"].result = "no"
+    records = write_folder(tmp_path / "records", [record])
+    build(SiteSettings(records, tmp_path / "site", studies, search=False))
+    page = next((tmp_path / "site" / "papers").glob("paper_1*/index.html")).read_text(encoding="utf-8")
+    assert "experiment setup is documented; the rebuild had to guess 1 value: how ripe is ripe" in page
+    assert "height of the ladder" not in page, "the record does not call hardware documented"
+    page = (tmp_path / "site" / "studies" / "index.html").read_text(encoding="utf-8")
+    assert "What rebuilds had to guess" in page

@@ -24,7 +24,7 @@ from openbook.studies import Study
 from openbook.web.site import explore, feeds, lists, pages, search_index, state
 from openbook.web.site.frame import Site, badge, bundle_file
 from openbook.web.site.page_code import seal
-from openbook.web.site.paper_page import badge_name
+from openbook.web.site.paper_page import StudyBox, badge_name
 from openbook.web.site.rendering import Bad, RenderJob, render, shard_of
 from openbook.web.site.rows import Listed, by_title
 from openbook.web.site.sources import RecordSource, find_source, write_tables
@@ -127,7 +127,9 @@ class _Build:
         state.write_build(self.out, folder.written, search)
         return report
 
-    def _papers(self, source: RecordSource, current: str, before: state.State, boxes: dict[str, str]) -> list[Listed]:
+    def _papers(
+        self, source: RecordSource, current: str, before: state.State, boxes: dict[str, StudyBox]
+    ) -> list[Listed]:
         """Render what is new or changed; the rows of all papers, in the order of the source."""
         self.progress("reading records", 0, 0)
         report = self.report
@@ -140,7 +142,7 @@ class _Build:
                 report.left_out.append(f"row {place + 1}: a second record of {identity}; the first one has the page")
                 continue
             identities[identity] = place
-            fingerprints[place] = fingerprint + (f"-{digest([boxes[identity]])}" if identity in boxes else "")
+            fingerprints[place] = fingerprint + (f"-{digest([repr(boxes[identity])])}" if identity in boxes else "")
             old = before.papers.get(identity)
             if old is not None and old.hash == fingerprints[place] and self._kept(old) in there:
                 kept[place] = old

@@ -20,12 +20,13 @@ from openbook.record.scores import (
 )
 from openbook.studies import Study, load_studies
 from openbook.text import percent
-from openbook.variables import VARIABLES
+from openbook.variables import SCORED, VARIABLES
 from openbook.variables.definitions import definition, definitions
 from openbook.web.addresses import group_folder, is_web
 from openbook.web.record.view import MATCHES
 from openbook.web.site.frame import Site, render
 from openbook.web.site.lists import TITLES
+from openbook.web.site.paper_page import StudyBox
 from openbook.web.site.rows import UNKNOWN, Figures, Listed, by, figures
 
 #: Figures on the first page.
@@ -156,13 +157,15 @@ def read_studies(folder: Path | None) -> list[Study]:
     return load_studies(folder)
 
 
-def study_boxes(studies: Sequence[Study], root: str) -> dict[str, str]:
-    """Paper's id -> the box for its page, as markup; ``root`` leads from the page to the root of the site."""
-    found: dict[str, str] = {}
+def study_boxes(studies: Sequence[Study], root: str) -> dict[str, StudyBox]:
+    """Paper's id -> what its page shows of its studies; ``root`` leads from the page to the root of the site."""
+    found: dict[str, StudyBox] = {}
     for study in studies:
         if study.index_id:
-            box = render("study_box.html.jinja", study=study_view(study), root=root)
-            found[study.index_id] = found.get(study.index_id, "") + box
+            box = found.setdefault(study.index_id, StudyBox())
+            box.markup += render("study_box.html.jinja", study=study_view(study), root=root)
+            for variable, values in study.guesses().items():
+                box.guessed.setdefault(variable, []).extend(values)
     return found
 
 
@@ -172,7 +175,14 @@ def study_pages(site: Site, studies: Sequence[Study], folders: dict[str, str]) -
     crumbs: list[tuple[str, str | None]] = [("Studies", None)]
     yield (
         "studies/index.html",
-        site.page("studies.html.jinja", "studies/index.html", "Studies", crumbs=crumbs, studies=views),
+        site.page(
+            "studies.html.jinja",
+            "studies/index.html",
+            "Studies",
+            crumbs=crumbs,
+            studies=views,
+            needed=values_needed(studies),
+        ),
     )
     for study, view in zip(studies, views, strict=True):
         folder = folders.get(study.index_id or "")
@@ -182,6 +192,17 @@ def study_pages(site: Site, studies: Sequence[Study], folders: dict[str, str]) -
             view["path"],
             site.page("study.html.jinja", view["path"], view["title"], crumbs=crumbs, study=view, documents=documents),
         )
+
+
+def values_needed(studies: Sequence[Study]) -> list[tuple[str, int, int]]:
+    """Title of each variable, how many values of it the rebuilds found in their papers, and how many they guessed."""
+    values = [value for study in studies for value in study.file.values]
+    rows = []
+    for variable in SCORED:
+        of = [value.guessed for value in values if value.variable == variable]
+        if of:
+            rows.append((definition(variable).title, of.count(False), of.count(True)))
+    return rows
 
 
 def study_view(study: Study) -> dict[str, Any]:
@@ -195,6 +216,7 @@ def study_view(study: Study) -> dict[str, Any]:
         "link": paper.url if is_web(paper.url) else None,
         "headline": study.headline() if study.was_run else f"{len(study.claims)} claims, none tested here yet",
         "counts": list(study.counts().items()),
+        "guesses": [(definition(variable).title, values) for variable, values in study.guesses().items()],
         "claims": [_claim_view(study, name) for name in study.claims],
     }
 

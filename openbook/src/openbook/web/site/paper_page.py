@@ -80,17 +80,34 @@ def _advice(variable: str) -> tuple[str, str, str]:
     return definition(variable).title, definition(variable).advice, drafts()[variable]["draft"]
 
 
+@dataclass(slots=True)
+class StudyBox:
+    """What a paper's page shows of its studies: markup, and by variable the values that the rebuild had to guess."""
+
+    markup: str = ""
+    guessed: dict[str, list[str]] = field(default_factory=dict)
+
+
+def _disagreements(record: Record, rebuilt: StudyBox) -> list[tuple[str, list[str]]]:
+    """Title of each variable that the record calls documented and of which the rebuild had to guess values, with those."""
+    return [
+        (definition(variable).title, values)
+        for variable, values in rebuilt.guessed.items()
+        if variable in record.answers and record.answers[variable].result == "yes"
+    ]
+
+
 def paper_page(
     record: Record,
     folder: str,
     site: Site,
     findings: Sequence[Finding] = (),
     groups: tuple[str, str] | None = None,
-    rebuilt: str = "",
+    rebuilt: StudyBox | None = None,
 ) -> tuple[str, dict[str, str]]:
     """The page, and the texts that were too long for it: name -> content.
 
-    ``groups`` are the paths of its venue's and its year's lists; ``rebuilt`` is markup about studies of the paper.
+    ``groups`` are the paths of its venue's and its year's lists; ``rebuilt`` is what studies of the paper found.
     """
     paper, run, scores, folded = record.paper, record.run, record.scores, PageAttachments()
     title = plain_title(paper.title) or paper.id
@@ -122,7 +139,8 @@ def paper_page(
         link=paper.url if is_web(paper.url) else None,
         problem=folded.fold(paper.problem, "problem.txt", 1000) if paper.problem else "",
         theoretical=("research_type", "theoretical") in kinds,
-        rebuilt=rebuilt,
+        rebuilt=rebuilt.markup if rebuilt else "",
+        disagreements=_disagreements(record, rebuilt) if rebuilt else [],
         scores=_scores(record),
         findings=[
             (KINDS[one.kind], definition(one.variable).title.lower() if one.variable else "", one)

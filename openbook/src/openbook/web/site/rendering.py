@@ -21,7 +21,7 @@ from openbook.record.model import Record
 from openbook.variables import VARIABLES
 from openbook.web.addresses import folder_name, group_folder
 from openbook.web.site.frame import Site, badge, bundle_file
-from openbook.web.site.paper_page import paper_page
+from openbook.web.site.paper_page import StudyBox, paper_page
 from openbook.web.site.rows import UNKNOWN, Listed, describe
 from openbook.web.site.sources import RecordSource
 from openbook.web.site.state import unwritable, write_fast
@@ -41,7 +41,7 @@ class RenderJob:
     site: Site
     fingerprints: dict[int, str]
     seen: str
-    rebuilt: dict[str, str] = field(default_factory=dict)
+    rebuilt: dict[str, StudyBox] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _make(job: RenderJob, place: int, record: Record, row: dict[str, Any]) -> tu
     findings, _ = audit_entry(entry_of(row, answered))
     folder = folder_name(record.paper.id)
     groups = groups_of(record.paper.venue or UNKNOWN, record.paper.year)
-    page, texts = paper_page(record, folder, job.site, findings, groups, job.rebuilt.get(record.paper.id, ""))
+    page, texts = paper_page(record, folder, job.site, findings, groups, job.rebuilt.get(record.paper.id))
     files = {"index.html": page, "record.json": dump_record(record)}
     files |= texts if job.site.bundle else {"badge.svg": badge(record.scores.documentation), **texts}
     contents = {name: content.encode("utf-8", "replace") for name, content in files.items()}
