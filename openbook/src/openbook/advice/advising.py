@@ -66,7 +66,9 @@ class Advice:
 
     ``reason`` is ``missing`` (answered no) or ``unverified`` (the quotes given are not in the paper). ``shortfall`` is
     a sentence of the paper that comes near, and what it lacks: the record's near miss where it has one. ``draft`` uses
-    the paper's own names where it has any. ``place`` is None where no section fits.
+    the paper's own names where it has any. ``place`` is None where no section fits. ``chance_with`` is set by
+    ``certificates.proven_advice``, which tries the drafts: the probability of yes with the draft in its place; a draft that
+    leaves the answer as it is becomes empty there.
     """
 
     variable: str
@@ -77,6 +79,7 @@ class Advice:
     draft: str
     place: Place | None
     shortfall: dict[str, str | int | None] | None
+    chance_with: float | None = None
 
 
 def advise(record: Record, paper: Paper) -> list[Advice]:
@@ -254,6 +257,22 @@ def _filled(draft: str, fillings: dict[str, str]) -> str:
     for placeholder, name in fillings.items():
         draft = draft.replace(placeholder, name)
     return draft
+
+
+_PLACEHOLDER: Final = re.compile(r"\[[^\[\]]+\]")
+
+
+def filled_in(variable: str, draft: str) -> str:
+    """A draft with plausible values in place of its placeholders: a version, a GPU model, an address."""
+    values = drafts()[variable]["values"]
+    used: Counter[str] = Counter()
+
+    def value(found: re.Match[str]) -> str:
+        given: list[str] = values.get(found[0], ["1"])
+        used[found[0]] += 1
+        return given[min(used[found[0]], len(given)) - 1]
+
+    return _PLACEHOLDER.sub(value, draft)
 
 
 def _listed(names: list[str]) -> str:

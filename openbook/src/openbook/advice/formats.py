@@ -78,7 +78,7 @@ def to_github(advice: Sequence[Advice], source: Path, needed: Sequence[str]) -> 
         level = "error" if item.variable in needed else "warning"
         at = source_line(source, item.place)
         where = f"file={_property(str(at[0]))},line={at[1]}," if at else f"file={_property(str(source))},"
-        said = f"{item.what} Draft: {item.draft}"
+        said = f"{item.what} Draft: {item.draft}" if item.draft else item.what
         lines.append(f"::{level} {where}title={_property(item.title + ' is missing')}::{_message(said)}")
     return "".join(f"{line}\n" for line in lines)
 
@@ -103,7 +103,7 @@ def to_junit(record: Record, advice: Sequence[Advice], source: Path) -> str:
             at = source_line(source, item.place)
             where = f"{at[0]}:{at[1]}: " if at else ""
             failure = ElementTree.SubElement(case, "failure", message=_valid(f"{where}{item.what}"), type=item.reason)
-            failure.text = _valid(f"Draft: {item.draft}")
+            failure.text = _valid(f"Draft: {item.draft}" if item.draft else item.what)
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -132,7 +132,9 @@ def to_markdown(record: Record, advice: Sequence[Advice], source: Path) -> str:
         line = f", `{at[0]}:{at[1]}`" if at else ""
         page = f", page {place.page}" if place and place.page is not None else ""
         lines += ["", f"### In “{_cell(place.section)}”{page}{line}" if place else "### Where it fits best", ""]
-        lines += [f"- **{item.title}.** {item.what} Draft: *{_cell(item.draft)}*" for item in items]
+        for item in items:
+            draft = f" Draft: *{_cell(item.draft)}*" if item.draft else ""
+            lines.append(f"- **{item.title}.** {item.what}{draft}")
     return "\n".join([*lines, "", record.notice, ""])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -84,6 +84,27 @@ class PortableAssessor(Assessor, Protocol):
     @property
     def recipe(self) -> tuple[str, dict[str, Any]]:
         """``package.module:callable`` and the arguments (JSON) that make an equal assessor."""
+        ...
+
+
+@runtime_checkable
+class WeighingAssessor(Assessor, Protocol):
+    """An assessor that says which sentences bear on an answer, and foresees its answer without some of them."""
+
+    def weigh(self, paper: Paper) -> Weighing:
+        """How it weighs the sentences of a paper that was read. Raises OpenbookError when it cannot answer."""
+        ...
+
+
+class Weighing(Protocol):
+    """The weight of each sentence of one paper. Sentences are indices of ``Paper.sentences``."""
+
+    def heaviest(self, variable: str) -> list[int]:
+        """The sentences that the answer may rest on, the one that counts most first."""
+        ...
+
+    def chance_without(self, variable: str, places: Collection[int]) -> float:
+        """About the probability of yes without these sentences: that others read differently beside a gap is left out."""
         ...
 
 

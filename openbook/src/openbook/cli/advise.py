@@ -53,7 +53,7 @@ def advise(
     """
     from dataclasses import asdict
 
-    from openbook.advice.advising import advise as advise_on
+    from openbook.advice.certificates import tested_advice
     from openbook.advice.formats import required, to_github, to_junit, to_markdown
 
     needed = required(require) if require is not None else []
@@ -61,7 +61,7 @@ def advise(
     if read.problem is not None:
         print(f"openbook: {source} could not be read: {read.problem}", file=sys.stderr)
         raise typer.Exit(3)
-    advice = advise_on(record, read)
+    advice = tested_advice(record, read)
     if as_json:
         report = {
             "paper": record.paper.model_dump(mode="json"),
@@ -138,7 +138,9 @@ def _show(record: Record, advice: list[Advice]) -> None:
                 page = f", page {item.shortfall['page']}" if item.shortfall["page"] is not None else ""
                 said = f"“{shortened(str(item.shortfall['sentence']), 160, tail=70)}”{page}. {item.shortfall['lacks']}"
                 lines.append(("So far: ", said))
-            lines += [("A good sentence states: ", item.states), ("Draft: ", item.draft)]
+            lines.append(("A good sentence states: ", item.states))
+            if item.draft:
+                lines.append(("Draft: ", item.draft))
             for label, text in lines:
                 console.print(Padding(Text.assemble((label, "dim"), text), (0, 0, 0, 3)))
     console.print()

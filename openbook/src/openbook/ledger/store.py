@@ -288,6 +288,8 @@ class Ledger:
                 response=row.response,
                 evidence=evidence_of.get((row.assessment, row.variable), []),
                 near_miss=row.near_miss and NearMiss(**row.near_miss),
+                rests_on=row.rests_on,
+                links=row.links,
             )
         for row in rows:
             given = answers_of.get(row.id, {})

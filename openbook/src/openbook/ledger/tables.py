@@ -80,6 +80,8 @@ answers = Table(
     Column("confidence", Float),
     Column("response", Text, nullable=False),
     Column("near_miss", JSON),
+    Column("rests_on", Integer),
+    Column("links", JSON),
 )
 
 evidence = Table(

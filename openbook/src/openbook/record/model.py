@@ -64,6 +64,19 @@ class Correction(Model):
     why: str
 
 
+class LinkCheck(Model):
+    """What came back when an address that the paper gives for code or data was asked."""
+
+    url: str
+    page: int | None = Field(default=None, description="The page of the paper that gives it, from 1.")
+    status: Literal["answered", "moved", "gone", "archived", "unknown"] = Field(
+        description="archived: it is at a known archive and answered; unknown: no answer came that says either."
+    )
+    code: int | None = Field(default=None, description="The last HTTP status; null where there was no answer.")
+    target: str | None = Field(default=None, description="Where it leads now, where it moved.")
+    checked: str = Field(description="When it was asked, UTC, ISO 8601.")
+
+
 class Answer(Model):
     """The answer to one variable. Every ``yes`` carries evidence that is not absent."""
 
@@ -75,6 +88,13 @@ class Answer(Model):
     evidence: list[Evidence] = []
     near_miss: NearMiss | None = Field(default=None, description="For a no: what came closest; null where nothing did.")
     correction: Correction | None = Field(default=None, description="Set when a person corrected the result.")
+    rests_on: int | None = Field(
+        default=None, description="For a yes: without so few sentences it would be no; null where nobody asked."
+    )
+    links: list[LinkCheck] | None = Field(
+        default=None,
+        description="The addresses given for code or data, and whether they answer; null where nobody asked.",
+    )
 
 
 class PaperInfo(Model):

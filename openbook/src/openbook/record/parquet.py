@@ -14,7 +14,18 @@ import pyarrow.parquet as pq
 from openbook.errors import OpenbookError
 from openbook.files import NAMED, kind_of, write_atomically
 from openbook.record.files import read_folder, read_record, record_paths
-from openbook.record.model import Answer, CodeReport, Correction, Evidence, NearMiss, PaperInfo, Record, Run, Scores
+from openbook.record.model import (
+    Answer,
+    CodeReport,
+    Correction,
+    Evidence,
+    LinkCheck,
+    NearMiss,
+    PaperInfo,
+    Record,
+    Run,
+    Scores,
+)
 from openbook.record.scores import score_answers
 from openbook.variables import SCORED, VARIABLES
 
@@ -54,7 +65,7 @@ def schema() -> pa.Schema:
         ours += [
             *((f"{variable}_result", text), (f"{variable}_confidence", pa.float64())),
             *((f"{variable}_evidence", text), (f"{variable}_correction", text)),
-            (f"{variable}_near_miss", text),
+            *((f"{variable}_near_miss", text), (f"{variable}_rests_on", pa.int16()), (f"{variable}_links", text)),
         ]
     ours += [
         *(("documentation", pa.int8()), ("reproducibility", pa.float64()), ("reproducibility_low", pa.float64())),
@@ -96,6 +107,9 @@ def to_row(record: Record) -> dict[str, Any]:
         row[f"{variable}_evidence"] = _json([item.model_dump(mode="json") for item in answer.evidence])
         row[f"{variable}_correction"] = _json(answer.correction.model_dump()) if answer.correction else None
         row[f"{variable}_near_miss"] = _json(answer.near_miss.model_dump()) if answer.near_miss else None
+        row[f"{variable}_rests_on"] = answer.rests_on
+        links = None if answer.links is None else _json([link.model_dump() for link in answer.links])
+        row[f"{variable}_links"] = links
     return row
 
 
@@ -147,8 +161,8 @@ def _answer(row: Mapping[str, Any], variable: str) -> Answer:
     result = row.get(f"{variable}_result")
     if result is None:
         result = _RESULTS[variable].get(row[variable], "unknown" if variable not in SCORED else "no")
-    evidence, correction, near_miss = (
-        row.get(f"{variable}_{part}") for part in ("evidence", "correction", "near_miss")
+    evidence, correction, near_miss, links = (
+        row.get(f"{variable}_{part}") for part in ("evidence", "correction", "near_miss", "links")
     )
     return Answer(
         result=result,
@@ -157,6 +171,8 @@ def _answer(row: Mapping[str, Any], variable: str) -> Answer:
         evidence=[Evidence(**item) for item in json.loads(evidence)] if evidence else [],
         correction=Correction(**json.loads(correction)) if correction else None,
         near_miss=NearMiss(**json.loads(near_miss)) if near_miss else None,
+        rests_on=row.get(f"{variable}_rests_on"),
+        links=[LinkCheck(**link) for link in json.loads(links)] if links else None,
     )
 
 

@@ -8,6 +8,7 @@ checklist says that something is documented, not what.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -97,6 +98,10 @@ class LinearAssessor:
             raise OpenbookError(f"{paper.source}: the paper was not read ({paper.problem}), so it cannot be assessed")
         return read(paper, self._weights)
 
+    def weigh(self, paper: Paper) -> LinearWeighing:
+        """How the sentences of a paper are weighed. Raises as ``assess`` does."""
+        return LinearWeighing(self.read(paper), self._weights)
+
     def _scored(self, paper: Paper, variable: str, reading: Reading) -> Answer:
         odds = reading.odds[:, SCORED.index(variable)]
         chance = paper_chance(self._weights.papers[variable], odds)
@@ -130,6 +135,26 @@ class LinearAssessor:
             ),
             evidence=[sentence_evidence(paper, paper.sentences[best])],
         )
+
+
+class LinearWeighing:
+    """Which statements of a paper bear on each answer, and about what the answer would be without some of them."""
+
+    def __init__(self, reading: Reading, weights: LinearModel) -> None:
+        self._odds = reading.odds
+        self._places = np.array([item.place for item in reading.items], np.int64)
+        self._layers = weights.papers
+
+    def heaviest(self, variable: str) -> list[int]:
+        """The sentences that a rule lets prove the variable, the likeliest proof first."""
+        odds = self._odds[:, SCORED.index(variable)]
+        return [int(self._places[row]) for row in np.argsort(-odds, kind="stable") if odds[row] > LEAST]
+
+    def chance_without(self, variable: str, places: Collection[int]) -> float:
+        """About the probability of yes without these sentences; below one half where the answer would be no."""
+        odds = self._odds[~np.isin(self._places, list(places)), SCORED.index(variable)]
+        chance = paper_chance(self._layers[variable], odds)
+        return chance if is_yes(chance, odds) else min(chance, 0.49)
 
 
 def from_folder(folder: str) -> LinearAssessor:

@@ -47,6 +47,8 @@ def show_record(record: Record, console: Console) -> None:
         result = Text(view.result, style=style)
         if view.confidence:
             result.append(f"\n{view.confidence}", style="dim")
+        if view.rests_on:
+            result.append(f"\n{view.rests_on}".replace("rests on ", "rests on\n"), style="dim")
         table.add_row(Text(view.title), result, _response(view))
     console.print(table)
     console.print(Text(record.notice, style="italic"))

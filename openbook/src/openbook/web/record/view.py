@@ -81,6 +81,12 @@ class AnswerView:
         return self.said or (f"“{best}”" if best else "")
 
     @property
+    def rests_on(self) -> str:
+        """On how much a yes rests, in words; empty where it is not known."""
+        count = self.answer.rests_on
+        return "" if count is None else f"rests on {'one sentence' if count == 1 else f'{count} sentences'}"
+
+    @property
     def confidence(self) -> str:
         """How sure the assessor is, in words; empty where it does not say."""
         return sure_text(self.answer)

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from openbook.advice.advising import Advice, advise
+from openbook.advice.advising import Advice
+from openbook.advice.certificates import tested_advice
 from openbook.evidence.letters import letters_of
 from openbook.evidence.locating import Finder
 from openbook.papers.paper import Paper
@@ -47,7 +48,7 @@ class Excerpts(BaseModel):
 def excerpts_of(paper: Paper, record: Record) -> dict[str, Any]:
     """What the page of a record shows of its paper, as JSON."""
     contexts = context_of(paper, [item for answer in record.answers.values() for item in answer.evidence])
-    return {"contexts": contexts, "advice": [asdict(item) for item in advise(record, paper)]}
+    return {"contexts": contexts, "advice": [asdict(item) for item in tested_advice(record, paper)]}
 
 
 def context_of(paper: Paper, quotes: list[Evidence]) -> dict[str, dict[str, str]]:

@@ -1,0 +1,271 @@
+"""What an answer rests on, by assessing the paper again without sentences or with one more.
+
+A *yes* rests on the smallest set of sentences whose removal turns it to no. Sets of one and two are searched for among the
+sentences that the assessor weighs most; a larger set is found greedily, by removing the best evidence again and again, and
+then every sentence that can be put back is put back. Each set is verified: the paper is assessed without it.
+
+A *no* is certified by the draft of ``advise``: filled in and put where the advice says, it turns the answer to yes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Final
+
+from openbook.advice.advising import Advice, advise, filled_in
+from openbook.assess.pipeline import run_of, same_run
+from openbook.assessors.base import Assessor, PortableAssessor, WeighingAssessor
+from openbook.errors import OpenbookError
+from openbook.evidence.checking import check_answers
+from openbook.papers.edits import with_passage, without_sentences
+from openbook.papers.paper import Paper, Sentence
+from openbook.record.model import Answer, Record
+from openbook.text import one_line
+from openbook.variables import SCORED
+
+MOST: Final = 30
+"""An answer that still stands after so many sentences were removed is not followed further."""
+WEIGHED: Final = 16
+"""So many sentences, those that bear most on an answer, are tried alone and in pairs."""
+BESIDE: Final = 4
+"""The neighbours of so many of them are tried too: an assessor may read a sentence by what stands beside it."""
+BORDER: Final = 0.65
+"""A set is tried where the assessor's own weights leave a probability of yes below this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A sentence that an answer rests on."""
+
+    text: str
+    page: int | None
+    section: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The proof of one answer.
+
+    ``rests_on``: for a yes, the sentences whose removal turns it to no; empty where ``MOST`` were not enough. ``smallest``:
+    no smaller set of the sentences that the assessor weighs most does so. ``confidence`` is how sure the assessor is of its answer, and
+    ``chance_without`` the probability of yes that is left without those sentences. ``draft``: for a no, a sentence that turns
+    it to yes after the sentence ``after``, with the probability of yes ``chance_with`` it; None where no draft does.
+    """
+
+    variable: str
+    result: str
+    confidence: float | None
+    rests_on: tuple[Ground, ...] = ()
+    smallest: bool = False
+    chance_without: float | None = None
+    draft: str | None = None
+    filled: str | None = None
+    section: str | None = None
+    after: str | None = None
+    chance_with: float | None = None
+
+
+def certify(record: Record, paper: Paper, assessor: Assessor, variables: Iterable[str] = SCORED) -> list[Certificate]:
+    """The certificates of these answers of the seven, in the order of the variables.
+
+    Answers that are unread or that a person corrected have none. Raises OpenbookError when the paper could not be read, the
+    assessor is not one that works offline, or the record is another assessor's.
+    """
+    if paper.problem is not None:
+        raise OpenbookError(f"{paper.source} could not be read ({paper.problem}), so there is nothing to explain")
+    if not isinstance(assessor, PortableAssessor):
+        raise OpenbookError(
+            f"certificates assess a paper hundreds of times; the assessor {assessor.name} asks a model each time"
+        )
+    if not same_run(record.run, run_of(assessor)):
+        raise OpenbookError(
+            f"the record was made by {record.run.assessor} {record.run.model or ''} {record.run.version}, which is not the "
+            "assessor at hand; assess the paper again"
+        )
+    wanted = set(variables)
+    trial = _Trial(paper, assessor)
+    advice = {item.variable: item for item in proven_advice(record, paper, assessor)}
+    found = []
+    for variable in SCORED:
+        answer = record.answers.get(variable)
+        if variable not in wanted or answer is None or answer.correction is not None:
+            continue
+        if answer.result == "yes":
+            found.append(trial.of_yes(variable, answer))
+        elif variable in advice:
+            found.append(_of_no(advice[variable], answer))
+    return found
+
+
+def proven_advice(record: Record, paper: Paper, assessor: Assessor) -> list[Advice]:
+    """The advice on a paper, in which each draft turns the assessor's answer to yes; ``draft`` is empty where none does.
+
+    The record is this assessor's of this paper.
+    """
+    checked = []
+    for item in advise(record, paper):
+        chance = _chance_with(paper, assessor, item)
+        checked.append(replace(item, draft=item.draft if chance is not None else "", chance_with=chance))
+    return checked
+
+
+def tested_advice(record: Record, paper: Paper) -> list[Advice]:
+    """The advice on a paper; with drafts that were tried where the record is the offline assessor's as it is now."""
+    from openbook.assessors.linear.assessor import LinearAssessor
+
+    if paper.problem is None and record.run.assessor == LinearAssessor.name:
+        assessor = LinearAssessor()
+        if same_run(record.run, run_of(assessor)):
+            return proven_advice(record, paper, assessor)
+    return advise(record, paper)
+
+
+def _chance_with(paper: Paper, assessor: Assessor, item: Advice) -> float | None:
+    """The probability of yes with the draft, filled in, where the advice puts it; None where the answer stays no."""
+    changed = with_passage(paper, filled_in(item.variable, item.draft), item.place.end if item.place else None)
+    answer = check_answers(changed, assessor.assess(changed))[item.variable]
+    return _chance(answer) if answer.result == "yes" else None
+
+
+def _of_no(item: Advice, answer: Answer) -> Certificate:
+    return Certificate(
+        variable=item.variable,
+        result=answer.result,
+        confidence=answer.confidence,
+        draft=item.draft or None,
+        filled=filled_in(item.variable, item.draft) if item.draft else None,
+        section=item.place.section if item.place else None,
+        after=item.place.after if item.place else None,
+        chance_with=item.chance_with,
+    )
+
+
+def _chance(answer: Answer) -> float:
+    """The probability of yes, as the assessor gives it; 1 or 0 where it gives none."""
+    sure = 1.0 if answer.confidence is None else answer.confidence
+    return sure if answer.result == "yes" else 1 - sure
+
+
+class _Trial:
+    """One paper, assessed again and again without some of its sentences; each set of sentences once."""
+
+    def __init__(self, paper: Paper, assessor: Assessor) -> None:
+        self._paper = paper
+        self._assessor = assessor
+        self._known: dict[frozenset[int], dict[str, Answer]] = {}
+        self._weighing = assessor.weigh(paper) if isinstance(assessor, WeighingAssessor) else None
+
+    def without(self, places: Iterable[int]) -> dict[str, Answer]:
+        """The checked answers for the paper without these sentences. Offsets in them are those of the shorter paper."""
+        gone = frozenset(places)
+        if gone not in self._known:
+            shorter = without_sentences(self._paper, gone)
+            self._known[gone] = check_answers(shorter, self._assessor.assess(shorter))
+        return self._known[gone]
+
+    def stands(self, variable: str, places: Iterable[int]) -> bool:
+        """Whether the answer is still yes without these sentences."""
+        return self.without(places)[variable].result == "yes"
+
+    def of_yes(self, variable: str, answer: Answer) -> Certificate:
+        """The certificate of a yes."""
+        found = self._grounds(variable, answer)
+        return Certificate(
+            variable=variable,
+            result="yes",
+            confidence=answer.confidence,
+            rests_on=tuple(self._ground(place) for place in found),
+            smallest=0 < len(found) <= 3,
+            chance_without=_chance(self.without(found)[variable]) if found else None,
+        )
+
+    def _grounds(self, variable: str, answer: Answer) -> list[int]:
+        """The sentences that a yes rests on, in the order of reading; none where ``MOST`` were not enough."""
+        chain = self._chain(variable)
+        weighed = list(dict.fromkeys([*_places(self._paper.sentences, answer), *chain]))
+        if self._weighing is not None:
+            weighed = [*weighed[:BESIDE], *self._weighing.heaviest(variable)[:WEIGHED]]
+        count = len(self._paper.sentences)
+        beside = [near for place in weighed[:BESIDE] for near in (place - 1, place + 1) if 0 <= near < count]
+        tried = list(dict.fromkeys([*weighed[:WEIGHED], *beside]))
+        for size in (1, 2):
+            for places in self._likeliest(variable, combinations(tried, size)):
+                if not self.stands(variable, places):
+                    return sorted(places)
+        if self.stands(variable, chain):
+            return []
+        return sorted(self._pruned(variable, chain))
+
+    def _likeliest(self, variable: str, sets: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """The sets worth a trial: all, or those that the assessor's own weights bring near a no, the nearest first."""
+        weighing = self._weighing
+        if weighing is None:
+            return list(sets)
+        chances = {places: weighing.chance_without(variable, places) for places in sets}
+        near = [places for places, chance in chances.items() if chance < BORDER]
+        return sorted(near, key=lambda places: chances[places])
+
+    def _chain(self, variable: str) -> list[int]:
+        """Sentences without which the answer is no: the best evidence, then the best without it, and so on.
+
+        ``MOST`` at most, which may not be enough.
+        """
+        gone: list[int] = []
+        if self._weighing is not None:
+            for place in self._weighing.heaviest(variable)[:MOST]:
+                if self._weighing.chance_without(variable, gone) < 0.5:
+                    break
+                gone.append(place)
+        while len(gone) < MOST:
+            answer = self.without(gone)[variable]
+            if answer.result != "yes":
+                break
+            left = [place for place in range(len(self._paper.sentences)) if place not in gone]
+            shorter = without_sentences(self._paper, gone)
+            new = [left[place] for place in _places(shorter.sentences, answer)]
+            if not new:
+                break
+            gone.append(new[0])
+        return gone
+
+    def _pruned(self, variable: str, chain: Sequence[int]) -> list[int]:
+        """The chain without the sentences that can be put back, the weakest tried first."""
+        needed = list(chain)
+        for place in reversed(chain):
+            fewer = [other for other in needed if other != place]
+            sure = self._weighing is not None and self._weighing.chance_without(variable, fewer) >= BORDER
+            if not sure and not self.stands(variable, fewer):
+                needed = fewer
+        return needed
+
+    def _ground(self, place: int) -> Ground:
+        sentence = self._paper.sentences[place]
+        section = self._paper.section_at(sentence.start)
+        return Ground(
+            text=one_line(self._paper.words(sentence)),
+            page=sentence.page,
+            section=one_line(section.title) if section else "",
+            start=sentence.start,
+            end=sentence.end,
+        )
+
+
+def _places(sentences: Sequence[Sentence], answer: Answer) -> list[int]:
+    """The indices of the sentences in which the evidence of an answer stands, best first."""
+    starts = [item.start for item in sentences]
+    found: dict[int, None] = {}
+    for item in answer.evidence:
+        if item.start is None or item.end is None:
+            continue
+        first = max(bisect_right(starts, item.start) - 1, 0)
+        for place in range(first, len(sentences)):
+            if sentences[place].start >= item.end:
+                break
+            if sentences[place].end > item.start:
+                found.setdefault(place)
+    return list(found)
