@@ -18,8 +18,9 @@ _percent = partial(percent, digits=2, sign="")
 @app.command()
 def validate(
     records: Annotated[
-        Path, typer.Option(help="Records: Parquet, CSV, or a folder that `openbook assess` wrote. Repeated runs too.")
-    ],
+        Path | None,
+        typer.Option(help="Records: Parquet, CSV, or a folder that `openbook assess` wrote. Repeated runs too."),
+    ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -40,6 +41,13 @@ def validate(
             "their answers and what was missed. Needs a folder of records."
         ),
     ] = None,
+    outcomes: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV of papers and whether they were reproduced (id, reproduced): fits how well documentation predicts it. "
+            "The word example takes the built-in replication study."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Compare records with labels: accuracy, precision, recall, F1, kappa, score bias, corrected prevalence, stability.
@@ -53,8 +61,19 @@ def validate(
         openbook validate --records out/ --labels mine.csv
         openbook validate --records out/ --labels theirs.csv --mapping theirs.toml
         openbook validate --records out/ --gold sentences.parquet
+        openbook validate --outcomes example
     """
     import json
+
+    if outcomes is not None:
+        from openbook.corpus.validation.outcomes import read_outcomes, replication_study, validate_outcomes
+
+        papers = replication_study() if str(outcomes) == "example" else read_outcomes(outcomes, records)
+        fitted = validate_outcomes(papers)
+        print(json.dumps(fitted)) if as_json else _show_outcomes(fitted)
+        return
+    if records is None:
+        raise typer.BadParameter("give the records", param_hint="--records")
 
     if gold is not None:
         if labels is not None or mapping is not None:
@@ -79,6 +98,25 @@ def validate(
     _show(report)
     for line in report["odd"]:
         print(f"odd: {line}", file=sys.stderr)
+
+
+def _show_outcomes(report: dict[str, Any]) -> None:
+    print(f"{report['reproduced']} of {report['papers']} papers were reproduced")
+    for kind, one in report["classes"].items():
+        low, high = one["interval"]
+        print(f"  {kind}: {one['reproduced']} of {one['papers']}, rate {one['rate']:.2f} [{low:.2f}, {high:.2f}]")
+    print("Does documentation predict reproduction? Gain in log loss over the base rate, each paper left out in turn:")
+    names = {
+        "by_class": "rates by class, learned",
+        "fixed": "the fixed score (.86, .33, 0)",
+        "by_score": "logistic, by score",
+    }
+    for key, name in names.items():
+        if key in report:
+            one = report[key]
+            between = f" [{one['gain_interval'][0]:.3f}, {one['gain_interval'][1]:.3f}]" if one["gain_interval"] else ""
+            verdict = "predicts" if one["predicts"] else "no evidence that it predicts"
+            print(f"  {name}: {one['gain']:+.3f}{between}, {verdict}")
 
 
 def _show_evidence(report: dict[str, Any]) -> None:
