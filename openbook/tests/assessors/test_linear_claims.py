@@ -77,6 +77,8 @@ def test_borderline_examples(
         ("We used MATLAB R2014a and Python 3.8.10.", ["MATLAB R2014a", "Python 3.8.10"]),
         ("Gurobi 392.5 ± 1.3 10.53 -1784.7 1.0 6.74 295.7 7.9 6.63 212.1 1.8 9.97 1767.8 7.62 303.3", []),
         ("with a gap of 0.5 and r 2.5", []),
+        ("the reconstruction error of R 2.5 2.5", []),
+        ("the Julia programming language1 (version 0.4.2)", ["Julia programming language1 (version 0.4.2"]),
         ("C++11 and HalfCheetah-v2", []),
     ],
 )

@@ -60,7 +60,7 @@ _VERSION_WORD: Final = r"(?:\bversions?|\bver\.?|\bvers\.?|\bv\.?|\breleases?|\b
 #: A known name and a version: "Python 3.8.10", "CUDA 11", "PyTorch (v1.10)", "sklearn-0.16", "MATLAB R2014a".
 _KNOWN: Final = re.compile(
     rf"(?<![\w-])(?:{SOFTWARE})(?![\w+#])"
-    rf"(?:\s?(?:toolbox|package|library|compiler|solver|optimizer|framework|studio|os|lts|server|api|sdk|toolkit|runtime))?"
+    rf"(?:\s?(?:toolbox|package|library|compiler|solver|optimizer|framework|studio|os|lts|server|api|sdk|toolkit|runtime|programming language|language)\d{{0,2}})?"
     rf"(?:\s?(?:\[[^\]]{{0,60}}\]|\([^()]{{0,60}}(?:19|20)\d\d[a-z]?\)))?"
     rf"\s?[,:]?\s?(?:of |at |in )?[(\[]?\s?(?:(?:{_VERSION_WORD})\s?:?\s?(?:is )?(?:{_NUMBER})(?![\w%])|[-=_@]{{0,2}}\s?[Rr]?(?:{_DOTTED})(?!\s?(?:[%×x±]|[gm]hz|gb|s\b|seconds|hours|minutes|times|of\b))"
     rf"|(?:r\s?)?20[012]\d\s?[ab]\b|r20[012]\d[ab]|20[012]\d[ab]\b)",
@@ -89,15 +89,19 @@ _NAMED: Final = re.compile(
 )
 #: A requirement line: "numpy==1.21.2", "torch>=1.8".
 _REQUIREMENT: Final = re.compile(r"\b[a-z][\w-]+\s?==\s?\d+(?:\.\d+)+")
-_R_LANGUAGE: Final = re.compile(rf"\bR\s?[,(]?\s?(?:{_VERSION_WORD}\s?)?(?:[234]\.\d+(?:\.\d+)?)\b(?!\s?[%×x])")
-#: What has versions and is no software that an experiment runs on.
-_NO_SOFTWARE: Final = re.compile(
-    r"(?:data ?-?sets?|corpus|corpora|benchmark|collection|database|imagenet|ilsvrc|coco|squad|mnist|cifar|librispeech"
+_R_LANGUAGE: Final = re.compile(rf"\bR\s?[,(]?\s?(?:{_VERSION_WORD}\s?)?(?:[234]\.\d+(?:\.\d+)?)\b(?!\s?[%×x]|\s\d)")
+_DATA_OR_MODEL: Final = (
+    r"data ?-?sets?|corpus|corpora|benchmark|collection|database|imagenet|ilsvrc|coco|squad|mnist|cifar|librispeech"
     r"|common ?voice|wikipedia|treebank|ontonotes|mimic|voc|movielens|gpt|llama|bert|inception|resnet|mobilenet|yolo"
     r"|efficientnet|vicuna|mistral|claude|gemini|licen[cs]e|arxiv|paper|manuscript|draft|algorithm|theorem|equation"
-    r"|section|figure|table|appendix|halfcheetah|hopper|walker|cartpole|creative commons|cc[- ]by|full|extended|long|short"
-    r"|previous|earlier|first|second|online|current|this|our|the|a|an|in|of|continuous|discrete|simplified|modified"
-    r"|parallel|sequential)\b[^.]{0,12}$",
+    r"|section|figure|table|appendix|halfcheetah|hopper|walker|cartpole|creative commons|cc[- ]by"
+)
+#: What has versions and is no software that an experiment runs on, up to the end of a name.
+_NO_SOFTWARE: Final = re.compile(rf"(?:{_DATA_OR_MODEL})\b[^.]{{0,12}}$", re.IGNORECASE)
+#: Words before "version" that are no name.
+_NO_NAME: Final = re.compile(
+    r"(?:full|extended|long|short|previous|earlier|first|second|online|current|this|our|the|a|an|in|of|continuous|discrete"
+    r"|simplified|modified|parallel|sequential|commercial|popular|standard|open|public|free|statistical|numerical|convex|optimi[sz]ation|lp|mip|sdp|sat|smt|deep|learning|software|ood|new|old|final|latest|each|all|both|over|hoover)\W*$",
     re.IGNORECASE,
 )
 
@@ -123,7 +127,7 @@ def software_versions(text: str) -> list[str]:
         if re.match(rf"{_VERSION_WORD}s?\b", name, re.IGNORECASE):
             found.append((match.start(), match[0].strip(" ([,")))
             continue
-        if not _NO_SOFTWARE.search(name + " ") and not _NO_SOFTWARE.search(
+        if not _NO_NAME.match(name) and not _NO_SOFTWARE.search(
             text[max(match.start() - 14, 0) : match.start() + len(name)]
         ):
             found.append((match.start(), match[0].strip(" ([,")))
