@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 from arlearn.cli import app
+from arlearn.errors import ArlearnError
 from arlearn.predictors.saving import save_predictor
 from arlearn.programs.certificate import certificate, seal
 from arlearn.programs.compiling import compile_program
@@ -82,6 +83,13 @@ def test_random_programs_have_one(program: Program) -> None:
         path = model / "certificate.json"
         path.write_text(seal(certificate(program, predictor, ["float32"]), model), encoding="utf-8")
         assert _accepts(path, model)
+
+
+def test_a_certificate_that_cannot_be_written_leaves_no_model(tmp_path: Path) -> None:
+    call = ["compile", "program", "countdown", "--out", str(tmp_path / "m"), "--certificate", str(tmp_path)]
+    with pytest.raises(ArlearnError, match="is a directory; give --certificate the name of a file"):
+        CliRunner().invoke(app, call, catch_exceptions=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_is_small_and_depends_on_three_libraries_only() -> None:

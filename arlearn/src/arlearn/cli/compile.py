@@ -234,6 +234,8 @@ def _finish(
 
     if (out / "recipe.toml").exists():
         raise ArlearnError(f"{out} holds a trained model, which would be lost; choose another --out")
+    if certificate is not None and certificate.is_dir():
+        raise ArlearnError(f"{certificate} is a directory; give --certificate the name of a file to write")
     began = time.perf_counter()
     predictor = compile_program(program, centred=centred, context=context)
     task = ProgramTask(program)
