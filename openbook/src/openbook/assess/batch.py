@@ -40,7 +40,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class EarlierRecord:
     """A record from an earlier run that still holds."""
 
     record: Record
@@ -153,25 +153,25 @@ class BatchWriter:
         self._changed = False
         _prepare(folder)
 
-    def earlier(self, source: PaperSource, path: Path) -> Kept | None:
+    def earlier(self, source: PaperSource, path: Path) -> EarlierRecord | None:
         """The record of an earlier run, where the same assessor would answer the same about the same file."""
         if self._force:
             return None
         try:
             record = read_record(self._path(source))
             if record.paper.problem is None and same_run(record.run, self._run):
-                return Kept(record) if record.paper.sha256 == file_sha256(path) else None
+                return EarlierRecord(record) if record.paper.sha256 == file_sha256(path) else None
         except (OpenbookError, OSError):
             pass
         return None
 
-    def add(self, source: PaperSource, result: Record | Kept | Exception) -> None:
-        """Take in what became of one paper. An exception is a failure, a reason to wait, or a reason to stop."""
+    def add(self, source: PaperSource, result: Record | EarlierRecord | Exception) -> None:
+        """Add the result of one paper. An exception is a failure, a reason to wait, or a reason to stop."""
         outcome = self.outcome
         if isinstance(result, StillWaiting):
             outcome.waiting.append(source)
             return
-        if isinstance(result, Kept):
+        if isinstance(result, EarlierRecord):
             outcome.kept += 1
             self._write(source, _with_known(result.record, source), unless=result.record)
         elif isinstance(result, Record):
@@ -195,7 +195,7 @@ class BatchWriter:
         self._watch(outcome, source.source)
 
     def to_answer(
-        self, found: Iterable[tuple[PaperSource, Paper | Record | Kept | Exception]]
+        self, found: Iterable[tuple[PaperSource, Paper | Record | EarlierRecord | Exception]]
     ) -> Iterator[tuple[PaperSource, Paper]]:
         """The papers that are still to be answered; everything else is added."""
         for source, result in found:
@@ -253,21 +253,21 @@ def _prepare(folder: Path) -> None:
 
 def _read_ahead(
     papers: Sequence[PaperSource], writer: BatchWriter, pipeline: Pipeline, jobs: int, locate: Locate
-) -> Generator[tuple[PaperSource, Paper | Record | Kept | OpenbookError]]:
-    """What became of each paper: its record where it was answered in the process that read it, else the paper.
+) -> Generator[tuple[PaperSource, Paper | Record | EarlierRecord | OpenbookError]]:
+    """The result of each paper: its record where it was answered in the process that read it, else the paper.
 
     A few papers are read ahead. Records come as they are done. Papers to be answered here come in order, so that the same
     batch asks the same questions in the same order.
     """
 
-    def one(source: PaperSource) -> Paper | Record | Kept | OpenbookError:
+    def one(source: PaperSource) -> Paper | Record | EarlierRecord | OpenbookError:
         try:
             path = locate(source)
             return writer.earlier(source, path) or pipeline.read(path, source)
         except OpenbookError as error:
             return error
 
-    ahead: deque[tuple[PaperSource, Future[Paper | Record | Kept | OpenbookError]]] = deque()
+    ahead: deque[tuple[PaperSource, Future[Paper | Record | EarlierRecord | OpenbookError]]] = deque()
     rest = iter(papers)
     with ThreadPoolExecutor(jobs) as threads:
         try:
@@ -288,7 +288,7 @@ def _read_ahead(
 
 
 def _with_known(record: Record, source: PaperSource) -> Record:
-    """An earlier record, with what a list says by now of its paper."""
+    """An earlier record, with what the list says of its paper today."""
     if source.known is None:
         return record
     known = source.known.model_dump(include={"title", "authors", "venue", "year", "url"})

@@ -148,7 +148,7 @@ def _entry(row: dict[str, str | None], folder: Path, where: str) -> tuple[str, P
     if not name or Path(name).name != name or name.startswith("."):
         raise OpenbookError(f"{where}: {name!r} is not a file name; give a name without folders")
     if values["Year"] and not re.fullmatch(r"\d{4}", values["Year"]):
-        raise OpenbookError(f"{where}: {values['Year']!r} is not a year")
+        raise OpenbookError(f"{where}: {values['Year']!r} is not a year; give four digits")
     info = PaperInfo(
         id=Path(name).stem,
         title=values["Title"],

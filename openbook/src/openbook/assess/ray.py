@@ -33,7 +33,7 @@ class Portioned(Protocol):
     def budget(self) -> float | None: ...
 
     def portion(self, budget: float | None, parts: int) -> MakeAssessor:
-        """Makes one that may spend this much and, being one of so many at once, uses its share of the limits."""
+        """Make an assessor with this budget and, as one of ``parts`` at once, its share of the limits."""
         ...
 
 
@@ -104,7 +104,7 @@ def _connected(jobs: int) -> Any:
 def _results(
     ray: Any, todo: Sequence[Located], make_assessor: MakeAssessor, settings: BatchSettings
 ) -> Iterator[tuple[PaperSource, Record | OpenbookError]]:
-    """What became of each paper, as tasks finish; ``StopAssessing`` is the reason to stop.
+    """The result of each paper, as tasks finish; ``StopAssessing`` is the reason to stop.
 
     A budget is shared out: each task gets a part of what is left and gives back what it did not spend. Papers for which
     a part was too small wait until nothing else is under way and all that is left is theirs.
@@ -155,7 +155,7 @@ class _SharedBudget:
         self._left = self._portions.budget if self._portions else None
 
     def part(self, share: int, parts: int) -> tuple[MakeAssessor, float]:
-        """Whoever may spend one ``share``-th of what is left, as one of ``parts`` at once; and how much that is."""
+        """An assessor that may spend one ``share``-th of what is left, as one of ``parts`` at once; and that amount."""
         part = None if self._left is None else self._left / share
         self.take_back(-(part or 0.0))
         return self._portions.portion(part, parts) if self._portions else self._make, part or 0.0

@@ -75,7 +75,9 @@ def measure(
         server.terminate()
         server.wait()
     if failed:
-        raise OpenbookError(f"{failed} of {calls} calls failed; the figure would mean nothing")
+        raise OpenbookError(
+            f"{failed} of {calls} calls failed; the figure would be meaningless; run the benchmark again on an idle machine"
+        )
     return CallRate(
         calls=calls,
         concurrency=concurrency,

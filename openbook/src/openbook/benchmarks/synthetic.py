@@ -1,4 +1,4 @@
-"""Papers made up from a seed: their size and layout are a paper's, their words mean nothing."""
+"""Papers made up from a seed: they have the size and layout of papers, and meaningless words."""
 
 from __future__ import annotations
 

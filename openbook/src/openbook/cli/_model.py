@@ -190,7 +190,7 @@ class BatchJobRun:
 
 
 class _ProgressLines:
-    """How it goes, on standard error; the same line is not said twice in a row."""
+    """Progress lines on standard error; the same line is not printed twice in a row."""
 
     def __init__(self) -> None:
         self._last = ""

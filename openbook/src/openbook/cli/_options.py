@@ -84,13 +84,15 @@ class AnswerOptions(ModelOptions):
         Literal["local", "ray"],
         typer.Option(help="Work on this machine (local), or on Ray's cluster at RAY_ADDRESS (ray)."),
     ] = "local"
-    votes: Annotated[int, typer.Option(help="Ask each question this many times; the majority answers.", **_MODEL)] = 1
+    votes: Annotated[int, typer.Option(help="Ask each question this many times; the majority decides.", **_MODEL)] = 1
     temperature: Annotated[float, typer.Option(help="The temperature of the model's sampling.", **_MODEL)] = 0.0
     concurrency: Annotated[int, typer.Option(help="Ask this many questions at once.", **_MODEL)] = 8
     requests_per_minute: Annotated[int | None, typer.Option(help="The provider's limit on requests.", **_MODEL)] = None
     tokens_per_minute: Annotated[int | None, typer.Option(help="The provider's limit on tokens.", **_MODEL)] = None
     timeout: Annotated[float, typer.Option(help="Wait this many seconds for one reply.", **_MODEL)] = 120.0
-    retries: Annotated[int, typer.Option(help="Try again this often after a failure that may pass.", **_MODEL)] = 5
+    retries: Annotated[
+        int, typer.Option(help="Try again up to this many times after a temporary failure.", **_MODEL)
+    ] = 5
     batch: Annotated[
         bool,
         typer.Option(
@@ -102,14 +104,17 @@ class AnswerOptions(ModelOptions):
     ] = False
     poll: Annotated[
         float | None,
-        typer.Option(help="Look at a batch every so many seconds. By default 5 at first, growing to 300.", **_MODEL),
+        typer.Option(
+            help="Check a batch after this many seconds, again and again. By default 5 at first, growing to 300.",
+            **_MODEL,
+        ),
     ] = None
     wait: Annotated[
         bool, typer.Option(help="Wait for a batch, or submit it and leave; the same command collects it.", **_MODEL)
     ] = True
     drop_batch: Annotated[
         str | None,
-        typer.Option(help="First give up this batch; its questions are asked anew.", **_MODEL),
+        typer.Option(help="First drop this batch; its questions are asked again.", **_MODEL),
     ] = None
     dry: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be asked and what it costs; ask nothing.", **_MODEL)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBar:
-    """A bar with a description and a count. Elsewhere than on a terminal it shows nothing, and loads nothing.
+    """A bar with a description and a count. Outside a terminal it shows nothing and loads nothing.
 
     ``total``: how many there are; None while that is not known.
     """
@@ -31,7 +31,7 @@ class ProgressBar:
             self._bar.update(self._task, advance=1, description=description)
 
     def show(self, description: str, done: int, total: int | None = None) -> None:
-        """So many are done, of so many."""
+        """Show that ``done`` of ``total`` are done."""
         if self._bar:
             self._bar.update(self._task, description=description, completed=done, total=total or None)
 

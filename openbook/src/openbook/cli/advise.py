@@ -99,7 +99,7 @@ def record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
             raise OpenbookError(f"{source}: advice needs the paper itself, and {reason}")
         return record, found
     if given is not None:
-        raise typer.BadParameter("--paper belongs to a record; a paper needs no other")
+        raise typer.BadParameter("--paper goes with a record only; leave it out, because a paper was given already")
     import openbook
 
     read = openbook.read(source)

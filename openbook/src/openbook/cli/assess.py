@@ -33,7 +33,10 @@ class PaperOptions(OptionGroup):
     ] = None
     list_: Annotated[
         Path | None,
-        typer.Option("--list", help="A CSV list with Conference, Year, Filename, Title, Authors, Category, PDF_URL."),
+        typer.Option(
+            "--list",
+            help="A CSV file that lists papers: Conference, Year, Filename, Title, Authors, Category, PDF_URL.",
+        ),
     ] = None
     papers_folder: Annotated[
         Path | None,
@@ -43,7 +46,9 @@ class PaperOptions(OptionGroup):
     year: Annotated[int | None, typer.Option(min=1900, max=2100, help="The papers' year, where no list gives it.")] = (
         None
     )
-    pause: Annotated[float, typer.Option(min=0.0, help="Seconds between two downloads from one host.")] = 3.0
+    pause: Annotated[
+        float, typer.Option(min=0.0, help="Wait this many seconds between two downloads from one host.")
+    ] = 3.0
     download: Annotated[bool, typer.Option(help="Download the papers of a list that are missing.")] = True
 
     def problems(self) -> list[str]:
@@ -77,10 +82,10 @@ def assess(
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Read this many papers at the same time.")] = 2,
-    force: Annotated[bool, typer.Option("--force", help="Assess again what has a record already.")] = False,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Give a paper up after this many seconds.")] = 60.0,
+    force: Annotated[bool, typer.Option("--force", help="Assess papers again that already have a record.")] = False,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Stop reading a paper after this many seconds.")] = 60.0,
     megabytes: Annotated[
-        int, typer.Option(min=256, help="Give a paper up that needs more than this much memory.")
+        int, typer.Option(min=256, help="Stop reading a paper that needs more megabytes of memory than this.")
     ] = 1536,
     answers: AnswerOptions = AnswerOptions(),
 ) -> None:

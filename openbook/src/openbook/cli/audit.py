@@ -17,12 +17,12 @@ def audit(
         Path | None,
         typer.Option(help="The papers' files, named by id (PDF, text ...), or a Parquet file with id and text."),
     ] = None,
-    kinds: Annotated[str | None, typer.Option(help="Only these kinds of findings, separated by commas.")] = None,
+    kinds: Annotated[
+        str | None, typer.Option(help="Look only for these kinds of findings, separated by commas.")
+    ] = None,
     prompt_tokens: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Tokens of the prompt without the paper, to tell ghosts; known for the published index."
-        ),
+        typer.Option(min=1, help="How many tokens the prompt has without the paper; known for the published index."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,

@@ -23,10 +23,11 @@ app.add_typer(bench_app, name="bench")
 def bench(
     context: typer.Context,
     papers: Annotated[
-        list[Path] | None, typer.Option(help="A paper or a folder of papers; may be given again. Default: made up.")
+        list[Path] | None,
+        typer.Option(help="A paper or a folder of papers; may be given several times. By default papers are made up."),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many papers to make up when none are given.")] = 20,
-    processes: Annotated[int, typer.Option(min=1, help="Measured with one process, and with this many.")] = 2,
+    count: Annotated[int, typer.Option(min=1, help="Make up this many papers when none are given.")] = 20,
+    processes: Annotated[int, typer.Option(min=1, help="Measure with one process, and with this many.")] = 2,
     assessor: Annotated[bool, typer.Option(help="Measure the linear assessor too.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
@@ -71,9 +72,9 @@ def bench(
 def evidence(
     records: Annotated[Path, typer.Option(help="A Parquet table or a folder of records, with responses that quote.")],
     papers: Annotated[Path, typer.Option(help="The folder of their papers, each named after the record's id.")],
-    unfound: Annotated[bool, typer.Option("--unfound", help="List what was not wholly found, to be judged by eye.")] = (
-        False
-    ),
+    unfound: Annotated[
+        bool, typer.Option("--unfound", help="List the quotes that were not found whole, to be judged by eye.")
+    ] = (False),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Look for every quote of a table in its own paper, in another paper, and damaged so that it says something else.

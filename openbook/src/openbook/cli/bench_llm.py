@@ -13,9 +13,11 @@ from openbook.cli.bench import bench_app
 
 @bench_app.command()
 def llm(
-    calls: Annotated[int, typer.Option(min=1, help="Questions asked.")] = 3200,
-    concurrency: Annotated[int, typer.Option(min=1, help="Questions under way at once.")] = 64,
-    latency: Annotated[float, typer.Option(min=0.001, help="Seconds the server waits before each reply.")] = 0.2,
+    calls: Annotated[int, typer.Option(min=1, help="Ask this many questions.")] = 3200,
+    concurrency: Annotated[int, typer.Option(min=1, help="Ask this many questions at once.")] = 64,
+    latency: Annotated[
+        float, typer.Option(min=0.001, help="Let the server wait this many seconds before each reply.")
+    ] = 0.2,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Ask a server on loopback that only waits, replies kept in a new ledger: what share of the ideal rate is reached.

@@ -43,7 +43,7 @@ def checklist_command(
         str, typer.Argument(metavar="PAPER|RECORD", help="A paper (it is assessed first), or a record of one.")
     ],
     venue: Annotated[
-        Venue | None, typer.Option(help="Whose checklist; with --verify, the form that the paper prints.")
+        Venue | None, typer.Option(help="The venue of the checklist; with --verify, the form that the paper prints.")
     ] = None,
     form: Annotated[
         ChecklistFormat, typer.Option("--format", help="How the draft is written.")

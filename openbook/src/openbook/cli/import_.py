@@ -46,7 +46,7 @@ def import_(
     from openbook.cli._progress import ProgressBar
 
     if out is not None and ledger is not None:
-        raise typer.BadParameter("give --out or --ledger, not both")
+        raise typer.BadParameter("--out and --ledger exclude each other; give one of them")
     target = ledger or str(out or "records.parquet")
 
     start = time.perf_counter()

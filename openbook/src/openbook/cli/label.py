@@ -16,10 +16,10 @@ from openbook.cli import app
 def label(
     papers: Annotated[list[Path], typer.Argument(help="The papers' files (PDF, text ...), or folders of them.")],
     out: Annotated[
-        Path, typer.Option(help="Your labels, CSV; one file per annotator. Begun anew or gone on with.")
+        Path, typer.Option(help="The CSV file of your labels, one per annotator. It is made, or continued.")
     ] = Path("labels.csv"),
     annotator: Annotated[str | None, typer.Option(help="Your name in the file [default: your login].")] = None,
-    variables: Annotated[str | None, typer.Option(help="Only these variables, separated by commas.")] = None,
+    variables: Annotated[str | None, typer.Option(help="Label only these variables, separated by commas.")] = None,
     sentences: Annotated[
         bool,
         typer.Option(
@@ -28,7 +28,9 @@ def label(
             "`openbook train --gold` learns from the file.",
         ),
     ] = False,
-    most: Annotated[int, typer.Option(min=1, help="With --sentences: at most this many per paper and variable.")] = 5,
+    most: Annotated[
+        int, typer.Option(min=1, help="With --sentences, ask about at most this many per paper and variable.")
+    ] = 5,
 ) -> None:
     """Label papers by hand: for each variable the passages that matter, one key for the answer, saved at once.
 

@@ -12,7 +12,7 @@ from openbook.cli import app
 
 @app.command()
 def mcp(
-    root: Annotated[Path, typer.Option(help="The folder whose papers and code the assistant may have read.")] = Path(),
+    root: Annotated[Path, typer.Option(help="The folder whose papers and code the assistant may read.")] = Path(),
 ) -> None:
     """Serve the tools read, assess, locate, checklist and code to an assistant, by the Model Context Protocol (stdio).
 

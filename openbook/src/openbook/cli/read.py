@@ -24,18 +24,22 @@ def read(
     ],
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="One JSON object: text, and pages, sections, sentences and links as spans of it."),
+        typer.Option(
+            "--json", help="Print one JSON object: text, and pages, sections, sentences and links as spans of it."
+        ),
     ] = False,
-    text: Annotated[bool, typer.Option("--text", help="Only the text, as it was understood.")] = False,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Give up after this long.")] = 60.0,
-    megabytes: Annotated[int, typer.Option(min=256, help="Memory that reading may take.")] = 1536,
+    text: Annotated[bool, typer.Option("--text", help="Print only the text, as it was understood.")] = False,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Stop reading after this many seconds.")] = 60.0,
+    megabytes: Annotated[
+        int, typer.Option(min=256, help="Stop reading when it needs more megabytes of memory than this.")
+    ] = 1536,
 ) -> None:
     """Show what was understood of a paper: title, authors, pages, sections, links.
 
     Exit code 3 when it could not be read; the reason is on stderr.
     """
     if as_json and text:
-        raise typer.BadParameter("give one of --json and --text, not both")
+        raise typer.BadParameter("--json and --text exclude each other; give one of them")
     from openbook.papers.sandbox import read as read_in_sandbox
 
     found = read_in_sandbox(paper, seconds=seconds, megabytes=megabytes)

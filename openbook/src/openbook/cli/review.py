@@ -22,14 +22,16 @@ def review(
     below: Annotated[
         float, typer.Option(min=0, max=1, help="Review answers less sure than this, and unverified ones.")
     ] = 0.8,
-    who: Annotated[str | None, typer.Option(help="Who reviews; default: the user's name on this machine.")] = None,
-    list_only: Annotated[bool, typer.Option("--list", help="Only list what there is to review.")] = False,
+    who: Annotated[
+        str | None, typer.Option(help="The name of who reviews; by default your login on this machine.")
+    ] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="Only list the answers to review.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as one JSON object; ask nothing.")] = False,
 ) -> None:
     """Walk through unverified answers and those of low confidence, least sure first; what you say is appended.
 
     For each: the question, the answer with its quotes, and where they stand. Type a result, Enter to keep the answer
-    as it is, `s` to skip, `q` to stop. Kept and corrected answers do not come again.
+    as it is, `s` to skip, `q` to stop. Confirmed and corrected answers do not come again.
     """
     from openbook.ledger import Ledger
     from openbook.ledger.database import existing_ledger

@@ -43,20 +43,22 @@ def serve(
     token: Annotated[
         str | None,
         typer.Option(
-            help="Let only those write who have this token. Better set OPENBOOK_TOKEN: others can see a command line.",
+            help="Only those who have this token may write. OPENBOOK_TOKEN is safer: others can see a command line.",
             **_REACHED,
         ),
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(help="Answer to this name too, such as the name of a proxy. May be given again.", **_REACHED),
+        typer.Option(
+            help="Answer to this name too, such as the name of a proxy. May be given several times.", **_REACHED
+        ),
     ] = None,
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="Believe X-Forwarded-For and -Proto from this machine.", **_REACHED)
     ] = False,
     private: Annotated[bool, typer.Option("--private", help="Ask for the token for reading too.", **_REACHED)] = False,
     upload_megabytes: Annotated[
-        float, typer.Option(min=0.001, help="Refuse uploads that are larger.", **_LIMITS)
+        float, typer.Option(min=0.001, help="Refuse uploads of more megabytes than this.", **_LIMITS)
     ] = 50.0,
     upload_seconds: Annotated[
         float, typer.Option(min=0.1, help="Refuse uploads that take longer than this many seconds.", **_LIMITS)

@@ -32,7 +32,7 @@ def show(
     openbook show records/paper.json --pdf marked.pdf
     """
     if sum((html is not None, pdf is not None, as_json)) > 1:
-        raise typer.BadParameter("give one of --html, --pdf and --json")
+        raise typer.BadParameter("--html, --pdf and --json exclude each other; give one of them")
     from openbook.files import write_atomically
     from openbook.record.files import dump_record, read_record
 
@@ -68,7 +68,7 @@ def _mark(found: Record, record: Path, out: Path, given: Path | None) -> None:
 
     read, reason = paper_of(found, given, record.parent)
     if read is None:
-        raise OpenbookError(f"{record}: marks need the paper itself, and {reason}; give it with --paper")
+        raise OpenbookError(f"{record}: a marked copy needs the paper itself, and {reason}; give it with --paper")
     source = local_path(read.source)
     if out.exists() and out.samefile(source):
         raise OpenbookError(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @app.command()
 def site(
     records: Annotated[Path, typer.Option(help="Records: Parquet, or a folder that `openbook assess` wrote.")],
-    out: Annotated[Path, typer.Option(help="The folder of the site; made, or brought up to date.")],
+    out: Annotated[Path, typer.Option(help="The folder of the site; it is made, or brought up to date.")],
     studies: Annotated[
         Path | None, typer.Option(help="A folder of studies; their verdicts stand on the papers' pages.")
     ] = None,
@@ -37,7 +37,8 @@ def site(
     ] = None,
     search: Annotated[bool, typer.Option("--search/--no-search", help="Build the search index (Pagefind).")] = True,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Processes that render pages; default: one per processor, at most 8.")
+        int | None,
+        typer.Option(min=1, help="Render pages with this many processes; by default one per processor, at most 8."),
     ] = None,
     bundle: Annotated[
         bool,

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from openbook.studies.results import Study
     from openbook.studies.running import Outcome
 
-study_app = typer.Typer(no_args_is_help=True, help="Rebuilt papers: run what they claim, and report what came out.")
+study_app = typer.Typer(
+    no_args_is_help=True, help="Rebuild papers: test their claims by running them, and report the results."
+)
 app.add_typer(study_app, name="study")
 
 Studies = Annotated[Path, typer.Option("--studies", help="The folder that holds the studies.")]
@@ -150,12 +152,12 @@ def check(
 @study_app.command()
 def run(
     name: Annotated[str, typer.Argument(help="The study, as `openbook study list` names it.")],
-    claim: Annotated[list[str] | None, typer.Option(help="Test this claim alone; may be given again.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Only what takes minutes on two cores.")] = False,
+    claim: Annotated[list[str] | None, typer.Option(help="Test only this claim; may be given several times.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Run only what takes minutes on two cores.")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse to run unless the code is at a commit, unchanged.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Run again what has a result already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run claims again that already have a result.")] = False,
     studies: Studies = Path("studies"),
     as_json: Json = False,
 ) -> None:
@@ -192,7 +194,9 @@ def report(
     ] = None,
     without: Annotated[
         list[str] | None,
-        typer.Option(help="Leave a section out, to see what its absence costs; may be given again.", metavar="SECTION"),
+        typer.Option(
+            help="Leave this section out, to see what its absence costs; may be given several times.", metavar="SECTION"
+        ),
     ] = None,
     studies: Studies = Path("studies"),
     as_json: Json = False,

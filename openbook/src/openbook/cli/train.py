@@ -48,15 +48,17 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Folder for linear.npz and linear.json; by default the shipped weights.")
     ] = None,
-    folds: Annotated[int, typer.Option(min=2, max=20, help="Folds of the cross-validation, by paper.")] = 5,
-    quotes: Annotated[int, typer.Option(min=1, help="How many other papers of the index lend their quotes.")] = 24000,
-    draws: Annotated[int, typer.Option(min=1, help="Bootstrap samples behind each interval.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Fixes folds, lenders and everything else that is drawn.")] = 0,
+    folds: Annotated[int, typer.Option(min=2, max=20, help="Cross-validate with this many folds of papers.")] = 5,
+    quotes: Annotated[
+        int, typer.Option(min=1, help="Learn from the quotes of this many other papers of the index.")
+    ] = 24000,
+    draws: Annotated[int, typer.Option(min=1, help="Draw this many bootstrap samples for each interval.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The seed of everything that is drawn at random, such as the folds.")] = 0,
     cross_validate: Annotated[
         bool,
         typer.Option("--cross-validate", "--evaluate-only", help="Only measure; write no weights."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress on stderr.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Train the default assessor on the published index, whole papers and labelled sentences, and print how well it does.
 

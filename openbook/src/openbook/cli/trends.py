@@ -17,7 +17,9 @@ _percent = partial(percent, digits=2, sign="")
 @app.command()
 def trends(
     records: Annotated[Path, typer.Option(help="Records: Parquet, or a folder that `openbook assess` wrote.")],
-    by: Annotated[str, typer.Option(help="Cut by these, in this order: venue, year, affiliation, variable.")] = "year",
+    by: Annotated[
+        str, typer.Option(help="Group by these, in this order: venue, year, affiliation, variable.")
+    ] = "year",
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -33,7 +35,7 @@ def trends(
         ),
     ] = None,
     svg: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the figures here: SVG, CSV and a page each.")
+        Path | None, typer.Option(metavar="DIR", help="Write each figure into this folder, as SVG, CSV and a page.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the rows as one JSON list on standard output.")

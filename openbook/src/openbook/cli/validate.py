@@ -24,7 +24,7 @@ def validate(
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="Labels: CSV (see `openbook label`) or Parquet. Left out: the records file holds both sides."
+            help="Labels: CSV (see `openbook label`) or Parquet. Without it, the records file holds both sides."
         ),
     ] = None,
     mapping: Annotated[

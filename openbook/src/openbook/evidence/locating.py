@@ -115,7 +115,7 @@ class Finder:
         return list(self._found[whole])
 
     def relocate(self, item: Evidence) -> list[Evidence]:
-        """Evidence that an assessor gave, checked: as it is where it stands exactly there, else looked for anew."""
+        """Evidence that an assessor gave, checked: unchanged where the quote stands exactly there, else located again."""
         start, end, quote = item.start, item.end, item.quote
         if (
             start is not None

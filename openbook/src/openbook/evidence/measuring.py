@@ -37,7 +37,7 @@ class Quote:
 
 @dataclass(slots=True)
 class Measured:
-    """The outcome: how many quotes came out as each kind, by match of their pieces, and which were not wholly found."""
+    """The outcome: how many quotes are of each kind, by the match of their pieces, and which were not found whole."""
 
     quotes: int = 0
     kinds: Counter[str] = field(default_factory=Counter)

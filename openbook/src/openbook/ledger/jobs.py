@@ -127,7 +127,7 @@ class JobQueue:
             )
 
     def cancel(self, id_: str) -> bool:
-        """Give up a job that still waits; whether it did."""
+        """Cancel a job that still waits. Returns whether it was cancelled."""
         with writing(self._engine) as connection:
             waiting = (jobs.c.id == id_) & (jobs.c.state == "waiting")
             values = {"state": "failed", "live": None, "error": "cancelled", "finished": now()}

@@ -122,7 +122,7 @@ class ReplyCache:
             )
 
     def release(self, keys: Iterable[str]) -> None:
-        """Give up claims that came to nothing, so that others may ask."""
+        """Release claims whose questions were not answered, so that others may ask."""
         with writing(self._engine) as connection:
             for key in keys:
                 connection.execute(
@@ -178,7 +178,7 @@ def reply_of(row: Any) -> CachedReply:
 
 
 def _process_start(pid: int) -> int:
-    """When the process started: with its number, names it for good."""
+    """When the process started: with its number, this names it for ever."""
     import psutil
 
     return int(psutil.Process(pid).create_time())

@@ -69,7 +69,7 @@ def run_of(row: Row[Any]) -> Run:
 
 
 def corrected(record: Record, changes: dict[str, Row[Any]]) -> Record:
-    """The record as people left it, its scores counted anew.
+    """The record with people's corrections, and its scores counted again.
 
     A correction replaces the response by its reason and the evidence by the quotes in that reason. Where it confirms a
     result, the assessor's evidence stays.

@@ -52,7 +52,7 @@ def problem_of(paper: Paper, *, scanned_pages: int = 0, hidden: int = 0) -> str 
             return f"empty: all of its {hidden} characters are hidden from readers"
         return "empty: there is no text in it"
     if _count(words) < FEWEST_WORDS:
-        return f"too short: {_count(words)} words of text are no paper (a paper has at least {FEWEST_WORDS})"
+        return f"too short: {_count(words)} words of text are not a paper (a paper has at least {FEWEST_WORDS})"
     if _garbled(paper.text, words):
         return "garbled: its characters do not make words (fonts without a character map, or binary data)"
     kind = _other_kind(paper)

@@ -1,4 +1,4 @@
-"""What stands on the pages of a PDF and is no text of the paper: stamps, running heads, page and line numbers."""
+"""What stands on the pages of a PDF but is not the paper's text: stamps, running heads, page and line numbers."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _overlap(line: Line, other: Line) -> bool:
 
 
 def _aside(page: RawPage) -> list[Line]:
-    """The lines of a turned page that are no text of the paper: stamps up its side."""
+    """The lines of a turned page that are not the paper's text: stamps up its side."""
     prose = [line for line in page.lines if len(line.text.split()) > 5 or len(IDEOGRAPHS.findall(line.text)) > 10]
     if len(prose) >= 4 or _letters(prose) > 400:
         return []

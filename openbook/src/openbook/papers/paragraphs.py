@@ -290,7 +290,7 @@ def _continuation(groups: list[Group], used: list[bool], index: int, group: Grou
 
 
 def _without_graphics(groups: list[Group]) -> list[Group]:
-    """Neighbouring groups that are no prose as one, without the dots and crosses of plots."""
+    """Neighbouring groups that are not prose joined into one, without the dots and crosses of plots."""
     result: list[Group] = []
     for group in groups:
         if group.kind == "text" and not group.entry and not any(map(_is_prose, group.rows)):

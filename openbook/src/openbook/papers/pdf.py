@@ -28,7 +28,7 @@ _UNSPACED = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 
 @dataclass(slots=True)
 class PdfDocument:
-    """What the pages of a PDF came to."""
+    """The document that the pages of a PDF give."""
 
     blocks: list[Block]
     front: FrontMatter

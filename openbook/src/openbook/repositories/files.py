@@ -58,7 +58,7 @@ class RepositoryFile:
 
 @dataclass(slots=True)
 class Repository:
-    """A folder as a repository: its files, and what was met that is no plain file.
+    """A folder as a repository: its files, and what was found that is not a plain file.
 
     ``outside`` lists links that lead out of the folder. ``cut`` says that there are more files than are looked at.
     """
@@ -93,7 +93,7 @@ class Repository:
 
 
 def read_repository(root: Path) -> Repository:
-    """List the files of a folder, links not followed. Raises OpenbookError where it is no folder or holds no file."""
+    """List the files of a folder, links not followed. Raises OpenbookError where it is not a folder or holds no file."""
     if not root.exists():
         raise OpenbookError(f"{root} does not exist; give a folder with code, or the https address of a repository")
     if not root.is_dir():

@@ -18,11 +18,13 @@ from openbook.studies.schema import VERDICTS, Claim, Size, SizeName, StudyFile, 
 from openbook.variables import SCORED
 
 
-class _Kept(BaseModel):
+class _ResultPart(BaseModel):
+    """Base of what is kept of a study's runs: a misspelt key is an error."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class Also(_Kept):
+class Also(_ResultPart):
     """A further number of a claim."""
 
     measured: float | None
@@ -30,8 +32,8 @@ class Also(_Kept):
     agrees: bool
 
 
-class ClaimResult(_Kept):
-    """What became of one claim."""
+class ClaimResult(_ResultPart):
+    """The result of one claim."""
 
     verdict: Verdict
     reason: str = Field(default="", description="Why not run, why partly, or what limits the verdict.")
@@ -46,7 +48,7 @@ class ClaimResult(_Kept):
     run: str | None = Field(default=None, description="The KEY of its run.")
 
 
-class Verdicts(_Kept):
+class Verdicts(_ResultPart):
     """``results/verdicts.json``."""
 
     study: str
@@ -54,7 +56,7 @@ class Verdicts(_Kept):
     claims: dict[str, ClaimResult]
 
 
-class StudyRun(_Kept):
+class StudyRun(_ResultPart):
     """``results/runs/KEY.json``: one run of one command."""
 
     key: str
@@ -103,7 +105,7 @@ def read_verdicts(study: Path) -> Verdicts | None:
         return None
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise OpenbookError(
-            f"{path} cannot be read; remove it, then openbook study run {study.name} writes it anew"
+            f"{path} cannot be read; remove it, then openbook study run {study.name} writes it again"
         ) from error
 
 
@@ -245,7 +247,7 @@ class Study:
 
     @cached_property
     def verdicts(self) -> dict[str, ClaimResult]:
-        """What became of each claim; *not run* for those never tried. Raises OpenbookError for a damaged file."""
+        """The verdict of each claim; *not run* for those never tried. Raises OpenbookError for a damaged file."""
         kept = read_verdicts(self.folder)
         found = kept.claims if kept else {}
         return {
@@ -326,7 +328,7 @@ def load_study(folder: Path) -> Study:
         file = StudyFile.model_validate(data)
     except ValidationError as error:
         claims = data.get("claims") if isinstance(data.get("claims"), list) else []
-        raise OpenbookError(f"{path} is no study: " + "; ".join(_faults(error, claims or []))) from error
+        raise OpenbookError(f"{path} is not a valid study: " + "; ".join(_faults(error, claims or []))) from error
     faults = (
         [] if file.name == folder.resolve().name else [f"name is {file.name!r}, its folder {folder.resolve().name!r}"]
     )
@@ -334,7 +336,7 @@ def load_study(folder: Path) -> Study:
         unknown = [variable for variable in claim.variables if variable not in SCORED]
         faults += [f"claim {claim.id}: {variable!r} is none of the seven variables" for variable in unknown]
     if faults:
-        raise OpenbookError(f"{path} is no study: " + "; ".join(faults))
+        raise OpenbookError(f"{path} is not a valid study: " + "; ".join(faults))
     return Study(folder, file)
 
 

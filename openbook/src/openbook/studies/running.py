@@ -1,4 +1,4 @@
-"""Runs a study's commands as programs, each once, and goes on where it was interrupted."""
+"""Runs a study's commands as programs, each once, and continues where it was interrupted."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _parsed(printed: bytes) -> dict[str, Any]:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise CommandFailed(f"its command printed no JSON: {error}") from error
     if not isinstance(found, dict):
-        raise CommandFailed("its command printed JSON that is no object")
+        raise CommandFailed("its command printed JSON that is not an object")
     return found
 
 
@@ -134,7 +134,7 @@ def end_left_behind(running: Path) -> None:
 
 
 def _end(group: int) -> None:
-    """End what is left of a process group: asked first, then made to."""
+    """End what is left of a process group: first by SIGTERM, then by SIGKILL."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGTERM)
         deadline = time.monotonic() + _GRACE
@@ -200,7 +200,7 @@ def run_study(
         raise OpenbookError(f"{study.name} has no claim {', '.join(unknown)}; it has {there}")
     state = commit(study.root)
     if strict and state[1]:
-        what = f"files differ from commit {state[0][:12]}" if state[0] else f"{study.root} is no git repository"
+        what = f"files differ from commit {state[0][:12]}" if state[0] else f"{study.root} is not a git repository"
         raise OpenbookError(f"--strict: {what}; commit first, so that the results can be traced to their code")
     hashes = input_hashes(study.folder, study.root, study.file.inputs)
     chosen = {name: _choose(study, study.claims[name], hashes, quick, force) for name in claims or study.claims}
@@ -345,7 +345,7 @@ def _listed(names: Sequence[str], most: int = 3) -> str:
 
 
 def _write(study: Study, results: dict[str, ClaimResult]) -> None:
-    """The verdicts with those of this call put in; claims that are no longer in the file are dropped."""
+    """The verdicts, updated by those of this call; claims that are no longer in the file are dropped."""
     before = read_verdicts(study.folder)
     merged = (before.claims if before else {}) | results
     claims = {name: merged[name] for name in study.claims if name in merged}

@@ -184,7 +184,7 @@ def test_bad_input_is_said(tmp_path: Path, records: Path) -> None:
     pq.write_table(pa.table({"id": ["a"]}), tmp_path / "lacking.parquet")
     with pytest.raises(OpenbookError, match="lacks the columns"):
         rows(tmp_path / "lacking.parquet", [])
-    with pytest.raises(OpenbookError, match="can only cut by"):
+    with pytest.raises(OpenbookError, match="records can only be grouped by"):
         parse_by("venue,colour")
     few = tmp_path / "few.parquet"
     pq.write_table(pq.read_table(labelled(records, 0.1, few)).slice(0, 5), few)

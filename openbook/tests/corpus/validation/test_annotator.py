@@ -69,7 +69,7 @@ def test_back_skip_more_and_wrong_keys(tmp_path: Path) -> None:
     labels = Labels.open(tmp_path / "l.csv", ("pseudocode", "experiment_setup"))
     count, said = session("xmybnys" + "b" + "y", labels)
     rows = labels.rows
-    assert "'x' is no key here" in said
+    assert "'x' is not one of the keys" in said
     assert rows["a"]["pseudocode"] == "no"
     assert rows["a"]["experiment_setup"] == "yes"
     assert "b" not in rows or not rows["b"]["pseudocode"]

@@ -159,7 +159,7 @@ def test_sentences_are_labelled_and_gone_on_with(tmp_path: Path) -> None:
     assert [row["dataset_splits"] for row in rows] == ["1", "0", ""]
     assert [row["sure"] for row in rows] == ["1", "1", "0"]
     assert all(row["before"] or row["after"] for row in rows)
-    assert any("is no key here" in line for line in said)
+    assert any("is not one of the keys" in line for line in said)
     again = annotate_sentences(items, SentenceLabels.open(out), ["dataset_splits"], lambda _: "q", said.append)
     assert again == 0
     assert len(SentenceLabels.open(out).rows) == 3

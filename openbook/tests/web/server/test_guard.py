@@ -103,7 +103,7 @@ def test_a_form_needs_its_value(client: TestClient, wait: Wait, paper: Paper) ->
     assert missing.status_code == 422
     assert 'value="Ada"' in missing.text
     stale = client.post(address, data=fields | {"form": value, "replaces": "no"})
-    assert "by now" in stale.text
+    assert "The answer is now" in stale.text
     client.cookies.clear()
     assert client.post("/upload", files={"file": ("a.txt", paper(401))}, data={"form": value}).status_code == 403
 

@@ -307,7 +307,7 @@ class BatchRunner:
         except CallFailed as error:
             if error.retryable:
                 raise
-            advice = f"--drop-batch {job.provider_id} gives it up and asks its questions anew"
+            advice = f"--drop-batch {job.provider_id} drops it and asks its questions again"
             raise CallFailed(f"{error}; {advice}", retryable=False) from error
         if batch.status in ENDED:
             self._collect(job, batch)

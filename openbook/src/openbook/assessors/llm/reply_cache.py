@@ -1,4 +1,4 @@
-"""Replies by question: for the length of a run, or in a ledger for good and for every process that shares it."""
+"""Replies by question: for the length of a run, or in a ledger for ever and for every process that shares it."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def read_entries(records: Path, most_tokens: int | None = None) -> Iterator[Audi
     names = set(table.column_names)
     answered = [variable for variable in VARIABLES if variable in names]
     if "id" not in names or not answered:
-        raise OpenbookError(f"{records} is no table of records: it needs a column id and one per variable.")
+        raise OpenbookError(f"{records} is not a table of records: it needs a column id and one per variable.")
     wanted = ["id", "title", "input_tokens", "model", "assessor"]
     for variable in answered:
         wanted += [variable, *(f"{variable}_{part}" for part in ("text", "result", "evidence", "near_miss"))]

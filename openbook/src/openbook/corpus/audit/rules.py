@@ -95,7 +95,7 @@ _AT_HAND: Final = re.compile(
 
 
 def promised_code(entry: AuditedRecord) -> Iterator[Finding]:
-    """At most one finding. A promise beside a link or a supplement is no finding, unless it waits for acceptance."""
+    """At most one finding. A promise beside a link or a supplement is not a finding, unless it waits for acceptance."""
     for variable, said in said_yes(entry):
         if variable != "open_source_code":
             continue

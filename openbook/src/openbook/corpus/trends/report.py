@@ -135,7 +135,7 @@ def parse_by(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     wrong = [name for name in names if name not in DIMENSIONS]
     if wrong:
-        raise OpenbookError(f"--by {', '.join(wrong)}: can only cut by {', '.join(DIMENSIONS)}.")
+        raise OpenbookError(f"--by {', '.join(wrong)}: records can only be grouped by {', '.join(DIMENSIONS)}.")
     return list(dict.fromkeys(names))
 
 

@@ -77,7 +77,7 @@ class Labels:
 
     @classmethod
     def open(cls, path: Path, variables: Sequence[str] = VARIABLES) -> Labels:
-        """Read the file, or begin one. Raises ``OpenbookError`` when it is no file of labels."""
+        """Read the file, or begin one. Raises ``OpenbookError`` when it is not a file of labels."""
         labels = cls(path, variables)
         if not path.exists():
             return labels
@@ -89,7 +89,7 @@ class Labels:
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise OpenbookError(f"{path} cannot be read as CSV in UTF-8 ({error}); choose another --out.") from error
         if "id" not in names:
-            raise OpenbookError(f"{path} is no file of labels: it has no column id. Choose another --out.")
+            raise OpenbookError(f"{path} is not a file of labels: it has no column id. Choose another --out.")
         columns = (*_COLUMNS, *VARIABLES)
         labels.rows = {row["id"]: {name: row.get(name) or "" for name in columns} for row in rows}
         return labels
@@ -182,7 +182,7 @@ def _question(paper: Paper, variable: str, ask: Ask, say: Say) -> str:
         elif key == "" or key in keys:
             return key
         else:
-            say(f"  {key!r} is no key here.")
+            say(f"  {key!r} is not one of the keys.")
 
 
 def _show_some(rest: Iterator[tuple[int | None, str]], say: Say) -> None:
@@ -209,7 +209,7 @@ class SentenceLabels:
 
     @classmethod
     def open(cls, path: Path) -> SentenceLabels:
-        """Read the file, or begin one. Raises ``OpenbookError`` when it is no file of labelled sentences."""
+        """Read the file, or begin one. Raises ``OpenbookError`` when it is not a file of labelled sentences."""
         labels = cls(path)
         if not path.exists():
             return labels
@@ -220,7 +220,7 @@ class SentenceLabels:
             raise OpenbookError(f"{path} cannot be read as CSV in UTF-8 ({error}); choose another --out.") from error
         if rows and not {"paper", "sentence"} <= set(rows[0]):
             raise OpenbookError(
-                f"{path} is no file of labelled sentences: it lacks paper or sentence. Choose another --out."
+                f"{path} is not a file of labelled sentences: it lacks the column paper or sentence. Choose another --out."
             )
         labels.rows = {
             (row["paper"], row["sentence"]): {name: row.get(name) or "" for name in _SENTENCE_COLUMNS} for row in rows
@@ -316,7 +316,7 @@ def annotate_sentences(
                 key = ask("  y yes  n no  u unsure  s skip paper  q quit > ").strip().lower()[:1]
                 if key in ("q", "s", "") or key in _SENTENCE_KEYS:
                     break
-                say(f"  {key!r} is no key here.")
+                say(f"  {key!r} is not one of the keys.")
             if key in ("q", ""):
                 say(f"\nSaved. {given} answers in this session.")
                 return given

@@ -39,7 +39,7 @@ def read_gold(path: Path) -> dict[str, dict[str, Label]]:
     variables = [variable for variable in SCORED if variable in names]
     if not {"paper", "sentence"} <= names or not variables:
         raise OpenbookError(
-            f"{path} is no table of labelled sentences: it needs paper, sentence and a column per variable"
+            f"{path} is not a table of labelled sentences: it needs paper, sentence and a column per variable"
         )
     found: dict[str, dict[str, Label]] = {}
     for row in rows:
@@ -91,9 +91,7 @@ def validate_evidence(folder: Path, gold: Path) -> dict[str, Any]:
             if answer.result == "yes":
                 _count(counts, [proves(item.quote, variable, mine) for item in answer.evidence])
     if not papers:
-        raise OpenbookError(
-            f"no paper of {gold} has a record in {folder}: they are joined by the record's file name or id"
-        )
+        raise OpenbookError(f"no paper of {gold} has a record in {folder}: name each record after its paper's id")
     rows: dict[str, dict[str, Any]] = {variable: _shares(counts) for variable, counts in table.items()}
     total = {name: sum(counts[name] for counts in table.values()) for name in next(iter(table.values()))}
     return {"records": str(folder), "gold": str(gold), "papers": papers, "variables": rows, "all": _shares(total)}

@@ -133,7 +133,7 @@ def read_mapping(path: Path) -> LabelMapping:
         problems.append("[codes] must be a table of words")
         codes = {}
     if problems:
-        raise OpenbookError(f"{path} is no mapping of labels: {'; '.join(problems)}.")
+        raise OpenbookError(f"{path} is not a mapping of labels: {'; '.join(problems)}.")
     words = {str(word).lower(): value for word, value in codes.items() if not isinstance(value, dict)}
     nested = {
         name: {str(word).lower(): str(value) for word, value in inner.items()}

@@ -90,7 +90,7 @@ def _algorithms(text: ReportText) -> list[Block]:
 
 
 def listed(run: StudyRun, key: str) -> list[dict[str, Any]]:
-    """What a run's object holds under one of the keys that a report reads; entries that are no objects are passed over."""
+    """What a run's object holds under one of the keys that a report reads; entries that are not objects are left out."""
     given = run.found.get(key, [])
     return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
 

@@ -1,4 +1,4 @@
-"""The report's sections on what came out: claims, details, failures, and what was not run."""
+"""The report's sections on the results: claims, details, failures, and what was not run."""
 
 from __future__ import annotations
 

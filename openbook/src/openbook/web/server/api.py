@@ -184,7 +184,7 @@ def cancel(state: Writer, job: Annotated[str, _JOB]) -> Response:
     """Give up an upload that still waits, and delete its file."""
     known = job_of(state, job)
     if not state.jobs.cancel(job):
-        raise Problem(409, "Too late", f"The job does not wait any more: it is {job_of(state, job).state}.")
+        raise Problem(409, "Too late", f"The job is not waiting any more: it is {job_of(state, job).state}.")
     state.drop(known)
     state.events.notify(job)
     return Response(status_code=204)
@@ -215,7 +215,10 @@ async def events(state: Reader, job: Annotated[str, _JOB]) -> EventSourceRespons
     await run_in_threadpool(job_of, state, job)
     if state.events.watching >= WATCHERS:
         raise Problem(
-            503, "Busy", "Too many watch already; ask for the job now and then.", headers={"Retry-After": "10"}
+            503,
+            "Busy",
+            "Too many clients watch jobs already; request the job from time to time instead.",
+            headers={"Retry-After": "10"},
         )
     stopping = anyio.Event()
     return EventSourceResponse(_watch(state, job, stopping), ping=15, shutdown_event=stopping, shutdown_grace_period=3)
@@ -310,7 +313,7 @@ def correct_answer(state: ServerState, paper: str, body: CorrectionBody) -> Reco
         raise Problem(422, "Not an answer", f"{what}.", errors=[Fault(where="body.result", what=what)])
     now = before.answers[body.variable].result if body.variable in before.answers else "unread"
     if body.replaces is not None and body.replaces != now:
-        raise Problem(409, "Changed meanwhile", f"The answer is {now} by now, not {body.replaces}; look again.")
+        raise Problem(409, "Changed meanwhile", f"The answer is now {now}, not {body.replaces}; load the page again.")
     state.correct(key, before, body.variable, body.result, who=body.who, why=body.why)
     return record_of(state, key)[1]
 

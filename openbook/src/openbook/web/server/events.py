@@ -1,4 +1,4 @@
-"""The progress of each job, for those who watch it. It is in memory: a job that is begun again starts anew."""
+"""The progress of each job, for those who watch it. It is kept in memory: a job that is started again begins from nothing."""
 
 from __future__ import annotations
 

@@ -162,7 +162,9 @@ def _check_origin(headers: Headers) -> None:
     if site not in ("same-origin", "none") or (
         origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
     ):
-        raise Problem(403, "Not from here", "This request was made on a page of another site.")
+        raise Problem(
+            403, "Not from here", "This request comes from a page of another site, which may not change anything here."
+        )
 
 
 class _Body:
@@ -198,7 +200,7 @@ class _Body:
 
 
 def _too_large(most: int) -> Problem:
-    return Problem(413, "Too large", f"At most {most / 1e6:.3g} MB are taken here.", headers={"Connection": "close"})
+    return Problem(413, "Too large", f"At most {most / 1e6:.3g} MB are accepted here.", headers={"Connection": "close"})
 
 
 async def _drain(receive: Receive, most: int) -> None:

@@ -100,7 +100,7 @@ async def form_fields(request: Request) -> dict[str, str]:
     try:
         return dict(parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, max_num_fields=20))
     except (UnicodeDecodeError, ValueError) as error:
-        raise Problem(400, "Broken form", f"The form cannot be taken apart: {error}.") from error
+        raise Problem(400, "Broken form", f"The form cannot be parsed: {error}.") from error
 
 
 async def checked_form(request: Request) -> dict[str, str]:

@@ -212,11 +212,13 @@ async def receive_upload(request: Request, partial: PartialUpload) -> Upload:
             raise Problem(
                 415,
                 "Not a paper",
-                f"A body of type {kind[:80] or 'unknown'} is not taken. Send {FORM} with a field named file, or a paper "
+                f"A body of type {kind[:80] or 'unknown'} is not accepted. Send {FORM} with a field named file, or a paper "
                 f"as {', '.join(BODIES)}.",
             )
     except ClientDisconnect:
-        raise Problem(400, "Cut off", "The upload ended before its end.") from None
+        raise Problem(
+            400, "Cut off", "The connection ended before the whole upload had arrived; send it again."
+        ) from None
     except OSError as error:
         raise _disk_full(error) from error
     if not partial.size:
@@ -235,7 +237,7 @@ async def _receive_form(request: Request, partial: PartialUpload) -> Upload:
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise Problem(400, "Broken form", f"The form cannot be taken apart: {error.message}") from error
+        raise Problem(400, "Broken form", f"The form cannot be parsed: {error.message}") from error
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(form.close)
         if not parser.ended:

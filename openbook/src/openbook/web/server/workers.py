@@ -193,7 +193,7 @@ class Workers:
         path = self._uploads.path(job.file) if job.file else None
         try:
             if path is None or not path.is_file():
-                raise OpenbookError("its file is gone; upload it again")
+                raise OpenbookError("its file was deleted; upload it again")
 
             def tell(stage: str, result: str) -> None:
                 if stage:

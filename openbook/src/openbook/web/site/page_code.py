@@ -58,7 +58,7 @@ def _modules(root: Path) -> dict[Path, ast.Module]:
 
 
 def _path(root: Path, name: str) -> Path | None:
-    """Where a module of the package is; None for what is no module of it."""
+    """The path of a module of the package; None for any other module."""
     if name.split(".")[0] != "openbook":
         return None
     place = root.joinpath(*name.split(".")[1:])

@@ -1,4 +1,4 @@
-"""The pages that are no lists: the first one, trends, studies, method, accuracy, corrections, downloads."""
+"""The pages that are not lists: the first one, trends, studies, method, accuracy, corrections, downloads."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def corrections(site: Site) -> str:
 
 
 def read_studies(folder: Path | None) -> list[Study]:
-    """The studies of a folder. Raises OpenbookError when it is not there, or one of them is no study."""
+    """The studies of a folder. Raises OpenbookError when it is not there, or one of them is not a valid study."""
     if folder is None:
         return []
     if not folder.is_dir():

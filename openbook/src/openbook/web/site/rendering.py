@@ -171,8 +171,8 @@ def _in_processes(job: RenderJob, places: set[int], processes: int) -> Iterator[
                     message = ready.recv()
                 except EOFError:
                     raise OpenbookError(
-                        "a process that was rendering pages ended without a word (out of memory?); the same command "
-                        "goes on where this one stopped, --processes 1 takes less memory"
+                        "a process that was rendering pages ended without a message, perhaps for lack of memory; the same command "
+                        "continues where this one stopped, and --processes 1 needs less memory"
                     ) from None
                 if message is None:
                     open_ends.remove(ready)

@@ -48,7 +48,7 @@ class RecordSource:
             columns = [row[0] for row in connection.execute(f"DESCRIBE FROM read_parquet('{quoted}')").fetchall()]
             if "id" not in columns or not set(VARIABLES) & set(columns):
                 raise OpenbookError(
-                    f"{self.where} is no table of records: it needs a column id and one per variable; "
+                    f"{self.where} is not a table of records: it needs a column id and one per variable; "
                     "make one with openbook import or openbook assess"
                 )
             rows = connection.execute(f"SELECT id, hash(t) FROM read_parquet('{quoted}') t").fetchall()

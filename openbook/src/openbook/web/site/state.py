@@ -44,7 +44,7 @@ def check_ours(out: Path) -> None:
 
 
 def read_state(out: Path, current: str) -> State:
-    """What was left; a damaged or older one counts as none, and everything is built anew."""
+    """What was left; a damaged or older one counts as none, and everything is built again."""
     state = State()
     folder = out / FOLDER
     try:
@@ -179,10 +179,10 @@ class Folder:
 
 
 def unwritable(place: Path | str, error: OSError) -> OpenbookError:
-    """What to say when a file cannot be written."""
+    """The error for a file that cannot be written."""
     return OpenbookError(
         f"cannot write {place}: {error.strerror or error}; free the space or choose another folder with --out "
-        "(the same command goes on where this one stopped)"
+        "(the same command continues where this one stopped)"
     )
 
 
