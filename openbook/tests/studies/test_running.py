@@ -121,7 +121,7 @@ read = "x"
     [
         (["sh", "-c", "echo a >&2; echo no file here >&2; exit 4"], "", "exit code 4: no file here"),
         (["sh", "-c", "echo hello"], "", "printed no JSON"),
-        (["sh", "-c", "echo [1]"], "", "no object"),
+        (["sh", "-c", "echo [1]"], "", "not an object"),
         (["sh", "-c", "sleep 60"], "minutes = 0.005", "longer than 0.005 minutes"),
         (["no-such-program-here"], "", "cannot be started"),
     ],
