@@ -15,7 +15,7 @@ from openbook.cli import app
 from openbook.cli._options import AnswerOptions, OptionGroup, with_options
 
 if TYPE_CHECKING:
-    from openbook.assess.batch import BatchOutcome
+    from openbook.assess.batch import BatchOutcome, Keep
     from openbook.assess.papers_list import PaperSource
     from openbook.assessors.llm.assessor import LlmAssessor
     from openbook.assessors.llm.settings import LlmSettings
@@ -87,6 +87,9 @@ def assess(
     megabytes: Annotated[
         int, typer.Option(min=256, help="Stop reading a paper that needs more megabytes of memory than this.")
     ] = 1536,
+    check_links: Annotated[
+        bool, typer.Option("--check-links", help="Ask whether the addresses given for code and data answer.")
+    ] = False,
     answers: AnswerOptions = AnswerOptions(),
 ) -> None:
     """Read papers, answer nine variables about each, and prove every *yes* with a sentence that is in the paper.
@@ -123,7 +126,9 @@ def assess(
             from openbook.ledger import Ledger
 
             kept_in = stack.enter_context(Ledger.open(answers.ledger))
-        keep = kept_in.keep if kept_in else as_it_is
+        keep: Keep = kept_in.keep if kept_in else as_it_is
+        if check_links:
+            keep = _with_links(keep, stack)
         make = AssessorFactory(llm, answers.ledger)
         limits = BatchSettings(jobs=jobs, force=force, seconds=seconds, megabytes=megabytes)
         bar = stack.enter_context(ProgressBar("reading", len(sources)))
@@ -156,6 +161,15 @@ def assess(
         print(f"openbook: {outcome.stopped}", file=sys.stderr)
     if outcome.failures or outcome.stopped:
         raise typer.Exit(3)
+
+
+def _with_links(keep: Keep, stack: ExitStack) -> Keep:
+    """A ``keep`` that notes in a record whether its addresses answer, before it is kept."""
+    from openbook.repositories.links import LinkChecker
+    from openbook.repositories.links import check_links as check
+
+    checker = stack.enter_context(LinkChecker())
+    return lambda record: keep(check(record, checker))
 
 
 def _started(which: PaperOptions, jobs: int, seconds: float, megabytes: int) -> ReaderPool:

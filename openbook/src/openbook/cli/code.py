@@ -26,6 +26,12 @@ def code(
     megabytes: Annotated[float, typer.Option(min=1, help="Refuse a repository that is larger than this.")] = 500,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 4 when a finding is grave.")] = False,
     kinds: Annotated[bool, typer.Option("--kinds", help="List the kinds of findings and stop.")] = False,
+    links: Annotated[
+        bool,
+        typer.Option(
+            "--check-links", help="Ask whether the addresses in the record answer, and note it in the record."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Look at a code repository as a reviewer would: README, licence, versions, commands, tests, paths, secrets.
@@ -45,6 +51,12 @@ def code(
         for kind, meaning in KINDS.items():
             print(f"{kind:<22} {meaning}")
         return
+    if links:
+        if record is None:
+            raise OpenbookError("--check-links asks for the addresses of a record; give it with --record")
+        _check_links(record, as_json=as_json and source is None)
+        if source is None:
+            return
     if source is None:
         raise OpenbookError("give a folder with code, or the https address of a repository")
     paper = read_record(record) if record is not None else None
@@ -55,6 +67,27 @@ def code(
         show_code(report)
     if strict and any(finding.severity == "high" for finding in report.findings):
         raise typer.Exit(4)
+
+
+def _check_links(path: Path, *, as_json: bool) -> None:
+    """Ask for the addresses of a record, note their state in it, and print it."""
+    import json
+
+    from openbook.record.files import read_record, write_record
+    from openbook.repositories.links import CHECKED, LinkChecker, check_links
+    from openbook.web.record.view import link_text
+
+    with LinkChecker() as checker:
+        found = check_links(read_record(path), checker)
+    write_record(found, path)
+    links = {name: found.answers[name].links or [] for name in CHECKED if name in found.answers}
+    if as_json:
+        print(json.dumps({name: [link.model_dump() for link in given] for name, given in links.items()}))
+        return
+    for link in (link for given in links.values() for link in given):
+        print(f"{link.url}: {link_text(link)}", file=sys.stderr)
+    if not any(links.values()):
+        print(f"{path} quotes no address for code or data", file=sys.stderr)
 
 
 def show_code(report: CodeReport) -> None:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -35,10 +35,10 @@ def is_address(source: str) -> bool:
     return bool(re.match(r"[a-z][a-z+.-]*://|git@", source, re.IGNORECASE))
 
 
-def refuse_private(url: str) -> None:
-    """Raise OpenbookError for an address that is not https or that leads into this machine or a private network."""
+def refuse_private(url: str, schemes: Sequence[str] = ("https",)) -> None:
+    """Raise OpenbookError for an address of another scheme, or that leads into this machine or a private network."""
     parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
+    if parts.scheme not in schemes or not parts.hostname:
         raise OpenbookError(f"{url} is not an https address; give one like https://github.com/NAME/REPOSITORY")
     try:
         found = {item[4][0] for item in socket.getaddrinfo(parts.hostname, 443, type=socket.SOCK_STREAM)}

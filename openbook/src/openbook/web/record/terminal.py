@@ -90,6 +90,9 @@ def _response(view: AnswerView) -> Text:
         text.append("\n" if text else "")
         text.append(f"“{' '.join(quote.item.quote.split())}”", style="italic")
         text.append(f" [{quote.where}]", style="dim")
+    for link in view.links:
+        text.append("\n" if text else "")
+        text.append(link, style="dim")
     return text
 
 

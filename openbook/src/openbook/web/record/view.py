@@ -8,7 +8,7 @@ from functools import cache
 from typing import Final
 
 from openbook.papers.paper import Paper
-from openbook.record.model import Answer, Evidence, Record
+from openbook.record.model import Answer, Evidence, LinkCheck, Record
 from openbook.record.scores import is_unclear
 from openbook.text import one_line, percent
 from openbook.variables import SCORED, VARIABLES
@@ -87,6 +87,11 @@ class AnswerView:
         return "" if count is None else f"rests on {'one sentence' if count == 1 else f'{count} sentences'}"
 
     @property
+    def links(self) -> list[str]:
+        """The addresses given for the answer, each with its state in words."""
+        return [f"{link.url}: {link_text(link)}" for link in self.answer.links or []]
+
+    @property
     def confidence(self) -> str:
         """How sure the assessor is, in words; empty where it does not say."""
         return sure_text(self.answer)
@@ -114,6 +119,19 @@ def answers_of(record: Record, paper: Paper | None = None) -> list[AnswerView]:
             )
         )
     return views
+
+
+def link_text(link: LinkCheck) -> str:
+    """The state of an address in words."""
+    code = f" (HTTP {link.code})" if link.code is not None and link.status in ("gone", "unknown") else ""
+    said = {
+        "answered": "it answers",
+        "moved": f"it has moved to {link.target}",
+        "gone": f"it is gone{code}",
+        "archived": "an archive's copy answers",
+        "unknown": f"no clear answer{code}",
+    }[link.status]
+    return f"{said}, asked {link.checked[:10]}"
 
 
 def shown_result(answer: Answer) -> tuple[str, str]:
