@@ -93,7 +93,7 @@ def test_every_command_is_listed_and_has_help() -> None:
 
     for name in _modules():
         assert name in listed.stdout
-    assert {"assess", "bench", "import", "train-linear", "show"} <= set(_modules())
+    assert {"assess", "bench", "import", "train", "show"} <= set(_modules())
     assert "bench-llm" not in _modules()
 
 

@@ -37,7 +37,7 @@ class CommandsOnUse(TyperGroup):
 
 
 def _modules() -> dict[str, list[str]]:
-    """Which modules make each command: ``train-linear`` is made by ``train_linear``, ``import`` by ``import_``."""
+    """Which modules make each command: ``bench-llm`` is made by ``bench_llm``, ``import`` by ``import_``."""
     names = sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
     found: dict[str, list[str]] = {}
     for name in names:
