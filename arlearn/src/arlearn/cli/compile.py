@@ -211,6 +211,44 @@ def program(
     _finish(parse_program(text, name), out, check, as_json, centred, context, certificate)
 
 
+@compile_app.command()
+def python(
+    function: Annotated[
+        str, typer.Argument(metavar="FILE.py:NAME", help="A Python file, or an example (gcd.py), and a function in it.")
+    ],
+    out: Out,
+    inputs: Annotated[
+        str,
+        typer.Option(
+            "--inputs", help='Compile for these ranges of the parameters: "a:0..255,b:-9..9".', show_default=False
+        ),
+    ],
+    numbers: Annotated[
+        str, typer.Option("--numbers", help="End a run when a number of the computation leaves this range.")
+    ] = "-99999..99999",
+    check: Check = False,
+    as_json: Json = False,
+    centred: Centred = False,
+    context: Context = None,
+    certificate: Certificate = None,
+) -> None:
+    """A Python function of whole numbers, any number of turns of its loops (docs/programs.md has the subset)."""
+    from pathlib import PurePath
+
+    from arlearn.errors import ArlearnError
+    from arlearn.programs import examples
+    from arlearn.programs.python_functions import python_program
+    from arlearn.programs.python_reading import parse_ranges, read_source
+
+    file, _, name = function.rpartition(":")
+    if not file or not name.isidentifier():
+        raise ArlearnError(f"{function!r} does not name a function; write FILE.py:NAME, as in gcd.py:gcd")
+    text, _ = examples.read(file, ".py")
+    source = read_source(text, PurePath(file).name, name)
+    span = parse_ranges(f"numbers:{numbers}")["numbers"]
+    _finish(python_program(source, parse_ranges(inputs), span), out, check, as_json, centred, context, certificate)
+
+
 def _finish(
     program: Program,
     out: Path,
@@ -329,8 +367,12 @@ def _print(report: dict[str, Any], out: Path, example: str) -> None:
             table.add_row("identity", "the steps give the right number for all inputs, by algebra")
         if "inputs_run" in report:
             more = report.get("inputs_not_halted")
-            unfinished = f"; {more:,} do not halt in their share of 4 million tokens" if more else ""
-            table.add_row("all inputs", f"{report['inputs_run']:,} run, {report['inputs_wrong']} wrong{unfinished}")
+            limit = "in their share of 4 million tokens"
+            if "inputs_drawn" in report:
+                limit = "in 40,000 tokens, or leave the range of --numbers"
+            unfinished = f"; {more:,} do not halt {limit}" if more else ""
+            said = f"{report['inputs_run']:,} run, {report['inputs_wrong']} wrong{unfinished}"
+            table.add_row(f"{report.get('inputs_drawn', 'all')} inputs", said)
         if "machines_run" in report:
             said = (
                 f"{report['machines_run']} random ones like a simulator at every step, {report['machines_wrong']} not"

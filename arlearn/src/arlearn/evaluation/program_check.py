@@ -14,11 +14,14 @@ from arlearn.evaluation.exact_match import exact_match
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.programs.algebra import identity
 from arlearn.programs.proving import prove
+from arlearn.programs.python_prompts import PythonInterface
 from arlearn.programs.steps import Program
 from arlearn.programs.universal_prompts import UniversalInterface, disagreement, prompt_of, random_machine
 from arlearn.tasks.program import ProgramTask
 
 RUN = 4_000_000  # tokens that running all inputs may take
+INPUTS, DRAWN = 1 << 16, 1_000  # inputs of a Python function that are all run; random ones where there are more
+TOGETHER, LONG = 1024, 40_000  # of them at once; tokens after which a run is given up
 MACHINES, STEPS = 100, 50  # random machines that are run on a universal model, and for how long
 
 
@@ -36,7 +39,9 @@ def check_program(program: Program, predictor: LinearPredictor, task: ProgramTas
         if gap is not None:
             faults.append(f"the identity does not follow: {gap}")
     everything = task.everything()
-    if program.interface.get("kind") == "universal":
+    if isinstance(task.interface, PythonInterface):
+        faults += _run_python(predictor, task, task.interface, found)
+    elif program.interface.get("kind") == "universal":
         faults += _run_machines(predictor, task, found)
     elif everything is not None and task.looped:
         faults += _run_loop(predictor, task, everything, found)
@@ -66,6 +71,29 @@ def _run_machines(predictor: LinearPredictor, task: ProgramTask, found: dict[str
             wrong.append(f"{machine.as_json()} on {tape!r}: {said}")
     found |= {"machines_run": MACHINES, "machines_wrong": len(wrong)}
     return wrong[:1]
+
+
+def _run_python(
+    predictor: LinearPredictor, task: ProgramTask, interface: PythonInterface, found: dict[str, Any]
+) -> list[str]:
+    """Compare a Python function's model with Python: on all inputs if they are few, else on random ones; the faults."""
+    inputs = task.everything()
+    found["inputs_drawn"] = "all"
+    if inputs is None or len(inputs) > INPUTS:
+        found["inputs_drawn"] = "random"
+        inputs = task.draw(DRAWN, 0)
+    ran = wrong = unanswered = 0
+    example = ""
+    for part in inputs.split(TOGETHER):
+        prompts = task.encode_prompts(part)
+        made = torch.cat([prompts, generate(predictor, prompts, LONG, stop=task.stop)], dim=1)
+        last = made.gather(1, (made >= 0).sum(1, keepdim=True) - 1)[:, 0]
+        told = [task.render(row[row >= 0]) for row in task.answer(made)]
+        result = interface.compare(part.numpy(), task.render(last), told)
+        ran, wrong, unanswered = ran + result.ran, wrong + result.wrong, unanswered + result.unanswered
+        example = example or result.example
+    found |= {"inputs_run": ran, "inputs_wrong": wrong, "inputs_not_halted": unanswered}
+    return [f"{wrong} of {ran} inputs give another answer than Python: {example}"] if wrong else []
 
 
 def _run_loop(

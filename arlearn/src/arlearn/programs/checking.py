@@ -9,7 +9,7 @@ import numpy as np
 
 from arlearn.programs.fitting import RuleChecker, some
 from arlearn.programs.loops import lay_out
-from arlearn.programs.semantics import GAP, Semantics, totals
+from arlearn.programs.semantics import GAP, Semantics, extremes, totals
 from arlearn.programs.steps import (
     BEFORE,
     Alphabet,
@@ -318,7 +318,7 @@ class Checker:
                 return self._all(step.alphabet), [
                     f"step {step.name}: its table has a gap: no entry for {some(gaps)}, which {ref} can be"
                 ]
-        reached = totals(rule, sets)
+        reached = extremes(rule, sets) if rule.compares else totals(rule, sets)
         tokens = rule.token(reached)
         outside = reached[tokens == GAP]
         if not len(outside):

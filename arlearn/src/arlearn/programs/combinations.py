@@ -82,6 +82,9 @@ def merged(features: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.nd
     if len(numbers) <= 1:
         return features, numbers
     both = np.concatenate([features, numbers[:, None].astype(np.float64)], axis=1) + 0.0  # -0.0 becomes 0.0
+    both = both[:, (both != both[0]).any(axis=0)]  # most columns are the same in all rows
+    if not both.shape[1]:
+        return features[:1], numbers[:1]
     flat = np.ascontiguousarray(both).view(np.dtype((np.void, both.shape[1] * both.itemsize))).ravel()
     kept = np.unique(flat, return_index=True)[1]
     return features[kept], numbers[kept]

@@ -229,6 +229,7 @@ KINDS = {
     "bits": "arlearn.programs.prompts:BitsInterface",
     "tape": "arlearn.programs.turing_programs:TapeInterface",
     "universal": "arlearn.programs.universal_prompts:UniversalInterface",
+    "python": "arlearn.programs.python_prompts:PythonInterface",
 }
 
 

@@ -207,6 +207,8 @@ class Prover:
             backs, blocks = self.reads(row, rule)
             held = [self.standing(row, back) for back in backs]
             order = [backs.index(self.semantics.back(row, ref)) for ref in rule.refs]
+            if faults and self.name != "float32" and math.prod(map(len, held)) > MOST:
+                continue  # this format is not safe already; what takes long would not change that
             key = (rule.shape, *order, *((id(each), block) for each, block in zip(held, blocks, strict=True)))
             if key not in self.done:
                 self.done[key] = self.outcome(step, rule, self.sources(row, rule, backs, held))
@@ -286,13 +288,16 @@ class Prover:
         combinations = math.prod(len(source.numbers) for source in sources)
         bound = sum((np.abs(source.features).max(axis=0) for source in sources), np.zeros(self.head.shape[1]))
         exact = all(whole(source.features) for source in sources) and bool((bound <= self.whole).all())
+        bounded = None
+        if combinations > MOST and self.bias is None:
+            first = self.semantics.begins[step.alphabet]
+            bounded = by_bounds(rule, first, sources, self.head_array, self.whole, combinations)
+            if bounded.fault is None:
+                return bounded
         for source in sources:
             each, numbers = merged(source.features, source.numbers)
             if len(total) * len(numbers) > MOST:
-                if self.bias is not None:
-                    return not_enumerated(combinations)
-                first = self.semantics.begins[step.alphabet]
-                return by_bounds(rule, first, sources, self.head_array, self.whole, combinations)
+                return not_enumerated(combinations) if bounded is None else bounded
             features = self._round((features[:, None, :] + each).reshape(-1, each.shape[1]))
             features, total = merged(features, (total[:, None] + numbers).reshape(-1))
         right = self.semantics.begins[step.alphabet] + rule.token(total)
@@ -331,7 +336,8 @@ class Prover:
         if self.bias is not None:
             scores = scores + self.bias
         most = np.abs(features) @ np.abs(self.head_array).T
-        up, down = (most + scores) / 2, (most - scores) / 2
+        with np.errstate(invalid="ignore"):  # scores that overflow a narrow format
+            up, down = (most + scores) / 2, (most - scores) / 2
         exact = (
             whole(self.head_array)
             and whole(features)

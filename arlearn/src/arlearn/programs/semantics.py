@@ -382,6 +382,14 @@ def totals(rule: Rule, reach: Sequence[np.ndarray]) -> np.ndarray:
     return found
 
 
+def extremes(rule: Rule, reach: Sequence[np.ndarray]) -> np.ndarray:
+    """The least and the greatest total: all that matters of a comparison."""
+    ends = [
+        (int(numbers[seen].min()), int(numbers[seen].max())) for numbers, seen in zip(rule.readings, reach, strict=True)
+    ]
+    return np.array([rule.constant + sum(low for low, _ in ends), rule.constant + sum(high for _, high in ends)])
+
+
 def _shape(step: Step, local: Mapping[str, str]) -> tuple[object, ...]:
     if isinstance(step, Join):
         return ("join", step.alphabet, *(local[ref] for ref in step.refs))
