@@ -84,7 +84,7 @@ def _run_python(
         inputs = task.draw(DRAWN, 0)
     ran = wrong = unanswered = 0
     example = ""
-    for part in inputs.split(TOGETHER):
+    for part in torch.split(inputs, TOGETHER):
         prompts = task.encode_prompts(part)
         made = torch.cat([prompts, generate(predictor, prompts, LONG, stop=task.stop)], dim=1)
         last = made.gather(1, (made >= 0).sum(1, keepdim=True) - 1)[:, 0]
