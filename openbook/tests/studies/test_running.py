@@ -157,7 +157,7 @@ def test_what_is_not_at_hand(make: Make, need: str, monkeypatch: pytest.MonkeyPa
 def test_strict_wants_a_clean_commit(make: Make, openbook: Call) -> None:
     studies = make()
     done = openbook("study", "run", "toy", "--studies", studies, "--strict")
-    assert (done.returncode, "no git repository" in done.stderr) == (1, True)
+    assert (done.returncode, "not a git repository" in done.stderr) == (1, True)
     git = ["git", "-C", str(studies.parent), "-c", "user.name=a", "-c", "user.email=a@b"]
     subprocess.run([*git, "init", "--quiet"], check=True)
     (studies.parent / ".gitignore").write_text("results/\ncalls\n")
@@ -219,7 +219,7 @@ def test_every_fault_of_a_file_is_said(make: Make, openbook: Call, shared: str) 
     with pytest.raises(OpenbookError) as told:
         load_studies(studies)
     assert "claim nearly: give the published number" in str(told.value)
-    assert "claim large.read: Field required" in str(told.value)
+    assert "claim large: read names the number" in str(told.value)
     assert "claim right.quik" in str(told.value)
 
 

@@ -184,7 +184,7 @@ def test_bad_input_is_said(tmp_path: Path) -> None:
     with pytest.raises(OpenbookError, match="no file"):
         list(audit(tmp_path / "none.parquet"))
     pq.write_table(pa.table({"x": [1]}), tmp_path / "x.parquet")
-    with pytest.raises(OpenbookError, match="no table of records"):
+    with pytest.raises(OpenbookError, match="not a table of records"):
         list(audit(tmp_path / "x.parquet"))
     (tmp_path / "f.json").write_text("{}")
     with pytest.raises(OpenbookError, match="does not hold findings"):

@@ -95,6 +95,6 @@ def test_the_command_reads_lines_without_a_terminal(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_labels_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(OpenbookError, match="no file of labels"):
+    with pytest.raises(OpenbookError, match="not a file of labels"):
         Labels.open(tmp_path / "x.csv")
     assert (tmp_path / "x.csv").read_text() == "a,b\n1,2\n"

@@ -140,7 +140,7 @@ def test_gold_of_other_papers_is_an_error(judged: tuple[Path, Path], tmp_path: P
     with pytest.raises(OpenbookError, match="no paper of"):
         validate_evidence(judged[0], other)
     other.write_text("paper,words\nz,a\n")
-    with pytest.raises(OpenbookError, match="no table of labelled sentences"):
+    with pytest.raises(OpenbookError, match="not a table of labelled sentences"):
         validate_evidence(judged[0], other)
 
 

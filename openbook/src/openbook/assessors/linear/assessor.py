@@ -25,7 +25,7 @@ from openbook.assessors.linear.model import (
     TARGETS,
     THEORETICAL,
     LinearModel,
-    Reading,
+    PaperScores,
     load_model,
     paper_chance,
     read,
@@ -92,7 +92,7 @@ class LinearAssessor:
         answers["affiliation"] = _affiliation(paper)
         return answers
 
-    def read(self, paper: Paper) -> Reading:
+    def read(self, paper: Paper) -> PaperScores:
         """The candidates of a paper with the log odds that each proves each of the seven. Raises as ``assess`` does."""
         if paper.problem is not None:
             raise OpenbookError(f"{paper.source}: the paper was not read ({paper.problem}), so it cannot be assessed")
@@ -102,7 +102,7 @@ class LinearAssessor:
         """How the sentences of a paper are weighed. Raises as ``assess`` does."""
         return LinearWeighing(self.read(paper), self._weights)
 
-    def _scored(self, paper: Paper, variable: str, reading: Reading) -> Answer:
+    def _scored(self, paper: Paper, variable: str, reading: PaperScores) -> Answer:
         odds = reading.odds[:, SCORED.index(variable)]
         chance = paper_chance(self._weights.papers[variable], odds)
         if is_yes(chance, odds):
@@ -118,7 +118,7 @@ class LinearAssessor:
             near_miss=None if near is None else _near_miss(paper, *near),
         )
 
-    def _research_type(self, paper: Paper, reading: Reading) -> Answer:
+    def _research_type(self, paper: Paper, reading: PaperScores) -> Answer:
         if not reading.keep.any():
             return Answer(result="unknown", response="No sentence of the paper could be weighed.")
         layer = self._weights.papers[THEORETICAL]
@@ -140,7 +140,7 @@ class LinearAssessor:
 class LinearWeighing:
     """Which statements of a paper bear on each answer, and about what the answer would be without some of them."""
 
-    def __init__(self, reading: Reading, weights: LinearModel) -> None:
+    def __init__(self, reading: PaperScores, weights: LinearModel) -> None:
         self._odds = reading.odds
         self._places = np.array([item.place for item in reading.items], np.int64)
         self._layers = weights.papers

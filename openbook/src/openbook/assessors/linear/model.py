@@ -194,7 +194,7 @@ def theory_features(scores: Floats, flags: Floats, keep: Bools) -> Floats:
 
 
 @dataclass(frozen=True)
-class Reading:
+class PaperScores:
     """A paper as the layers see it. ``odds`` (statement, variable) are calibrated; what a rule forbids is ``LEAST``."""
 
     texts: list[str]
@@ -221,7 +221,7 @@ def read_candidates(paper: Paper, layer: SentenceLayer) -> tuple[list[str], Floa
     return texts, scores, flags, keep, statements(paper, places, texts)
 
 
-def read(paper: Paper, model: LinearModel) -> Reading:
+def read(paper: Paper, model: LinearModel) -> PaperScores:
     """Layers one and two on a paper."""
     texts, scores, flags, keep, items = read_candidates(paper, model.sentences)
     places = [item.place for item in items]
@@ -230,7 +230,7 @@ def read(paper: Paper, model: LinearModel) -> Reading:
         odds = ruled(
             odds, np.stack([may_prove(item) for item in items]), np.stack([surely_proves(item) for item in items])
         )
-    return Reading(texts, scores, flags, keep, items, odds)
+    return PaperScores(texts, scores, flags, keep, items, odds)
 
 
 def save_model(model: LinearModel, folder: Path) -> None:

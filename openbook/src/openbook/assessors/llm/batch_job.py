@@ -24,6 +24,7 @@ from openbook.assessors.llm.cached_client import QuestionClient, call_key, size_
 from openbook.assessors.llm.client import CallFailed, Client, Completion, Messages, Schema
 from openbook.assessors.llm.prompt_template import tokens_in
 from openbook.assessors.llm.settings import LlmSettings
+from openbook.files import replacing
 from openbook.ledger.batch_jobs import BatchJob, BatchJobs
 from openbook.ledger.reply_cache import CachedReply, Question
 
@@ -49,10 +50,8 @@ class BatchFile:
         """Remove all other questions from the file."""
         if len(keys) == len(self.questions):
             return
-        chosen = self.path.with_suffix(".chosen")
-        with self.path.open("rb") as lines, chosen.open("wb") as out:
+        with replacing(self.path) as chosen, self.path.open("rb") as lines, chosen.open("wb") as out:
             out.writelines(line for line, asked in zip(lines, self.questions, strict=True) if asked.key in keys)
-        chosen.replace(self.path)
 
 
 class BatchRound:

@@ -15,13 +15,14 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from openbook.errors import OpenbookError
+from openbook.files import replacing
 from openbook.record.files import parse_record, record_paths
 from openbook.record.model import Record
 from openbook.record.parquet import TABLE_NAME, from_row, schema, to_row, to_table
 from openbook.variables import SCORED, VARIABLES
 from openbook.web.addresses import source_name
 from openbook.web.site.rows import Listed
-from openbook.web.site.state import Folder, unwritable
+from openbook.web.site.state import Folder
 
 BATCH: Final = 400
 
@@ -137,6 +138,8 @@ def _hash_file(path: Path) -> tuple[str, str]:
 def write_tables(folder: Folder, source: RecordSource, papers: Sequence[Listed], changed: bool) -> None:
     """Write ``data/records.parquet`` and ``data/results.csv``, if the records changed or they are not there."""
     parquet, results = folder.root / "data" / "records.parquet", folder.root / "data" / "results.csv"
+    for left in parquet.parent.glob(".*.part"):  # by a build that was killed while it wrote
+        left.unlink(missing_ok=True)
     if changed or not parquet.exists():
         _write_parquet(source, parquet)
     if changed or not results.exists():
@@ -147,9 +150,7 @@ def write_tables(folder: Folder, source: RecordSource, papers: Sequence[Listed],
 
 def _write_parquet(source: RecordSource, out: Path) -> None:
     """The table as it was given but for local paths, or one of the records of a folder, a batch at a time."""
-    beside = out.with_suffix(".part")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out) as beside:
         if source.parquet is not None and not _has_paths(source.parquet):
             shutil.copyfile(source.parquet, beside)
         elif source.parquet is not None:
@@ -164,9 +165,6 @@ def _write_parquet(source: RecordSource, out: Path) -> None:
                             good.setdefault(one.paper.id, one)
                     writer.write_table(to_table(good.values()))
                     seen |= good.keys()
-        beside.rename(out)
-    except OSError as error:
-        raise unwritable(out, error) from error
 
 
 def _has_paths(parquet: Path) -> bool:
@@ -201,9 +199,5 @@ def _write_csv(papers: Sequence[Listed], out: Path) -> None:
     for name in ("documentation", "reproducibility", "research_type", "affiliation"):
         columns[name] = [getattr(one, name) for one in papers]
     columns["findings"] = [len(one.audited()) for one in papers]
-    beside = out.with_suffix(".part")
-    try:
+    with replacing(out) as beside:
         pyarrow.csv.write_csv(pa.table(columns), beside)
-        beside.rename(out)
-    except OSError as error:
-        raise unwritable(out, error) from error
