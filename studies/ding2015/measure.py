@@ -224,7 +224,7 @@ def summary(
         "figures": [
             {
                 "id": f"groups-{name.replace(' ', '-')}",
-                "caption": f"Assignment time of Yinyang by the number of groups, {name}, k = {most}.",
+                "caption": f"Assignment time of Yinyang by the number of groups, {name}, {most} clusters.",
                 "x": "groups t",
                 "y": "seconds",
                 "log_x": True,
@@ -260,7 +260,7 @@ def _filters(at_64: list[dict[str, Any]]) -> dict[str, Any]:
         shares = [np.mean([one[other]["filtered"] for one in among]) for other in ("yinyang", "elkan", "drake")]
         rows.append([name, *(f"{100 * share:.1f}" for share in shares)])
     return {
-        "caption": "Distances that the filters before the local one avoid, k = 64, % of all from the second iteration on.",
+        "caption": "Distances that the filters before the local one avoid with 64 clusters, % of all from the second iteration on.",
         "columns": ["data", "Yinyang", "Elkan", "Drake"],
         "rows": rows,
     }
