@@ -46,7 +46,7 @@ _UNFIT: Final = re.compile(
     re.IGNORECASE,
 )
 #: What a theoretical paper may still need; the rest belongs to experiments, which it has none of.
-_OF_THEORY: Final = frozenset({"pseudocode", "open_source_code"})
+OF_THEORY: Final = frozenset({"pseudocode", "open_source_code"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def advise(record: Record, paper: Paper) -> list[Advice]:
             continue
         known, draft = definition(variable), drafts()[variable]
         near = _near(paper, answer, draft, known.where)
-        fits = variable in _OF_THEORY or not theoretical
+        fits = variable in OF_THEORY or not theoretical
         advice.append(
             Advice(
                 variable=variable,
