@@ -33,7 +33,7 @@ import torch
 from torch import Tensor
 
 from arlearn.decoding.generate import generate
-from arlearn.files import write_atomically
+from arlearn.files import replacing, write_atomically
 from arlearn.predictors.base import Predictor
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps import PeriodicMap
@@ -168,7 +168,6 @@ class Measured:
         passes: share of runs of which it writes the first 1, 2, ... steps without a mistake, up to ``TESTED``.
         trained_length: share of runs that it writes without a mistake up to their end or the 4 steps of training.
         whole: the same up to their end or 16 steps.
-        halting: the same, of the runs that end by themselves within 16 steps.
     """
 
     machines: int
@@ -177,7 +176,6 @@ class Measured:
     passes: list[float]
     trained_length: float
     whole: float
-    halting: float
 
 
 @torch.no_grad()
@@ -200,16 +198,13 @@ def measure(predictor: Predictor, machines: Machines, count: int, seed: int = 0)
     wide[:, : made.shape[1]] = made[:, : wide.shape[1]]
     same = wide == tokens[:, begin:]
     passes = [float(same[:, : k * period].all(1).double().mean()) for k in range(1, TESTED + 1)]
-    ended = ~counted[:, -1] | torch.isin(tokens[:, -1], torch.tensor(machines.task.stop))
-    whole = same.all(1)
     return Measured(
         machines=count,
         tokens=float(right.double().mean()),
         kinds=kinds,
         passes=passes,
         trained_length=passes[TRAINED - 1],
-        whole=float(whole.double().mean()),
-        halting=float(whole[ended].double().mean()) if bool(ended.any()) else 0.0,
+        whole=passes[-1],
     )
 
 
@@ -264,13 +259,14 @@ def train(
 def table(rows: list[dict[str, Any]]) -> str:
     """The results in Markdown."""
     lines = [
-        f"| model | weights learned | runs seen | tokens right | runs right, {TRAINED} steps | {TESTED} steps | ending by themselves |",
+        f"| model | weights learned | processor s | runs seen | tokens right | runs right, {TRAINED} steps | {TESTED} steps |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         found = row["measured"]
-        shares = [f"{100 * found[key]:.2f} %" for key in ("tokens", "trained_length", "whole", "halting")]
-        lines.append(f"| {row['name']} | {row['learned_weights']:,} | {row['examples']:,} | {' | '.join(shares)} |")
+        shares = [f"{100 * found[key]:.2f} %" for key in ("tokens", "trained_length", "whole")]
+        spent = f"{row['processor_seconds']:.0f} | {row['examples']:,}"
+        lines.append(f"| {row['name']} | {row['learned_weights']:,} | {spent} | {' | '.join(shares)} |")
     return "\n".join(lines)
 
 
@@ -281,11 +277,13 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     figure, (course, steps) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for number, row in enumerate(rows):
         style = {"color": f"C{number}", "label": row["name"], "markersize": 4}
-        curve = [point for point in row["curve"] if point["trained_length"] is not None]
-        course.plot([p["seconds"] for p in curve], [100 * p["trained_length"] for p in curve], "o-", **style)
+        curve = row["curve"]
+        course.plot([p["examples"] for p in curve], [100 * p["trained_length"] for p in curve], "o-", **style)
         passes = row["measured"]["passes"]
         steps.plot(range(1, len(passes) + 1), [100 * share for share in passes], "o-", **style)
-    course.set(xlabel="processor seconds of training", ylabel="% of runs right", title=f"the first {TRAINED} steps")
+    course.set(
+        xscale="log", xlabel="runs seen in training", ylabel="% of runs right", title=f"the first {TRAINED} steps"
+    )
     steps.axvspan(0.5, TRAINED + 0.5, color="0.92", zorder=0)
     steps.set(xlabel="steps of the machine (grey: as in training)", xlim=(0.5, TESTED + 0.5), title="after training")
     for axis in (course, steps):
@@ -293,8 +291,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
     course.legend(fontsize=9, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    kind = path.suffix.removeprefix(".")
+    with replacing(path) as beside:
+        figure.savefig(beside, format=kind, metadata={"Date": None} if kind == "svg" else None)
     pyplot.close(figure)
 
 
