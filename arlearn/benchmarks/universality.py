@@ -274,23 +274,21 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Left: runs right in the course of training. Right: runs right up to each step of the machine."""
     from matplotlib import pyplot
 
-    figure, (course, steps) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, (course, steps) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
     for number, row in enumerate(rows):
         style = {"color": f"C{number}", "label": row["name"], "markersize": 4}
         curve = row["curve"]
-        course.plot([p["examples"] for p in curve], [100 * p["trained_length"] for p in curve], "o-", **style)
+        course.plot([p["examples"] / 1000 for p in curve], [100 * p["trained_length"] for p in curve], "o-", **style)
         passes = row["measured"]["passes"]
         steps.plot(range(1, len(passes) + 1), [100 * share for share in passes], "o-", **style)
-    course.set(
-        xscale="log", xlabel="runs seen in training", ylabel="% of runs right", title=f"the first {TRAINED} steps"
-    )
+    course.set(xlabel="thousand runs seen in training", ylabel="% of runs right", title=f"the first {TRAINED} steps")
     steps.axvspan(0.5, TRAINED + 0.5, color="0.92", zorder=0)
     steps.set(xlabel="steps of the machine (grey: as in training)", xlim=(0.5, TESTED + 0.5), title="after training")
     for axis in (course, steps):
         axis.set_ylim(-3, 103)
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
-    course.legend(fontsize=9, frameon=False)
+    figure.legend(*course.get_legend_handles_labels(), loc="outside right upper", fontsize=9, frameon=False)
     kind = path.suffix.removeprefix(".")
     with replacing(path) as beside:
         figure.savefig(beside, format=kind, metadata={"Date": None} if kind == "svg" else None)
