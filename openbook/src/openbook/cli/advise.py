@@ -34,7 +34,7 @@ def advise(
         str, typer.Argument(metavar="PAPER|RECORD", help="A paper (it is assessed first), or a record of one.")
     ],
     paper: Annotated[
-        Path | None, typer.Option(help="The paper of a record; default: the source that the record names.")
+        Path | None, typer.Option(help="The paper of a record; by default the source that the record names.")
     ] = None,
     form: Annotated[AdviceFormat, typer.Option("--format", help="How the advice is written.")] = AdviceFormat.text,
     require: Annotated[

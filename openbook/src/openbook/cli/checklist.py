@@ -52,7 +52,7 @@ def checklist_command(
         bool, typer.Option("--verify", help="Compare the checklist that the paper prints with the paper's text.")
     ] = False,
     paper: Annotated[
-        Path | None, typer.Option(help="The paper of a record; default: the source that the record names.")
+        Path | None, typer.Option(help="The paper of a record; by default the source that the record names.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,

@@ -23,7 +23,7 @@ def explain(
         str, typer.Argument(metavar="PAPER|RECORD", help="A paper (it is assessed first), or a record of one.")
     ],
     paper: Annotated[
-        Path | None, typer.Option(help="The paper of a record; default: the source that the record names.")
+        Path | None, typer.Option(help="The paper of a record; by default the source that the record names.")
     ] = None,
     variable: Annotated[
         list[str] | None, typer.Option(help="Explain this answer only, such as open_source_code; may be repeated.")

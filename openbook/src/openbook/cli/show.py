@@ -22,7 +22,7 @@ def show(
         Path | None, typer.Option(help="Write a copy of the paper's PDF to this file, with every quote highlighted.")
     ] = None,
     paper: Annotated[
-        Path | None, typer.Option(help="The paper itself, for the context of its quotes; default: its source.")
+        Path | None, typer.Option(help="The paper itself, for the context of its quotes; by default its source.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record, checked, as one JSON object.")] = False,
 ) -> None:
