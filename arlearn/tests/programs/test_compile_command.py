@@ -157,3 +157,32 @@ def test_a_trained_model_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(ArlearnError, match="trained model"):
         run.invoke(app, ["compile", "addition", "--out", str(tmp_path)], catch_exceptions=False)
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.toml"]
+
+
+def test_a_python_function_is_proved_and_answers_alone_on_the_last_line(tmp_path: Path) -> None:
+    report = compiled("python", "gcd.py:gcd", "--inputs", "a:0..20,b:0..9", "--out", str(tmp_path / "g"), "--check")
+    assert report["proved"] is True
+    assert report["passes"] == "any"
+    assert (report["inputs_drawn"], report["inputs_run"], report["inputs_wrong"]) == ("all", 210, 0)
+    assert report["certificate"] is None
+    result = run.invoke(app, ["generate", str(tmp_path / "g"), "--prompt", "18 6"], catch_exceptions=False)
+    assert result.stdout.splitlines()[-1] == "6"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("gcd.py", "--inputs", "a:0..9"), "does not name a function"),
+        (("gcd.py:lcm", "--inputs", "a:0..9"), "there is no function 'lcm'"),
+        (("gcd.py:gcd", "--inputs", "a:0..9"), "b has no range"),
+        (("gcd.py:gcd", "--inputs", "a:0-9,b:0..9"), "is not NAME:LEAST..MOST"),
+        (("gcd.py:gcd", "--inputs", "a:0..9,b:0..9", "--numbers", "1..5"), "must hold 0"),
+    ],
+)
+def test_a_python_function_that_cannot_be_compiled_writes_nothing(
+    arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ArlearnError) as caught:
+        run.invoke(app, ["compile", "python", *arguments, "--out", str(tmp_path / "x")], catch_exceptions=False)
+    assert said in str(caught.value)
+    assert not (tmp_path / "x").exists()

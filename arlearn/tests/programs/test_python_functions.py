@@ -221,6 +221,10 @@ def test_what_is_outside_the_subset_is_refused_with_all_lines(name: str, lines: 
         ("def f(a):\n    return a and 3\n", "a:0..1", "f.py:2: 'and' and 'or' of numbers"),
         ("def f(a):\n    return a\n", "a:0..100000", "five digits"),
         ("def f(a):\n    return (\n", "a:0..1", "this is not Python"),
+        ("def f(a):\n    break\n    return a\n", "a:0..1", "f.py:2: this is not Python"),
+        ("def f(a):\n    x: int\n    return x\n", "a:0..1", "f.py:3: 'x' may be read before"),
+        ("N = 1\nN += 1\ndef f(a):\n    return N\n", "a:0..1", "f.py:4: 'N' is no variable"),
+        ("def f(a):\n    return " + "-" * 200 + "a\n", "a:0..1", "f.py:2: this is nested more than"),
     ],
 )
 def test_faults_of_a_function_say_where(text: str, ranges: str, what: str) -> None:

@@ -380,4 +380,6 @@ class ExpressionWriter(ABC):
 
 
 def _plain(key: str) -> str:
-    return key.rsplit(".", 1)[-1]
+    """The variable's name as a fault says it."""
+    name = key.rsplit(".", 1)[-1]
+    return "what is returned" if name == "return" else name

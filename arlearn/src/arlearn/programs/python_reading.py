@@ -1,67 +1,15 @@
-"""Reading the subset of Python that compiles to steps, and refusing the rest with line numbers, all faults at once.
-
-The subset: functions of whole numbers (and truth values) with local variables, ``+ - * // %``, comparisons,
-``and or not``, ``x if c else y``, ``if``, ``while``, ``for`` over ``range(...)`` or a tuple, ``break``, ``continue``,
-``return``, tuples of numbers, ``abs``, ``min``, ``max``, ``len``, and calls of other such functions of the same file.
-"""
+"""Reading a Python function, and refusing what is outside the subset with line numbers, all faults at once."""
 
 from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from arlearn.programs.python_subset import BUILTINS, COMPARISONS, DEEPEST, INSTEAD, LARGEST, LONGEST, OPERATORS
 from arlearn.programs.steps import ProgramError
-
-BUILTINS = {"abs": 1, "min": None, "max": None, "len": 1}  # how many arguments; None for two or more
-OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
-COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
-LARGEST = 99_999  # numbers have at most five digits: all scores are then exact in float32
-LONGEST = 64  # elements of a tuple
-
-INSTEAD: dict[type[ast.AST], str] = {
-    ast.Div: "/ makes a float; write // for the whole quotient",
-    ast.Pow: "** is not in the subset; write a product or a loop",
-    ast.LShift: "<< is not in the subset; multiply by a power of two",
-    ast.RShift: ">> is not in the subset; write // by a power of two",
-    ast.BitAnd: "& is not in the subset; write 'and' for truth values, % for the low bits",
-    ast.BitOr: "| is not in the subset; write 'or' for truth values",
-    ast.BitXor: "^ is not in the subset; write != for truth values",
-    ast.MatMult: "@ is not in the subset; write the sum out",
-    ast.Invert: "~ is not in the subset; write -x - 1",
-    ast.In: "'in' is not in the subset; write a loop that compares",
-    ast.NotIn: "'not in' is not in the subset; write a loop that compares",
-    ast.Is: "'is' is not in the subset; write ==",
-    ast.IsNot: "'is not' is not in the subset; write !=",
-    ast.List: "lists are not in the subset; write a tuple",
-    ast.Dict: "dictionaries are not in the subset; write if and elif",
-    ast.Set: "sets are not in the subset; write a tuple",
-    ast.ListComp: "comprehensions are not in the subset; write a for loop",
-    ast.GeneratorExp: "comprehensions are not in the subset; write a for loop",
-    ast.SetComp: "comprehensions are not in the subset; write a for loop",
-    ast.DictComp: "comprehensions are not in the subset; write a for loop",
-    ast.Lambda: "lambda is not in the subset; write a function with def",
-    ast.FunctionDef: "a function inside a function is not in the subset; write it at the top of the file",
-    ast.Global: "global is a side effect; return the value instead",
-    ast.Nonlocal: "nonlocal is a side effect; return the value instead",
-    ast.Raise: "raise is not in the subset; return a number that says so",
-    ast.Try: "try is not in the subset; test the condition with if",
-    ast.Assert: "assert is not in the subset; state the inputs' ranges with --inputs",
-    ast.With: "with is a side effect; a function computes from its arguments alone",
-    ast.Import: "import is not in the subset; write the function in this file",
-    ast.ImportFrom: "import is not in the subset; write the function in this file",
-    ast.NamedExpr: ":= is not in the subset; assign on a line of its own",
-    ast.JoinedStr: "text is not in the subset; return numbers",
-    ast.Attribute: "attributes and methods are not in the subset; write the computation out",
-    ast.Yield: "yield is not in the subset; return a tuple",
-    ast.Await: "await is not in the subset; call the function",
-    ast.Slice: "slices are not in the subset; index one element at a time",
-    ast.Starred: "* is not in the subset; name each element",
-    ast.Delete: "del is a side effect; leave the variable unused",
-    ast.Match: "match is not in the subset; write if and elif",
-    ast.ClassDef: "classes are not in the subset; write functions of numbers",
-}
 
 
 @dataclass(frozen=True)
@@ -112,9 +60,13 @@ def read_source(text: str, path: str, name: str) -> Source:
     """The function ``name`` of this Python text. Raises ProgramError listing every fault with file and line."""
     try:
         module = ast.parse(text)
-    except (SyntaxError, ValueError) as error:
+        with warnings.catch_warnings(action="ignore"):
+            compile(module, path, "exec", dont_inherit=True)  # finds what parsing leaves: break outside a loop
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
         raise ProgramError(path, [f"{path}:{line}: this is not Python: {getattr(error, 'msg', error)}"]) from error
+    if (deep := _too_deep(module)) is not None:
+        raise ProgramError(path, [f"{path}:{deep}: this is nested more than {DEEPEST} deep; split it into assignments"])
     functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
     if name not in functions:
         found = ", ".join(functions) or "none"
@@ -141,7 +93,11 @@ def assigned(function: ast.FunctionDef) -> set[str]:
 
 def _constants(module: ast.Module) -> dict[str, int | tuple[int, ...]]:
     found: dict[str, int | tuple[int, ...]] = {}
-    for node in module.body:
+    outside = [node for node in module.body if not isinstance(node, ast.FunctionDef)]
+    stored = [
+        n.id for node in outside for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    ]
+    for node in outside:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             try:
                 value = ast.literal_eval(node.value)
@@ -149,7 +105,7 @@ def _constants(module: ast.Module) -> dict[str, int | tuple[int, ...]]:
                 continue
             if (isinstance(value, tuple) and value and all(type(each) is int for each in value)) or type(value) is int:
                 found[node.targets[0].id] = value
-    return found
+    return {name: value for name, value in found.items() if stored.count(name) == 1}  # others are no constants
 
 
 class _Reader:
@@ -368,7 +324,8 @@ class _Reader:
                     have = have if any(isinstance(each, ast.Break) for each in ast.walk(node)) else None
             else:
                 self._reads(node, have)
-                have |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+                if not isinstance(node, ast.AnnAssign) or node.value is not None:
+                    have |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
                 if isinstance(node, ast.Return | ast.Break | ast.Continue):
                     have = None
         return have
@@ -380,6 +337,14 @@ class _Reader:
         for name in read:
             if name.id in self.locals and name.id not in have:
                 self._fault(name, f"{name.id!r} may be read before it has a value; assign it first on every path")
+
+
+def _too_deep(module: ast.Module) -> int | None:
+    """The line of something that is nested too deeply; None if nothing is."""
+    level: list[tuple[ast.AST, int]] = [(module, 1)]
+    for _ in range(DEEPEST):
+        level = [(c, getattr(c, "lineno", line)) for node, line in level for c in ast.iter_child_nodes(node)]
+    return level[0][1] if level else None
 
 
 def _literal(node: ast.expr) -> int | None:
