@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def demo(out: Path, study: str, full: bool, studies: Path = STUDIES) -> list[str
     step(4, "a site with the record and the study")
     page = out / "site" / "index.html"
     if has_command("site"):
-        openbook("site", "--records", records, "--studies", studies, "--out", out / "site")
+        search = [] if find_spec("pagefind") else ["--no-search"]  # an extra that the demo does without
+        openbook("site", "--records", records, "--studies", studies, "--out", out / "site", *search)
     else:
         print("this openbook has no command site; the record is shown as a page instead", file=sys.stderr)
         page = out / "record.html"
