@@ -20,8 +20,8 @@ from arlearn.programs.python_digits import (
     OVERFLOW,
     SMALL,
     ZERO,
-    Cell,
     Digit,
+    DigitCell,
     DigitWriter,
     Number,
     Truth,
@@ -110,7 +110,7 @@ class NumberWriter(DigitWriter):
         digits = self._negated_where(x, negative).digits
         some = sum(digit if isinstance(digit, int) else digit.high for digit in x.digits) + 1
         terms = [(1, digit) for digit in x.digits]
-        sign = self.at_least([*terms, (some, negative if isinstance(negative, Cell) else 1)], some + 1, "sign")
+        sign = self.at_least([*terms, (some, negative if isinstance(negative, DigitCell) else 1)], some + 1, "sign")
         return Number(digits, int(sign) if isinstance(sign, bool) else sign, -x.high, 0 if negative is True else x.high)
 
     def chosen(self, truth: Truth, x: Number, y: Number) -> Number:
@@ -144,8 +144,8 @@ class NumberWriter(DigitWriter):
             rest: Digit = 0
             for digit in reversed(x.digits):
                 ref = self._sum("column", [(BASE, rest), (1, digit)])
-                quotients.append(ref // c if isinstance(ref, int) else Cell(ref.ref, "column", f"quotient{c}"))
-                rest = ref % c if isinstance(ref, int) else Cell(ref.ref, "column", f"rest{c}", 0, c - 1)
+                quotients.append(ref // c if isinstance(ref, int) else DigitCell(ref.ref, "column", f"quotient{c}"))
+                rest = ref % c if isinstance(ref, int) else DigitCell(ref.ref, "column", f"rest{c}", 0, c - 1)
             found = self._numeral(rest, c - 1)
         else:
             found = constant(0)
@@ -160,11 +160,11 @@ class NumberWriter(DigitWriter):
         """What is left of t when y is taken as often as it fits (up to nine times), and how often."""
         most = min(BASE - 1, t.high // max(y.low, 1))
         fits = [self.at_least([*weighed(t), *weighed(y, -k)], 0) for k in range(1, most + 1)]
-        known = [each for each in fits if isinstance(each, Cell)]
+        known = [each for each in fits if isinstance(each, DigitCell)]
         if len(known) == 1 and not any(each is True for each in fits):
             times: Digit = known[0]
         else:
-            times = self._whole([(1, each if isinstance(each, Cell) else int(each)) for each in fits])
+            times = self._whole([(1, each if isinstance(each, DigitCell) else int(each)) for each in fits])
         n = width(0, min(t.high, max(y.high - 1, 0)))
         products = [self._times(times, y.digits[i]) if i < len(y.digits) else (0, 0) for i in range(n)]
         digits: list[Digit] = []
@@ -201,7 +201,7 @@ class NumberWriter(DigitWriter):
             else:
                 first = Select("", "", (Option(negative.ref),))
                 ref = self._step(Parts("", "gated.digit", (first, Select("", "", (self._option(digit, "digit"),)))))
-                terms = [(1, Cell(ref, "gated.digit", "turned", -9, 9))]
+                terms = [(1, DigitCell(ref, "gated.digit", "turned", -9, 9))]
             ones, carry = self._digit("sum", [(1, carry), *terms])
             digits.append(ones)
         return replace(x, digits=tuple(digits))
@@ -227,7 +227,7 @@ class NumberWriter(DigitWriter):
             return (known, other) if known and other else (0, 0)
         first, second = sorted((a, b), key=lambda cell: (cell.ref, cell.read))
         rules = tuple(Select("", "", (self._option(cell, "digit"),)) for cell in (first, second))
-        return 1, Cell(self._step(Parts("", "product", rules)), "product", "value", 0, 81)
+        return 1, DigitCell(self._step(Parts("", "product", rules)), "product", "value", 0, 81)
 
 
 def _at(x: Number, j: int) -> list[tuple[int, Digit]]:

@@ -44,7 +44,7 @@ READS: dict[str, Callable[[int], int]] = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class DigitCell:
     """``read`` (one of ``READS``) of the token that step ``ref`` writes, of alphabet ``kind``; ``low`` to ``high``."""
 
     ref: str
@@ -54,8 +54,8 @@ class Cell:
     high: int = BASE - 1
 
 
-Digit = Cell | int
-Truth = Cell | bool
+Digit = DigitCell | int
+Truth = DigitCell | bool
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class DigitWriter:
         if high < threshold:
             return False
         ref = self._step(Compare("", kind, tuple(self._term(cell, weight) for cell, weight in cells), threshold))
-        return Cell(ref, kind, "value", 0, 1)
+        return DigitCell(ref, kind, "value", 0, 1)
 
     def both(self, a: Truth, b: Truth) -> Truth:
         if isinstance(a, bool) or isinstance(b, bool):
@@ -164,12 +164,12 @@ class DigitWriter:
         terms = list(terms)
         if active is False:
             return
-        if isinstance(active, Cell):
+        if isinstance(active, DigitCell):
             most = max(gathered(terms)[3] + gathered(terms)[1] - threshold + 1, 1)
             terms, threshold = [*terms, (most, active)], threshold + most
         self.at_least(terms, threshold, check_name(word))
 
-    def either_cell(self, truth: Cell, a: Digit, b: Digit, kind: str) -> Digit:
+    def either_cell(self, truth: DigitCell, a: Digit, b: Digit, kind: str) -> Digit:
         """``a if truth else b`` in one token, or two where both are tokens."""
         if a == b:
             return a
@@ -195,7 +195,7 @@ class DigitWriter:
         option = self._option(digit, kind)
         self.steps.append(Lookup(name, kind, option.ref, option.table))
 
-    def ended(self, name: str, truths: Sequence[Cell]) -> None:
+    def ended(self, name: str, truths: Sequence[DigitCell]) -> None:
         """A step of this name that ends the run where one of them holds."""
         self.steps.append(Compare(name, "end", tuple(self._term(each, 1) for each in truths), 1))
 
@@ -211,10 +211,10 @@ class DigitWriter:
         found = self._sum(kind, terms)
         if isinstance(found, int):
             return found % BASE, found // BASE
-        carry: Digit = Cell(found.ref, kind, "carry", found.low // BASE, found.high // BASE)
+        carry: Digit = DigitCell(found.ref, kind, "carry", found.low // BASE, found.high // BASE)
         if found.low >= 0 and found.high < BASE:
             carry = 0
-        return Cell(found.ref, kind, "ones"), carry
+        return DigitCell(found.ref, kind, "ones"), carry
 
     def _sum(self, kind: str, terms: Iterable[tuple[int, Digit]]) -> Digit:
         cells, known, low, high = gathered(terms)
@@ -224,10 +224,10 @@ class DigitWriter:
         least, most = self._spans[kind]
         self._spans[kind] = (min(least, low), max(most, high))
         ref = self._step(Add("", kind, tuple(self._term(cell, weight) for cell, weight in cells), known))
-        return Cell(ref, kind, "value", low, high)
+        return DigitCell(ref, kind, "value", low, high)
 
-    def _cell(self, step: Step, kind: str) -> Cell:
-        return Cell(self._step(step), kind, "value", 0, 1 if kind != "digit" else BASE - 1)
+    def _cell(self, step: Step, kind: str) -> DigitCell:
+        return DigitCell(self._step(step), kind, "value", 0, 1 if kind != "digit" else BASE - 1)
 
     def _plain(self, x: Number, j: int) -> Digit:
         """Digit j of a number that may be shorter: 0, or 9 if it is negative."""
@@ -238,14 +238,14 @@ class DigitWriter:
         table = self._table(x.sign.kind, "fill", "digit", lambda v: (BASE - 1) * v)
         return self._cell(Lookup("", "digit", x.sign.ref, table), "digit")
 
-    def _term(self, cell: Cell, weight: int) -> Term:
+    def _term(self, cell: DigitCell, weight: int) -> Term:
         if cell.read == "turned":
             return Term(cell.ref, "turned", weight)
         own = cell.read == "value" and cell.kind != "product"
         function = READS[cell.read]
         return Term(cell.ref, None if own else self._table(cell.kind, cell.read, None, function), weight)
 
-    def _option(self, cell: Cell, kind: str) -> Option:
+    def _option(self, cell: DigitCell, kind: str) -> Option:
         """The cell as a token of ``kind``."""
         if cell.kind == kind and cell.read == "value":
             return Option(cell.ref)
@@ -351,9 +351,9 @@ def _tables_of(step: Step) -> set[str]:
     return set()
 
 
-def gathered(terms: Iterable[tuple[int, Digit]]) -> tuple[list[tuple[Cell, int]], int, int, int]:
+def gathered(terms: Iterable[tuple[int, Digit]]) -> tuple[list[tuple[DigitCell, int]], int, int, int]:
     """The cells with their weights, each once; the known rest; and the range of the cells' sum without it."""
-    weights: dict[Cell, int] = {}
+    weights: dict[DigitCell, int] = {}
     known = 0
     for weight, digit in terms:
         if isinstance(digit, int):

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from arlearn.programs.python_arithmetic import NumberWriter
-from arlearn.programs.python_digits import INDEX, Cell, Digit, Number, Truth, constant, narrowed, width
-from arlearn.programs.python_reading import Source, assigned
+from arlearn.programs.python_digits import INDEX, Digit, DigitCell, Number, Truth, constant, narrowed, width
+from arlearn.programs.python_reading import FunctionSource, assigned
 from arlearn.programs.steps import BEFORE
 
-Value = Number | Cell | bool | tuple[Number, ...]  # a number, a truth value, a tuple of numbers
+Value = Number | DigitCell | bool | tuple[Number, ...]  # a number, a truth value, a tuple of numbers
 
 SIGNS = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 TURNED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -46,7 +46,7 @@ class ExpressionWriter(ABC):
 
     def __init__(
         self,
-        source: Source,
+        source: FunctionSource,
         declared: dict[str, tuple[int, int]],
         truths: dict[str, bool],
         numbers: tuple[int, int],
@@ -58,7 +58,7 @@ class ExpressionWriter(ABC):
         self.now: dict[str, Number] = {}  # variable -> its digits at this place of the pass, all that it may need
         self.bounds: dict[str, tuple[int, int]] = {}  # what is known of them here
         self.backs: dict[str, Truth] = {}
-        self.active: Truth = Cell(f"{BEFORE}entry", "flag", "value", 0, 1)
+        self.active: Truth = DigitCell(f"{BEFORE}entry", "flag", "value", 0, 1)
         self.frame = Frame(source.functions[source.name], "")
         self.parameters = [argument.arg for argument in self.frame.function.args.args]
         self.form = ""
@@ -78,8 +78,8 @@ class ExpressionWriter(ABC):
             if key.split(".")[0] == "return":  # what is returned is not kept: the run ends
                 self.now[key] = Number((0,) * n, 0, low, high)
             else:
-                digits = tuple(Cell(f"{BEFORE}v.{key}.{j}", "digit") for j in range(n))
-                sign: Digit = Cell(f"{BEFORE}v.{key}.sign", "sign", "value", 0, 1) if low < 0 else 0
+                digits = tuple(DigitCell(f"{BEFORE}v.{key}.{j}", "digit") for j in range(n))
+                sign: Digit = DigitCell(f"{BEFORE}v.{key}.sign", "sign", "value", 0, 1) if low < 0 else 0
                 self.now[key] = Number(digits, sign, low, high)
         return self.now[key]
 
@@ -102,8 +102,8 @@ class ExpressionWriter(ABC):
             return
         if key in self.shapes:
             self._fault(node, f"{_plain(key)} is a tuple elsewhere; use another variable")
-        self.truths[key] = self.truths.get(key, True) and isinstance(value, Cell | bool)
-        number = self.writer.number(value) if isinstance(value, Cell | bool) else value
+        self.truths[key] = self.truths.get(key, True) and isinstance(value, DigitCell | bool)
+        number = self.writer.number(value) if isinstance(value, DigitCell | bool) else value
         if self.active is False:
             return
         old = self._number_of(key)
@@ -128,7 +128,7 @@ class ExpressionWriter(ABC):
         if isinstance(value, tuple):
             self._fault(node, "a tuple stands where a number is needed; take one of its elements")
             return constant(0)
-        return self.writer.number(value) if isinstance(value, Cell | bool) else value
+        return self.writer.number(value) if isinstance(value, DigitCell | bool) else value
 
     def _truth(self, node: ast.expr) -> Truth:
         if isinstance(node, ast.BoolOp):

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from arlearn.programs.checking import check
 from arlearn.programs.python_digits import (
     CHECKS,
-    Cell,
     Digit,
+    DigitCell,
     Number,
     Truth,
     check_name,
@@ -28,7 +28,7 @@ from arlearn.programs.python_digits import (
     width,
 )
 from arlearn.programs.python_expressions import ExpressionWriter, Value
-from arlearn.programs.python_reading import Source
+from arlearn.programs.python_reading import FunctionSource
 from arlearn.programs.python_subset import LARGEST
 from arlearn.programs.steps import BEFORE, Constant, Loop, Program, ProgramError, Slot, Step
 
@@ -37,7 +37,7 @@ MOST = 20_000  # tokens of a pass
 
 
 def python_program(
-    source: Source, ranges: Mapping[str, tuple[int, int]], numbers: tuple[int, int] = (-LARGEST, LARGEST)
+    source: FunctionSource, ranges: Mapping[str, tuple[int, int]], numbers: tuple[int, int] = (-LARGEST, LARGEST)
 ) -> Program:
     """The program that computes the function for all inputs in these ranges.
 
@@ -63,7 +63,7 @@ def python_program(
         before = (dict(declared), dict(truths))
         writing = _Writing(source, declared, truths, numbers)
         writing.function()
-        if not any(isinstance(each, Cell) for each in writing.frame.returns):
+        if not any(isinstance(each, DigitCell) for each in writing.frame.returns):
             writing.faults.append((writing.frame.function.lineno, f"{source.name} never returns for these inputs"))
         if before == (declared, truths):
             break
@@ -89,7 +89,7 @@ def _widened(low: int, high: int, numbers: tuple[int, int]) -> tuple[int, int]:
 
 
 def _assembled(
-    source: Source, ranges: Mapping[str, tuple[int, int]], numbers: tuple[int, int], writing: _Writing
+    source: FunctionSource, ranges: Mapping[str, tuple[int, int]], numbers: tuple[int, int], writing: _Writing
 ) -> Program:
     """Slots, the steps before the loop, and the loop, from what has been written."""
     writer = writing.writer
@@ -155,7 +155,7 @@ class _Writing(ExpressionWriter):
                 self._copy(outputs, f"result.{k}.sign", value.sign, "sign")
             for j in reversed(range(len(value.digits))):
                 self._copy(outputs, f"result.{k}.{j}", value.digits[j], "digit")
-        self.writer.ended("end", [each for each in self.frame.returns if isinstance(each, Cell)])
+        self.writer.ended("end", [each for each in self.frame.returns if isinstance(each, DigitCell)])
         for name in sorted(self.now):
             if name not in keys:
                 value = self.now[name]
@@ -164,7 +164,7 @@ class _Writing(ExpressionWriter):
                 if value.low < 0:
                     self.writer.copied(f"v.{name}.sign", value.sign, "sign")
         for name, back in self.backs.items():
-            self.writer.copied(f"back.{name}", back if isinstance(back, Cell) else int(back), "flag")
+            self.writer.copied(f"back.{name}", back if isinstance(back, DigitCell) else int(back), "flag")
         self.writer.copied("entry", 0, "flag")
         return outputs, returns
 
@@ -307,7 +307,7 @@ class _Writing(ExpressionWriter):
             for key, each in self.bounds.items()
             if key not in changed and key.rsplit(".", 1)[0] not in changed and "for" not in key and "return" not in key
         }
-        return name, self.writer.either(self.active, Cell(f"{BEFORE}back.{name}", "flag", "value", 0, 1))
+        return name, self.writer.either(self.active, DigitCell(f"{BEFORE}back.{name}", "flag", "value", 0, 1))
 
     def _loop_body(self, name: str, body: list[ast.stmt]) -> list[Truth]:
         """Write the body; where it is left by ``break``."""

@@ -12,7 +12,7 @@ import numpy as np
 from arlearn.errors import ArlearnError
 from arlearn.programs.prompts import LISTED, Interface, output_words
 from arlearn.programs.python_digits import BASE, INDEX, OVERFLOW, ZERO, width
-from arlearn.programs.python_reading import Source, read_source
+from arlearn.programs.python_reading import FunctionSource, read_source
 from arlearn.programs.semantics import GAP, Semantics
 
 TURNS = 100_000  # turns of loops after which Python's own run is given up
@@ -26,7 +26,7 @@ class _TooLong(Exception):
     """A run of the Python function has made too many turns."""
 
 
-class _Counted(ast.NodeTransformer):
+class _PassCounter(ast.NodeTransformer):
     """Counts the turns of every loop."""
 
     def _loop(self, node: ast.While | ast.For) -> ast.AST:
@@ -39,7 +39,7 @@ class _Counted(ast.NodeTransformer):
     visit_For = _loop
 
 
-def python_function(source: Source) -> Callable[..., Any]:
+def python_function(source: FunctionSource) -> Callable[..., Any]:
     """The function as Python runs it, with nothing built in but what the subset has; ``_TooLong`` after many turns.
 
     The subset has been checked, so it has no side effects.
@@ -53,7 +53,7 @@ def python_function(source: Source) -> Callable[..., Any]:
 
     allowed = {"range": range, "abs": abs, "min": min, "max": max, "len": len}
     space: dict[str, Any] = {"__builtins__": allowed, "_tick": tick}
-    tree = ast.fix_missing_locations(_Counted().visit(ast.parse(source.text())))
+    tree = ast.fix_missing_locations(_PassCounter().visit(ast.parse(source.text())))
     exec(compile(tree, source.path, "exec"), space)
 
     def called(*arguments: int) -> Any:

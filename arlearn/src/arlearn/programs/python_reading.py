@@ -13,7 +13,7 @@ from arlearn.programs.steps import ProgramError
 
 
 @dataclass(frozen=True)
-class Source:
+class FunctionSource:
     """A function, the functions it calls, and the constants of its file, checked against the subset.
 
     Attributes:
@@ -56,7 +56,7 @@ def parse_ranges(text: str) -> dict[str, tuple[int, int]]:
     return ranges
 
 
-def read_source(text: str, path: str, name: str) -> Source:
+def read_source(text: str, path: str, name: str) -> FunctionSource:
     """The function ``name`` of this Python text. Raises ProgramError listing every fault with file and line."""
     try:
         module = ast.parse(text)
@@ -72,12 +72,12 @@ def read_source(text: str, path: str, name: str) -> Source:
         found = ", ".join(functions) or "none"
         raise ProgramError(path, [f"{path}: there is no function {name!r}; the functions of this file: {found}"])
     constants = _constants(module)
-    reader = _Reader(path, functions, constants)
+    reader = _FunctionReader(path, functions, constants)
     used = reader.follow(name)
     if reader.faults:
         raise ProgramError(path, [f"{path}:{line}: {fault}" for line, fault in sorted(set(reader.faults))])
     names = {node.id for each in used for node in ast.walk(functions[each]) if isinstance(node, ast.Name)}
-    return Source(
+    return FunctionSource(
         path,
         name,
         {each: functions[each] for each in used},
@@ -108,7 +108,7 @@ def _constants(module: ast.Module) -> dict[str, int | tuple[int, ...]]:
     return {name: value for name, value in found.items() if stored.count(name) == 1}  # others are no constants
 
 
-class _Reader:
+class _FunctionReader:
     """Collects the faults of a function and of those it calls."""
 
     def __init__(

@@ -88,9 +88,6 @@ class Repository:
         """The files with one of these names (lower case), those nearest to the top first."""
         return [file for file in self.files if file.name in names]
 
-    def __contains__(self, path: str) -> bool:
-        return any(file.path == path for file in self.files)
-
 
 def read_repository(root: Path) -> Repository:
     """List the files of a folder, links not followed. Raises OpenbookError where it is not a folder or holds no file."""

@@ -120,6 +120,7 @@ def compare(repository: Repository, record: Record) -> Iterator[CodeFinding]:
     }
     everything = "\n".join(repository.text(file) for file in repository.files if file.is_text)
     lower = everything.lower()
+    letters = re.sub(r"[^a-z0-9\n]", "", lower)
     stated: set[str] = set()
     for name, version in _VERSION.findall(_quotes(record, "software_dependencies")):
         key = _SAME.get(name.lower(), name.lower())
@@ -136,7 +137,7 @@ def compare(repository: Repository, record: Record) -> Iterator[CodeFinding]:
             message = f"The paper states {name.lower()} {value}; no file holds this value."
             yield CodeFinding(kind="paper_only", severity="medium", message=message)
     for name in dict.fromkeys(_DATA.findall(_quotes(record, "open_datasets"))):
-        if re.sub(r"\W", "", name.lower()) not in re.sub(r"[^a-z0-9\n]", "", lower):
+        if re.sub(r"\W", "", name.lower()) not in letters:
             message = f"The paper names {name} in its answer about data; the repository does not mention it."
             yield CodeFinding(kind="paper_only", severity="low", message=message)
     unsaid = [f"{name} {version}" for name, (version, _) in pinned.items() if version and name not in stated]
