@@ -41,8 +41,8 @@ MEGABYTES = 1536
 PAPERS_PER_WORKER = 200
 """A worker is replaced after this many papers, so that memory which a library leaks does not add up."""
 
-Task = Callable[[Paper, Any], Any]
-"""Computes JSON values from a paper and the options of the call, in the process that read the paper."""
+Task = Callable[[Any, Any], Any]
+"""Computes JSON values from a paper, or from its path, and the options of the call, in the reading process."""
 OnProgress = Callable[[object], None]
 """Receives each value that a task yields before its end."""
 
@@ -54,9 +54,10 @@ class _WorkerLost(Exception):
 class Worker:
     """One reading process. Not safe to share between threads: ``ReaderPool`` lends each to one caller at a time."""
 
-    def __init__(self, megabytes: int, task: Task | None = None) -> None:
+    def __init__(self, megabytes: int, task: Task | None = None, *, by_path: bool = False) -> None:
         self.megabytes = megabytes
         self.task = task
+        self.by_path = by_path
         self.process: subprocess.Popen[bytes] | None = None
         self.done = 0
         self._ready = False
@@ -106,6 +107,7 @@ class Worker:
         command = [sys.executable, "-m", "openbook.papers.worker_entry", str(self.megabytes)]
         if self.task is not None:
             command.append(f"{self.task.__module__}:{self.task.__qualname__}")
+            command += ["path"] if self.by_path else []
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -169,19 +171,25 @@ class Worker:
 class ReaderPool:
     """A pool of reading processes. Use it as a context manager, or call ``close``.
 
-    ``seconds`` and ``megabytes`` limit one paper. ``task`` is what ``run`` computes from each paper.
-    Raises ``ValueError`` for a task that a new process could not import.
+    ``seconds`` and ``megabytes`` limit one paper. ``task`` is what ``run`` computes from each paper; ``by_path``: it is
+    given the path instead and reads what it needs itself. Raises ``ValueError`` for a task that a new process could not import.
     """
 
     def __init__(
-        self, count: int = 1, *, seconds: float = SECONDS, megabytes: int = MEGABYTES, task: Task | None = None
+        self,
+        count: int = 1,
+        *,
+        seconds: float = SECONDS,
+        megabytes: int = MEGABYTES,
+        task: Task | None = None,
+        by_path: bool = False,
     ) -> None:
         if task is not None and ("." in task.__qualname__ or task.__module__ == "__main__"):
             raise ValueError(f"the task {task.__qualname__!r} is invalid: it must be a function at the top of a module")
         self.count = max(count, 1)
         self.seconds = seconds
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-        self._workers = [Worker(megabytes, task) for _ in range(self.count)]
+        self._workers = [Worker(megabytes, task, by_path=by_path) for _ in range(self.count)]
         for worker in self._workers:
             self._idle.put(worker)
 

@@ -14,17 +14,15 @@ import signal
 import sys
 from collections.abc import Callable, Generator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TextIO
-
-if TYPE_CHECKING:
-    from openbook.papers.paper import Paper
+from typing import Any, TextIO
 
 
 def main() -> None:
     """Serve until stdin closes.
 
     The first argument is the memory limit in megabytes. The second, if any, is the sandbox's ``task`` as
-    ``package.module:function``: its result is sent in place of the paper.
+    ``package.module:function``: its result is sent in place of the paper. A third, ``path``: the task takes the path and
+    reads what it needs itself.
     """
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="surrogatepass")
     os.dup2(2, 1)  # nothing that a library prints may get into a reply
@@ -34,16 +32,16 @@ def main() -> None:
     from openbook.papers.reading import read_paper
 
     task = _imported(sys.argv[2]) if len(sys.argv) > 2 else None
+    subject: Callable[[str], Any] = str if sys.argv[3:] == ["path"] else read_paper
     _send(replies, json.dumps({"ready": True}))
     for line in sys.stdin:
         request = json.loads(line)
         _limit_time(request["seconds"])
         try:
-            paper = read_paper(request["path"])
             if task is None:
-                reply = json.dumps({"paper": paper.packed()})
+                reply = json.dumps({"paper": read_paper(request["path"]).packed()})
             else:
-                result = task(paper, request["options"])
+                result = task(subject(request["path"]), request["options"])
                 reply = json.dumps({"result": _last(result, replies) if isinstance(result, Generator) else result})
         except OpenbookError as error:
             reply = json.dumps({"error": str(error)})
@@ -72,12 +70,12 @@ def _last(steps: Generator[Any, None, Any], replies: TextIO) -> Any:
         _send(replies, json.dumps({"progress": step}))
 
 
-def _imported(name: str) -> Callable[[Paper, Any], Any]:
+def _imported(name: str) -> Callable[[Any, Any], Any]:
     """A task. Its module may have a function ``warm_up``, which loads what the first paper will need."""
     module_name, _, function = name.partition(":")
     module = import_module(module_name)
     getattr(module, "warm_up", lambda: None)()
-    task: Callable[[Paper, Any], Any] = getattr(module, function)
+    task: Callable[[Any, Any], Any] = getattr(module, function)
     return task
 
 

@@ -73,7 +73,7 @@ def _mark(writer: PdfWriter, record: Record, paper: Paper) -> None:
         if answer is None:
             continue
         title = definition(variable).title
-        marks = list(_marks(answer, paper, variable))
+        marks = list(marks_of(answer, paper, variable))
         for colour, note, boxes in marks:
             for page in dict.fromkeys(box[0] for box in boxes):
                 _highlight(writer, page, [box for box in boxes if box[0] == page], colour, f"{title}: {note}")
@@ -89,7 +89,7 @@ def _mark(writer: PdfWriter, record: Record, paper: Paper) -> None:
             )
 
 
-def _marks(answer: Answer, paper: Paper, variable: str) -> Iterable[tuple[str, str, list[Box]]]:
+def marks_of(answer: Answer, paper: Paper, variable: str) -> Iterable[tuple[str, str, list[Box]]]:
     """Colour, note and boxes of each passage that an answer names."""
     for item in answer.evidence:
         boxes = item.boxes

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from openbook.benchmarks.synthetic import make_text
+from openbook.benchmarks.synthetic import make_pdf, make_text
 
 pytest.importorskip("fastapi", reason="the server's libraries are not installed (extra: server)")
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: browser)")
@@ -205,6 +205,51 @@ def test_without_javascript(watched: Any, tmp_path: Path) -> None:
     tab.page.get_by_label("Words of the title").fill("no such words anywhere")
     tab.page.get_by_role("button", name="Search").click()
     assert "0 papers have" in tab.page.inner_text("main")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_from_an_answer_to_its_mark_and_back(watched: Any, tmp_path: Path, width: int) -> None:
+    (tmp_path / "paper.pdf").write_bytes(make_pdf(make_text(975, pages=6)))
+    tab = watched(viewport={"width": width, "height": 800})
+    tab.page.goto("/")
+    tab.page.set_input_files("#file", str(tmp_path / "paper.pdf"))
+    tab.page.wait_for_url(re.compile("/papers/[0-9a-f]{64}$"))
+    tab.page.wait_for_selector(".sheet")
+    quoted = [article.get_attribute("id") for article in tab.page.locator("article:has(button.show)").all()]
+    marks = {name: tab.page.locator(f".on-page[data-place='{name} 0']").first for name in quoted}
+    depth = "box => box.getBoundingClientRect().top"
+    variable = max(marks, key=lambda name: marks[name].evaluate(depth))  # the one that is furthest down
+    mark = marks[variable]
+    in_view = "box => { const at = box.getBoundingClientRect(); return at.top >= 0 && at.bottom <= innerHeight; }"
+    tab.page.evaluate("scrollTo(0, 0)")
+    assert not mark.evaluate(in_view)
+    tab.page.locator(f"#{variable} button.show").first.press("Enter")
+    assert mark.evaluate(in_view)
+    assert "flash" in mark.get_attribute("class")
+    picture = tab.page.locator(f".sheet:has([data-place='{variable} 0']) img").first
+    picture.evaluate("image => image.decode()")  # fails for a picture that is none
+    assert picture.evaluate("image => image.naturalWidth") > 1000
+    mark.click()
+    answer = tab.page.locator(f"#{variable}")
+    assert "flash" in answer.get_attribute("class")
+    assert answer.evaluate(
+        "at => at.getBoundingClientRect().top < innerHeight && at.getBoundingClientRect().bottom > 0"
+    )
+    found = axe.Axe().run(tab.page, options=WCAG).response["violations"]
+    assert not found, [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
+def test_the_marked_pdf_without_javascript(watched: Any, tmp_path: Path) -> None:
+    (tmp_path / "paper.pdf").write_bytes(make_pdf(make_text(976, pages=2)))
+    tab = watched(java_script_enabled=False)
+    tab.page.goto("/")
+    tab.page.set_input_files("#file", str(tmp_path / "paper.pdf"))
+    tab.page.get_by_role("button", name="Read it").click()
+    tab.page.wait_for_url(re.compile("/papers/[0-9a-f]{64}$"))
+    assert not tab.page.locator("#pages").is_visible()
+    with tab.page.expect_download() as begun:
+        tab.page.get_by_role("link", name="Marked PDF").click()
+    assert begun.value.path().read_bytes().startswith(b"%PDF-")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -57,7 +57,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         job = httpx.post(f"{found[0]}/api/v1/papers", files=paper).json()
         while httpx.get(f"{found[0]}/api/v1/jobs/{job['id']}").json()["state"] not in ("done", "failed"):
             time.sleep(0.1)
-        known.update(job=job["id"], paper=job["sha256"])
+        known.update(job=job["id"], paper=job["sha256"], number="1")
         yield found[0]
     finally:
         uvicorn.Server.startup = startup  # type: ignore[method-assign]
@@ -70,10 +70,11 @@ def operations() -> list[tuple[str, str]]:
     """Every method and path of the API."""
     from fastapi import FastAPI
 
-    from openbook.web.server import api
+    from openbook.web.server import api, page_routes
 
     made = FastAPI()
     made.include_router(api.router)
+    made.include_router(page_routes.router)
     return [(method.upper(), path) for path, methods in made.openapi()["paths"].items() for method in methods]
 
 

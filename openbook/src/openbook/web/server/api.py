@@ -44,8 +44,9 @@ WATCHERS: Final = 200
 #: Seconds between looks at a job that another server works on, or that only moves up in the queue.
 LOOK: Final = 1.0
 #: What any operation can answer: no such host, too many requests, the ledger is away.
-_ALWAYS: Final = (421, 429, 503)
-_PAPER = Path(
+ALWAYS: Final = (421, 429, 503)
+#: The parameter that names a paper.
+PAPER: Any = Path(
     description="The paper: the SHA-256 of its file or 8 or more digits of it, or its id.",
     min_length=1,
     max_length=600,
@@ -147,7 +148,7 @@ def _accepted(state: ServerState, job: Job) -> Response:
     status_code=202,
     tags=["papers"],
     openapi_extra=_UPLOAD,
-    responses=_ACCEPTED | documented(400, 401, 403, 408, 413, 415, 422, 507, *_ALWAYS),
+    responses=_ACCEPTED | documented(400, 401, 403, 408, 413, 415, 422, 507, *ALWAYS),
     response_model=None,
     operation_id="upload",
 )
@@ -167,7 +168,7 @@ async def upload(
     return await run_in_threadpool(_accepted, state, job)
 
 
-@router.get("/jobs/{job}", tags=["jobs"], responses=documented(401, 404, 422, *_ALWAYS), operation_id="job")
+@router.get("/jobs/{job}", tags=["jobs"], responses=documented(401, 404, 422, *ALWAYS), operation_id="job")
 def job(state: Reader, job: Annotated[str, _JOB]) -> JobBody:
     """How far an upload has come."""
     return job_body(state, job_of(state, job))
@@ -177,7 +178,7 @@ def job(state: Reader, job: Annotated[str, _JOB]) -> JobBody:
     "/jobs/{job}",
     tags=["jobs"],
     status_code=204,
-    responses=documented(401, 403, 404, 408, 409, 413, 422, *_ALWAYS),
+    responses=documented(401, 403, 404, 408, 409, 413, 422, *ALWAYS),
     operation_id="cancel",
 )
 def cancel(state: Writer, job: Annotated[str, _JOB]) -> Response:
@@ -193,7 +194,7 @@ def cancel(state: Writer, job: Annotated[str, _JOB]) -> Response:
 @router.get(
     "/jobs/{job}/events",
     tags=["jobs"],
-    responses=documented(401, 404, 422, *_ALWAYS)
+    responses=documented(401, 404, 422, *ALWAYS)
     | {
         200: {
             "description": "Events named `job`, the whole job as JSON each time it has come further, until it is over.",
@@ -247,7 +248,7 @@ async def _watch(state: ServerState, id_: str, stopping: anyio.Event) -> AsyncIt
                 continue
 
 
-@router.get("/records", tags=["records"], responses=documented(401, 422, *_ALWAYS), operation_id="records")
+@router.get("/records", tags=["records"], responses=documented(401, 422, *ALWAYS), operation_id="records")
 def records(
     state: Reader,
     q: Annotated[
@@ -264,11 +265,11 @@ def records(
 @router.get(
     "/records/{paper}",
     tags=["records"],
-    responses=documented(401, 404, 409, 422, *_ALWAYS) | {200: {"model": Record}},
+    responses=documented(401, 404, 409, 422, *ALWAYS) | {200: {"model": Record}},
     response_model=None,
     operation_id="record",
 )
-def record(state: Reader, paper: Annotated[str, _PAPER]) -> Response:
+def record(state: Reader, paper: Annotated[str, PAPER]) -> Response:
     """A paper's record, as `openbook show --json` prints it, people's corrections applied."""
     return Response(dump_record(record_of(state, paper)[1]), media_type="application/json")
 
@@ -276,10 +277,10 @@ def record(state: Reader, paper: Annotated[str, _PAPER]) -> Response:
 @router.get(
     "/records/{paper}/history",
     tags=["records"],
-    responses=documented(401, 404, 409, 422, *_ALWAYS),
+    responses=documented(401, 404, 409, 422, *ALWAYS),
     operation_id="history",
 )
-def history(state: Reader, paper: Annotated[str, _PAPER]) -> History:
+def history(state: Reader, paper: Annotated[str, PAPER]) -> History:
     """All that happened to a paper: how it was assessed, and what people corrected."""
     key = find(state, paper)
     told = [HistoryEvent.model_validate(vars_of(event)) for event in state.ledger.history(key)]
@@ -295,11 +296,11 @@ def vars_of(event: Any) -> dict[str, Any]:
     "/records/{paper}/corrections",
     status_code=201,
     tags=["records"],
-    responses=documented(400, 401, 403, 404, 408, 409, 413, 422, *_ALWAYS) | {201: {"model": Record}},
+    responses=documented(400, 401, 403, 404, 408, 409, 413, 422, *ALWAYS) | {201: {"model": Record}},
     response_model=None,
     operation_id="correct",
 )
-def correct(state: Writer, paper: Annotated[str, _PAPER], body: CorrectionBody) -> Response:
+def correct(state: Writer, paper: Annotated[str, PAPER], body: CorrectionBody) -> Response:
     """Correct (or confirm) one answer. Corrections are appended, never changed, and win over any assessor."""
     return Response(dump_record(correct_answer(state, paper, body)), 201, media_type="application/json")
 
@@ -322,11 +323,11 @@ def correct_answer(state: ServerState, paper: str, body: CorrectionBody) -> Reco
     "/records/{paper}/readings",
     status_code=202,
     tags=["records"],
-    responses=_ACCEPTED | documented(400, 401, 403, 404, 408, 409, 410, 413, 422, *_ALWAYS),
+    responses=_ACCEPTED | documented(400, 401, 403, 404, 408, 409, 410, 413, 422, *ALWAYS),
     response_model=None,
     operation_id="read_again",
 )
-def read_again(state: Writer, paper: Annotated[str, _PAPER], body: Reading) -> Response:
+def read_again(state: Writer, paper: Annotated[str, PAPER], body: Reading) -> Response:
     """Have a paper read by another assessor, while its upload is still here (410 when it is not)."""
     key, _ = record_of(state, paper)
     return _accepted(state, state.read_again(key, body.assessor))

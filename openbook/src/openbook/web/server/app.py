@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Scope
 
 import openbook
 from openbook.ledger import LedgerError
-from openbook.web.server import api, pages
+from openbook.web.server import api, page_routes, pages
 from openbook.web.server.middleware import Guard
 from openbook.web.server.models import API
 from openbook.web.server.problems import Fault, Problem, ProblemBody, as_problem
@@ -49,6 +49,7 @@ def create_app(settings: ServerSettings) -> ASGIApp:
     )
     app.state.server = state
     app.include_router(api.router)
+    app.include_router(page_routes.router)
     app.include_router(pages.router, include_in_schema=False)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

@@ -24,7 +24,7 @@ from openbook.web.record.view import RESULTS, answers_of
 from openbook.web.server.api import Reader, correct_answer, job_of, record_of, state_of
 from openbook.web.server.events import STAGES
 from openbook.web.server.excerpts import in_context, open_advice, read_excerpts
-from openbook.web.server.models import CorrectionBody, is_over, job_body, listed_body, page_path
+from openbook.web.server.models import API, CorrectionBody, is_over, job_body, listed_body, page_path
 from openbook.web.server.problems import Problem
 from openbook.web.server.state import ServerState
 from openbook.web.server.uploads import receive_upload
@@ -58,6 +58,7 @@ def _assets() -> dict[str, tuple[bytes, str, str]]:
         "theme.css": "text/css",
         "server.css": "text/css",
         "server.js": "text/javascript",
+        "pages.js": "text/javascript",
         "icon.svg": "image/svg+xml",
     }
     found = {name: (static_text(name).encode(), f"{kind}; charset=utf-8") for name, kind in kinds.items()}
@@ -183,7 +184,8 @@ def paper(
         key=key,
         corrected=definition(corrected).title if corrected in VARIABLES else "",
         others=[offer for offer in state.assessors.offers.values() if offer.name != record.run.assessor],
-        kept=state.jobs.kept(key) is not None,
+        kept=state.file_of(key) is not None,
+        pages_path=f"{API}/records/{key}" if state.has_pages(key) and not record.paper.problem else "",
     )
 
 

@@ -10,9 +10,11 @@ from openbook.errors import OpenbookError
 from openbook.ledger import Ledger
 from openbook.ledger.database import parse_url
 from openbook.ledger.jobs import Job, JobQueue, QueueFull
+from openbook.papers.formats import detect
 from openbook.papers.paper import Paper
 from openbook.papers.sandbox import read_safely
 from openbook.record.model import Evidence, Record
+from openbook.web.marked_pages import PageRenderer
 from openbook.web.server.events import JobEvents
 from openbook.web.server.excerpts import context_of, quotes_in
 from openbook.web.server.problems import Fault, Problem
@@ -23,8 +25,8 @@ from openbook.web.server.workers import Assessors, Offer, Workers
 
 #: Seconds that a stop waits for papers that are being read.
 STOP_SECONDS = 10.0
-#: Progress streams at the same time.
-WATCHERS = 200
+#: The most seconds that one page may take to be drawn, or a paper to be marked.
+PAGE_SECONDS = 20.0
 
 
 class ServerState:
@@ -43,6 +45,7 @@ class ServerState:
         self.assessors = Assessors(
             self.ledger, count=settings.jobs, seconds=settings.seconds, megabytes=settings.megabytes, llm=settings.llm
         )
+        self.pages = PageRenderer(seconds=min(settings.seconds, PAGE_SECONDS), megabytes=settings.megabytes)
         self.access = Access(settings.token, private=settings.private)
         self.workers = Workers(
             self.ledger,
@@ -61,6 +64,7 @@ class ServerState:
     def close(self) -> None:
         """Stop; what is not finished waits for the next start."""
         self.workers.stop(STOP_SECONDS)
+        self.pages.close()
         self.ledger.close()
         self.uploads.close()
 
@@ -109,11 +113,27 @@ class ServerState:
             self._keep_contexts(paper, record, found, located)
         self.ledger.correct(paper, variable, result, who=who, why=why, evidence=located)
 
-    def _paper_of(self, paper: str, record: Record) -> Paper | None:
-        """The paper of a record, read again; None where its file is deleted or its text is another."""
+    def file_of(self, paper: str) -> Path | None:
+        """The uploaded file of a paper; None where it is deleted."""
         job = self.jobs.kept(paper)
         path = self.uploads.path(job.file) if job and job.file else None
-        if path is None or not path.is_file():
+        return path if path is not None and path.is_file() else None
+
+    def has_pages(self, paper: str) -> bool:
+        """Whether the uploaded file of a paper is here and a PDF."""
+        path = self.file_of(paper)
+        if path is None:
+            return False
+        try:
+            with path.open("rb") as file:
+                return detect(file.read(4096), path.suffix) == "pdf"
+        except OSError:  # it was deleted in this moment
+            return False
+
+    def _paper_of(self, paper: str, record: Record) -> Paper | None:
+        """The paper of a record, read again; None where its file is deleted or its text is another."""
+        path = self.file_of(paper)
+        if path is None:
             return None
         try:
             found = read_safely(path, seconds=self.settings.seconds, megabytes=self.settings.megabytes)
