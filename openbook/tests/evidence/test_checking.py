@@ -4,7 +4,7 @@ import pytest
 
 from openbook.errors import OpenbookError
 from openbook.evidence import Finder, check_answers, locate
-from openbook.papers.paper import Page, Paper
+from openbook.papers.paper import Link, Page, Paper
 from openbook.record.model import Answer, Evidence
 from openbook.variables import SCORED, VARIABLES
 
@@ -79,3 +79,15 @@ def test_locate_gives_one_place() -> None:
     assert locate("“We used two cores ... for all to see.”", PAPER).quote == "We used two cores"
     absent = locate("We used 64 cores of a big machine.", PAPER)
     assert (absent.match, absent.start) == ("absent", None)
+
+
+def test_addresses_behind_words_come_from_the_paper_only() -> None:
+    shown, hidden, noted = "https://example.org/code", "https://github.com/ada/pebbles", "https://zenodo.org/record/1"
+    links = [Link(shown, 1, 34, 58), Link(hidden, 1, 12, 17), Link(noted, 1)]
+    paper = Paper(text=TEXT, source="t", format="text", sha256="0", pages=[Page(1, 0, len(TEXT))], links=links)
+    named = Evidence(quote=TEXT, match="exact", links=[noted, "https://example.org/invented"])
+    found = check_answers(paper, answers(open_source_code=Answer(result="yes", evidence=[named])))["open_source_code"]
+    assert found.evidence[0].links == [hidden, noted]
+    first = Evidence(quote="We used two cores.", match="exact")
+    found = check_answers(paper, answers(pseudocode=Answer(result="yes", evidence=[first])))["pseudocode"]
+    assert found.evidence[0].links == [hidden], "the others stand elsewhere"

@@ -12,7 +12,7 @@ from sqlalchemy import inspect
 
 from openbook.ledger import Ledger, LedgerError
 from openbook.ledger.tables import metadata
-from openbook.record.model import NearMiss, PaperInfo, Record
+from openbook.record.model import CodeReport, LinkCheck, NearMiss, PaperInfo, Record
 
 Make = Callable[..., Record]
 
@@ -31,6 +31,21 @@ def test_the_same_assessment_is_kept_once(ledger_url: str, make_record: Make) ->
         assert not ledger.put(make_record())
         assert ledger.put(make_record(text="t2"))
         assert ledger.count() == 1
+
+
+def test_later_looks_are_noted_on_what_is_kept(ledger_url: str, make_record: Make) -> None:
+    link = LinkCheck(url="https://github.com/ada/pebbles", status="gone", code=404, checked="2026-11-26T10:00:00+00:00")
+    report = CodeReport(source="https://github.com/ada/pebbles", files=3, licence="MIT", covers={"data": True})
+    with Ledger.open(ledger_url) as ledger:
+        before = make_record()
+        ledger.put(before)
+        answers = dict(before.answers)
+        answers["open_source_code"] = answers["open_source_code"].model_copy(update={"links": [link]})
+        looked = before.model_copy(update={"answers": answers, "code": report})
+        assert not ledger.put(looked)
+        assert ledger.record("a_paper") == looked
+        ledger.put(before)
+        assert ledger.record("a_paper") == looked, "a run that did not look takes nothing away"
 
 
 def test_the_newest_record_counts_and_the_older_stay(ledger_url: str, make_record: Make) -> None:

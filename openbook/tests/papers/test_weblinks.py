@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from openbook.papers.blocks import Block, trim_url
-from openbook.papers.reading import read_text
+from openbook.papers.reading import read_bytes, read_text
 from openbook.papers.weblinks import continues_url, mend
 
 
@@ -72,3 +74,49 @@ def test_addresses_in_plain_text(prose: str) -> None:
     )
     assert [link.url for link in paper.links] == ["https://github.com/a/b", "https://www.x.org/y", "http://z.net/q"]
     assert all(paper.text[link.start : link.end] in link.url for link in paper.links)
+
+
+def annotations(*boxes: tuple[tuple[float, float, float, float], str]) -> str:
+    """A page's entries for links: a box and an address each."""
+    made = " ".join(
+        f"<< /Type /Annot /Subtype /Link /Rect [{' '.join(map(str, box))}] /A << /S /URI /URI ({url}) >> >>"
+        for box, url in boxes
+    )
+    return f"/Annots [{made}]"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_link_behind_a_word_of_a_pdf_stands_beside_its_sentence(
+    pdf_of: Callable[..., bytes], line: Callable[..., str], block: Callable[..., str], prose: str, turned: bool
+) -> None:
+    hidden, visible, icon = "https://github.com/ada/pebbles", "https://zenodo.org/record/1", "https://orcid.org/0"
+    words = block(72, 700, prose * 2) + line(
+        72, 500, "Our code is available here. See https://zenodo.org/record/1 too."
+    )
+    box = (172.0, 498.0, 196.0, 509.0)
+    elsewhere = (400.0, 300.0, 420.0, 310.0)
+    if turned:  # the page is written sideways, and the reader turns it
+        words = f"q 0 1 -1 0 612 0 cm {words}Q"
+        box, elsewhere = ((612 - y1, x0, 612 - y0, x1) for x0, y0, x1, y1 in (box, elsewhere))
+    entries = annotations((box, hidden), (elsewhere, icon)) + (" /Rotate 90" if turned else "")
+    paper = read_bytes(pdf_of([words], page_entries=entries), source="x.pdf")
+    found = {link.url: link for link in paper.links}
+    assert set(found) == {hidden, visible, icon}
+    start, end = found[hidden].start, found[hidden].end
+    assert start is not None
+    assert paper.text[start:end] == "here"
+    assert found[icon].start is None, "there are no words where it is"
+
+
+def test_a_link_over_two_lines_is_one(pdf_of: Callable[..., bytes], line: Callable[..., str], prose: str) -> None:
+    url = "https://github.com/ada/pebbles"
+    lines = [
+        *(prose * 2)[:640].rsplit(" ", 1)[0].split(". "),
+        "All of it is in our public",
+        "repository of pebbles, as promised.",
+    ]
+    words = "".join(line(72, 700 - 12 * number, text) for number, text in enumerate(lines))
+    last = 700 - 12 * (len(lines) - 1)
+    boxes = ((148.0, last + 10.0, 210.0, last + 21.0), url), ((72.0, last - 2.0, 120.0, last + 9.0), url)
+    paper = read_bytes(pdf_of([words], page_entries=annotations(*boxes)), source="x.pdf")
+    assert [paper.text[link.start : link.end] for link in paper.links] == ["public repository"]

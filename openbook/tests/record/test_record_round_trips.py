@@ -45,6 +45,7 @@ EVIDENCE = st.builds(
     part=st.none() | st.sampled_from(["body", "appendix", "checklist", "references"]),
     score=st.none() | st.floats(0, 100),
     boxes=st.lists(st.tuples(st.integers(1, 2000), *[st.floats(-1e4, 1e4)] * 4), max_size=2),
+    links=st.lists(WORDS, max_size=2),
 )
 CODE = st.builds(
     CodeReport,

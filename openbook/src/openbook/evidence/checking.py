@@ -23,6 +23,7 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     "research_type": get_args(ResearchType),
     "affiliation": get_args(Affiliation),
 }
+MOST_LINKS: Final = 10
 #: Sentences that speak to whoever assesses the paper. They are in the text, but they are evidence of nothing.
 _ADDRESSED: Final = re.compile(
     r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:instruction|prompt|above|previous|rule)"
@@ -67,11 +68,23 @@ def _checked(finder: Finder, variable: str, answer: Answer) -> Answer:
     for item in answer.evidence:
         pieces = finder.relocate(item)
         proven = proven or (is_proven(pieces) and not speaks_to_the_assessor(item.quote))
-        evidence += [_with_boxes(finder.paper, piece) for piece in pieces]
+        evidence += [_with_boxes(finder.paper, _with_links(finder.paper, piece, item.links)) for piece in pieces]
     result = answer.result
     if variable in SCORED and result in ("yes", "unverified"):
         result = "yes" if proven else "unverified"
     return answer.model_copy(update={"result": result, "evidence": evidence})
+
+
+def _with_links(paper: Paper, piece: Evidence, named: list[str]) -> Evidence:
+    """Evidence with the addresses behind its words, and those of the named ones that are links of the paper."""
+    start, end = piece.start, piece.end
+    if start is None or end is None:
+        return piece
+    behind = [link.url for link in paper.links if link.start is not None and start <= link.start < end]
+    known = {link.url for link in paper.links} if named else set()
+    shown = re.sub(r"\s", "", piece.quote)
+    links = [url for url in [*behind, *(url for url in named if url in known)] if url.split("://")[-1] not in shown]
+    return piece.model_copy(update={"links": list(dict.fromkeys(links))[:MOST_LINKS]})
 
 
 def _with_boxes(paper: Paper, piece: Evidence) -> Evidence:

@@ -42,7 +42,8 @@ def assessment_row(paper: str, run: str, text_hash: str, record: Record) -> dict
     low, high = scores.pop("reproducibility_interval") or (None, None)
     used = record.run.model_dump(include={"input_tokens", "output_tokens", "cost", "seconds", "created"})
     key = {"paper": paper, "run": run, "text_hash": text_hash, "notice": record.notice}
-    return key | scores | {"reproducibility_low": low, "reproducibility_high": high} | used
+    code = {"code": record.code.model_dump(mode="json") if record.code else None}
+    return key | code | scores | {"reproducibility_low": low, "reproducibility_high": high} | used
 
 
 def info_of(row: Row[Any]) -> PaperInfo:

@@ -26,7 +26,7 @@ from openbook.ledger.rows import (
     scores_of,
 )
 from openbook.ledger.tables import answers, assessments, corrections, evidence, excerpts, papers, runs
-from openbook.record.model import Answer, Evidence, NearMiss, Record
+from openbook.record.model import Answer, CodeReport, Evidence, NearMiss, Record
 from openbook.variables import SCORED, VARIABLES
 
 #: What a person may set each variable to.
@@ -95,7 +95,8 @@ class Ledger:
     def put_many(self, records: Iterable[Record]) -> int:
         """Keep records, in transactions of a few hundred; how many were new.
 
-        The same paper, run and text make the same assessment: it is kept once, as it first came.
+        The same paper, run and text make the same assessment: it is kept once, as it first came. Only a later look at its
+        code or its addresses is noted on it.
         """
         stream = iter(records)
         new = 0
@@ -110,12 +111,15 @@ class Ledger:
         self._insert(connection, papers, {r["key"]: r for r in (paper_row(x.paper, moment) for x in batch)}, "key")
         self._insert(connection, runs, {r["key"]: r for r in (run_row(x.run, moment) for x in batch)}, "key", keep=True)
         identity = (assessments.c.paper, assessments.c.run, assessments.c.text_hash)
-        there = {tuple(row) for row in connection.execute(select(*identity).where(assessments.c.paper.in_(keys)))}
+        rows = connection.execute(select(assessments.c.id, *identity).where(assessments.c.paper.in_(keys)))
+        there = {(paper, run, text_hash): number for number, paper, run, text_hash in rows}
         fresh: dict[tuple[str, str, str], Record] = {}
         for record in batch:
             identified = (paper_key(record.paper), run_key(record.run), record.run.text_hash or "")
             if identified not in there:
                 fresh.setdefault(identified, record)
+            else:
+                _note_looks(connection, there[identified], record)
         if not fresh:
             return 0
         connection.execute(
@@ -278,7 +282,8 @@ class Ledger:
         last_change = {(row.paper, row.variable): row for row in changes}
         evidence_of: dict[tuple[int, str], list[Evidence]] = {}
         for row in quotes:
-            values = {name: getattr(row, name) for name in Evidence.model_fields} | {"boxes": row.boxes or []}
+            values = {name: getattr(row, name) for name in Evidence.model_fields}
+            values |= {"boxes": row.boxes or [], "links": row.links or []}
             evidence_of.setdefault((row.assessment, row.variable), []).append(Evidence(**values))
         answers_of: dict[int, dict[str, Answer]] = {}
         for row in replies:
@@ -300,6 +305,7 @@ class Ledger:
                     answers=ordered,
                     scores=scores_of(row),
                     run=run_of(row),
+                    code=row.code and CodeReport(**row.code),
                     notice=row.notice,
                 ),
                 {name: last_change[row.paper, name] for name in VARIABLES if (row.paper, name) in last_change},
@@ -349,3 +355,15 @@ class Ledger:
             for row in changes
         ]
         return sorted(events, key=lambda event: event.when)
+
+
+def _note_looks(connection: Connection, assessment: int, record: Record) -> None:
+    """Note on an assessment that is kept what was looked at later: its code, and whether its addresses answer."""
+    if record.code is not None:
+        code = record.code.model_dump(mode="json")
+        connection.execute(assessments.update().where(assessments.c.id == assessment).values(code=code))
+    for variable, answer in record.answers.items():
+        if answer.links is not None:
+            place = (answers.c.assessment == assessment) & (answers.c.variable == variable)
+            links = [link.model_dump(mode="json") for link in answer.links]
+            connection.execute(answers.update().where(place).values(links=links))

@@ -68,6 +68,7 @@ assessments = Table(
     Column("seconds", Float, nullable=False),
     Column("created", String(40)),
     Column("notice", Text, nullable=False),
+    Column("code", JSON),
     UniqueConstraint("paper", "run", "text_hash", name="one_assessment_per_question"),
 )
 
@@ -98,6 +99,7 @@ evidence = Table(
     Column("part", String(16)),
     Column("score", Float),
     Column("boxes", JSON),
+    Column("links", JSON),
 )
 
 calls = Table(

@@ -16,8 +16,9 @@ from openbook.papers.paper import Link
 from openbook.papers.paragraphs import Group, paragraphs
 from openbook.papers.pdfium import PdfProblem
 from openbook.papers.text_lines import RawPage
-from openbook.papers.weblinks import continues_url, mend
+from openbook.papers.weblinks import continues_url, mend, note_link
 
+_WEB = ("http", "ftp")
 _MOST_LOST = 400
 """Letters that a page may lose without a word."""
 
@@ -88,17 +89,27 @@ def assemble(pages: list[RawPage], count: int) -> PdfDocument:
 
 
 def _mend_links(blocks: list[Block], pages: list[RawPage]) -> list[Link]:
-    """Make visible addresses whole by the links of their pages; the links that are shown nowhere come back."""
+    """Make visible addresses whole by the links of their pages, and note the others on the words that they are behind.
+
+    The links that are behind no words come back.
+    """
     addresses: dict[int, list[str]] = {}
-    for page in pages:
-        urls = (url for url in page.links if url.lower().startswith(("http", "ftp")))
-        addresses.setdefault(page.number, []).extend(dict.fromkeys(urls))
+    boxed = [(page.number, url, box) for page in pages for url, box in page.links if url.lower().startswith(_WEB)]
+    for number, url, _ in boxed:
+        addresses.setdefault(number, []).append(url)
     shown: set[tuple[int, str]] = set()
+    placed: dict[int, list[Block]] = {}
     for block in blocks:
         numbers = {number for _, number in block.pages}
         mend(block, list(dict.fromkeys(url for number in numbers for url in addresses.get(number, ()))))
         shown.update((number, url) for _, _, url in block.links for number in numbers)
-    return [Link(url, number) for number, urls in addresses.items() for url in urls if (number, url) not in shown]
+        for number in numbers:
+            placed.setdefault(number, []).append(block)
+    for number, url, box in boxed:
+        if any([note_link(block, number, url, box) for block in placed.get(number, ())]):
+            shown.add((number, url))
+    loose = dict.fromkeys((number, url) for number, url, _ in boxed)
+    return [Link(url, number) for number, url in loose if (number, url) not in shown]
 
 
 def _lost(pages: list[RawPage], lost: dict[int, int]) -> str:

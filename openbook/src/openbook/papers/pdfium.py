@@ -171,8 +171,9 @@ def _pieces(text: str) -> Iterator[tuple[int, int, str]]:
     yield len(text), len(text), ""
 
 
-def _links(document: Any, page: Any) -> Iterator[str]:
-    """The addresses that annotations of the page lead to."""
+def _links(document: Any, page: Any) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
+    """The addresses that annotations of the page lead to, with their boxes."""
+    box = pdfium.FS_RECTF()
     position = ctypes.c_int(0)
     link = pdfium.FPDF_LINK()
     for _ in range(5000):
@@ -185,4 +186,5 @@ def _links(document: Any, page: Any) -> Iterator[str]:
         if 1 < size < 4000:
             buffer = ctypes.create_string_buffer(size)
             pdfium.FPDFAction_GetURIPath(document, action, buffer, size)
-            yield buffer.value.decode("utf-8", "replace")
+            pdfium.FPDFLink_GetAnnotRect(link, ctypes.byref(box))
+            yield buffer.value.decode("utf-8", "replace"), (box.left, box.bottom, box.right, box.top)

@@ -72,7 +72,8 @@ class RawPage:
     lines: list[Line] = field(default_factory=list)
     turned: bool = False
     """These lines run in another direction than most of the page."""
-    links: list[str] = field(default_factory=list)
+    links: list[tuple[str, tuple[float, float, float, float]]] = field(default_factory=list)
+    """The address of each annotation and its box: x0, y0, x1, y1 in points of the page as it was written."""
     images: float = 0.0
     """Share of the page that images cover."""
     hidden: int = 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from urllib.parse import unquote
 
 from openbook.papers.blocks import Block
+from openbook.papers.paper import TextRun
 
 _OPEN_URL = re.compile(
     r".{0,20}?((?:https?://|ftp://|www\.).*|(?<![\w.@])[\w-]*\.?[\w-]+\.(?:com|org|edu|net|io|gov|ai)/.*)",
@@ -82,6 +84,47 @@ def _visible_forms(url: str) -> list[str]:
         bare = re.sub(r"^\w+://", "", base)
         forms.extend((bare, re.sub(r"^www\.", "", bare)))
     return [form for form in dict.fromkeys(forms) if len(form) > 6 and not any(c.isspace() for c in form)]
+
+
+def note_link(block: Block, page: int, url: str, box: tuple[float, float, float, float]) -> bool:
+    """Note a link on the words of this block that its box covers, and whether it covers any.
+
+    Words that hold an address of their own stay as they are. ``box`` is x0, y0, x1, y1 in points of the page as written.
+    """
+    spans = [span for run in block.runs if run.page == page for span in _covered(run, block.text, box)]
+    if not spans:
+        return False
+    first, last = min(spans)[0], max(spans)[1]
+    while last > first + 1 and block.text[last - 1] in ".,;:)]":
+        last -= 1
+    words = block.text[first:last]
+    if last - first > _LONGEST_ANCHOR or _ADDRESS.search(words):
+        return False
+    for place, (start, end, other) in enumerate(block.links):
+        if other == url and not block.text[min(end, last) : max(start, first)].strip(" -"):
+            block.links[place] = (min(start, first), max(end, last), url)  # it goes on on the next line
+            return True
+        if start < last and first < end:
+            return False
+    block.links.append((first, last, url))
+    return True
+
+
+_LONGEST_ANCHOR = 300
+_ADDRESS = re.compile(r"://|www\.|\w\.(?:com|org|io|net|edu)/", re.IGNORECASE)
+
+
+def _covered(run: TextRun, text: str, box: tuple[float, float, float, float]) -> Iterator[tuple[int, int]]:
+    """The words of a run whose middle is in a box."""
+    x0, y0, x1, y1 = (10 * value for value in box)
+    near, far, low, high = (y0, y1, x0, x1) if run.direction % 2 else (x0, x1, y0, y1)
+    ends = run.stops[0][1], run.stops[-1][1]
+    if not low < (run.low + run.high) / 2 < high or min(ends) > far or max(ends) < near:
+        return
+    for word in re.finditer(r"\S+", text[run.start : run.end]):
+        middle = (run.position(word.start(), text) + run.position(word.end(), text)) / 2
+        if near <= middle <= far:
+            yield run.start + word.start(), run.start + word.end()
 
 
 def _replace(block: Block, first: int, last: int, shown: str) -> None:

@@ -42,6 +42,9 @@ class Evidence(Model):
     boxes: list[Box] = Field(
         default=[], description="Where the quote stands on the page, a box a line: page from 1, then x0, y0, x1, y1."
     )
+    links: list[str] = Field(
+        default=[], description="Addresses that its words do not show: behind a word, or in the footnote that it calls."
+    )
 
 
 class NearMiss(Model):

@@ -47,8 +47,11 @@ _RESOLVERS: Final = re.compile(r"(?:^|\.)(?:doi\.org|hdl\.handle\.net|purl\.org|
 
 
 def links_of(answer: Answer) -> list[tuple[str, int | None]]:
-    """The addresses in an answer's quotes, its near miss and its response, each once, with the page that gives it."""
-    places = [(item.quote, item.page) for item in answer.evidence if item.match != "absent"]
+    """The addresses in an answer's quotes and behind their words, in its near miss and its response, each once.
+
+    Beside each stands the page that gives it.
+    """
+    places = [(" ".join([item.quote, *item.links]), item.page) for item in answer.evidence if item.match != "absent"]
     if answer.near_miss is not None:
         places.append((answer.near_miss.quote, answer.near_miss.page))
     found: dict[str, int | None] = {}

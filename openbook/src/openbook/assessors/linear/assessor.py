@@ -243,7 +243,14 @@ def _evidence(paper: Paper, item: Statement) -> Evidence:
         end=item.start + end,
         match="exact",
         part=item.part,
+        links=_links_beside(paper, item),
     )
+
+
+def _links_beside(paper: Paper, item: Statement) -> list[str]:
+    """The addresses behind a statement's words, and those in the footnote that it calls."""
+    note = "".join(item.note.split())
+    return [*item.links, *(link.url for link in paper.links if note and link.url.split("://")[-1] in note)]
 
 
 def _near_miss(paper: Paper, item: Statement, kind: str) -> NearMiss:
