@@ -90,6 +90,13 @@ def assess(
     check_links: Annotated[
         bool, typer.Option("--check-links", help="Ask whether the addresses given for code and data answer.")
     ] = False,
+    code: Annotated[
+        bool, typer.Option("--code", help="Look at the repository that a paper links to as its own code.")
+    ] = False,
+    code_from: Annotated[
+        str | None,
+        typer.Option(metavar="PATH|URL", help="Look at this folder or repository as the code of the one paper given."),
+    ] = None,
     answers: AnswerOptions = AnswerOptions(),
 ) -> None:
     """Read papers, answer nine variables about each, and prove every *yes* with a sentence that is in the paper.
@@ -98,6 +105,7 @@ def assess(
     done. Exit code 0 when all papers were read, 3 when some were not (they are listed), 2 for wrong usage.
 
         openbook assess paper.pdf --out records && openbook show records/paper.json
+        openbook assess papers/ --code --check-links
         openbook assess papers/ --assessor llm --model openai/gpt-4o-mini --ledger sqlite:///l.db --dry-run
         openbook assess papers/ --assessor llm --model openai/gpt-4o-mini --ledger sqlite:///l.db --batch
     """
@@ -127,6 +135,10 @@ def assess(
 
             kept_in = stack.enter_context(Ledger.open(answers.ledger))
         keep: Keep = kept_in.keep if kept_in else as_it_is
+        if code_from is not None and len(sources) != 1:
+            raise typer.BadParameter(f"--code-from is the code of one paper; {len(sources)} are given")
+        if code or code_from is not None:
+            keep = _with_code(keep, stack, code_from)
         if check_links:
             keep = _with_links(keep, stack)
         make = AssessorFactory(llm, answers.ledger)
@@ -170,6 +182,14 @@ def _with_links(keep: Keep, stack: ExitStack) -> Keep:
 
     checker = stack.enter_context(LinkChecker())
     return lambda record: keep(check(record, checker))
+
+
+def _with_code(keep: Keep, stack: ExitStack, given: str | None) -> Keep:
+    """A ``keep`` that notes in a record what a look at the paper's own code found, before it is kept."""
+    from openbook.repositories.own_code import CodeVisitor
+
+    visitor = stack.enter_context(CodeVisitor(given))
+    return lambda record: keep(visitor.visit(record))
 
 
 def _started(which: PaperOptions, jobs: int, seconds: float, megabytes: int) -> ReaderPool:

@@ -11,13 +11,16 @@ import typer
 from openbook.cli import app
 
 if TYPE_CHECKING:
-    from openbook.record.model import CodeReport
+    from openbook.repositories.archives import Archive
 
 
 @app.command()
 def code(
     source: Annotated[
-        str | None, typer.Argument(metavar="PATH|URL", help="A folder with code, or the https address of a repository.")
+        str | None,
+        typer.Argument(
+            metavar="PATH|URL", help="A folder with code, the https address of a repository, a DOI or a swh:1: id."
+        ),
     ] = None,
     record: Annotated[
         Path | None, typer.Option(help="The paper's record: compare what paper and repository state.")
@@ -38,13 +41,16 @@ def code(
 
     Nothing in the repository is run. An address is cloned into a folder that is removed afterwards: shallow, without
     submodules, hooks or filters, and within limits of time and size. With --record the versions, settings and data sets that
-    the paper states are looked for in the repository, and the other way round.
+    the paper states are looked for in the repository, and the other way round. An identifier of an archive (a DOI; an address
+    at Zenodo, figshare or OSF; an id of Software Heritage) is asked whether it answers; nothing is downloaded.
 
         openbook code .
         openbook code https://github.com/NAME/REPOSITORY --record records/paper.json
+        openbook code doi:10.5281/zenodo.1234567
     """
     from openbook.errors import OpenbookError
     from openbook.record.files import read_record
+    from openbook.repositories.archives import archive_of
     from openbook.repositories.inspection import KINDS, inspect_code
 
     if kinds:
@@ -59,14 +65,42 @@ def code(
             return
     if source is None:
         raise OpenbookError("give a folder with code, or the https address of a repository")
+    archive = archive_of(source)
+    if archive is not None:
+        state = _check_archive(source, archive, as_json=as_json)
+        if strict and state == "gone":
+            raise typer.Exit(4)
+        return
     paper = read_record(record) if record is not None else None
     report = inspect_code(source, paper, seconds=seconds, megabytes=megabytes)
     if as_json:
         print(report.model_dump_json())
     else:
-        show_code(report)
+        from rich.console import Console
+
+        from openbook.web.record.terminal import show_code
+
+        show_code(report, Console(width=None if sys.stdout.isatty() else 120, highlight=False))
     if strict and any(finding.severity == "high" for finding in report.findings):
         raise typer.Exit(4)
+
+
+def _check_archive(source: str, archive: Archive, *, as_json: bool) -> str:
+    """Ask whether an archive's address answers, print it, and return its state."""
+    import json
+
+    from openbook.repositories.links import LinkChecker
+    from openbook.web.record.view import link_text
+
+    with LinkChecker() as checker:
+        state = checker.check(archive.url)
+    if as_json:
+        print(json.dumps({"source": source, "what": archive.what} | state.model_dump()))
+    else:
+        named = "" if source == archive.url else f" ({archive.url})"
+        print(f"{source}{named}: {link_text(state)}")
+        print("An archive is not downloaded; to look at its code, unpack it and give the folder.")
+    return state.status
 
 
 def _check_links(path: Path, *, as_json: bool) -> None:
@@ -88,33 +122,3 @@ def _check_links(path: Path, *, as_json: bool) -> None:
         print(f"{link.url}: {link_text(link)}", file=sys.stderr)
     if not any(links.values()):
         print(f"{path} quotes no address for code or data", file=sys.stderr)
-
-
-def show_code(report: CodeReport) -> None:
-    """Print a report: what the repository is, what its README covers, and the findings, the gravest first."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    console.print(Text(report.source, style="bold"))
-    about = [f"{report.files:,} files, {report.size / 1e6:.1f} MB", f"licence: {report.licence or 'none'}"]
-    about += [f"last change {report.last_change}"] if report.last_change else []
-    about += [f"tags: {', '.join(report.tags[:3])}"] if report.tags else []
-    console.print(Text(" · ".join(about)))
-    covered = [topic for topic, there in report.covers.items() if there]
-    console.print(Text(f"README covers: {', '.join(covered) or 'nothing'}"))
-    styles = {"high": "bold red", "medium": "yellow", "low": "dim"}
-    for severity, heading in (("high", "Grave"), ("medium", "To mend"), ("low", "To consider")):
-        found = [finding for finding in report.findings if finding.severity == severity]
-        if found:
-            console.print(Text(f"\n{heading}", style=styles[severity]))
-        for finding in found:
-            where = f"{finding.file}:{finding.line}" if finding.line else finding.file
-            console.print(
-                Text.assemble(
-                    f"  {finding.message}", (f"  [{where}]" if where else "", "dim"), (f"  {finding.kind}", "dim")
-                )
-            )
-    if not report.findings:
-        console.print("\nNothing to mend was found.")
-    console.print(Text("\nThis is what a look at the files shows. Nothing was run.", style="italic"))

@@ -106,7 +106,7 @@ def _mend_links(blocks: list[Block], pages: list[RawPage]) -> list[Link]:
         for number in numbers:
             placed.setdefault(number, []).append(block)
     for number, url, box in boxed:
-        if any([note_link(block, number, url, box) for block in placed.get(number, ())]):
+        if any(note_link(block, number, url, box) for block in placed.get(number, ())):
             shown.add((number, url))
     loose = dict.fromkeys((number, url) for number, url, _ in boxed)
     return [Link(url, number) for number, url in loose if (number, url) not in shown]

@@ -83,17 +83,19 @@ def _fetch(url: str, place: Path, seconds: float, megabytes: float, protocol: st
         )
         end = time.monotonic() + seconds
         problem = None
-        while process.poll() is None:
-            if time.monotonic() > end:
-                problem = f"fetching took longer than {seconds:.0f} seconds"
-            elif _megabytes(place) > megabytes:
-                problem = f"it is larger than {megabytes:.0f} MB"
-            if problem:
+        try:
+            while process.poll() is None and problem is None:
+                if time.monotonic() > end:
+                    problem = f"fetching took longer than {seconds:.0f} seconds"
+                elif _megabytes(place) > megabytes:
+                    problem = f"it is larger than {megabytes:.0f} MB"
+                else:
+                    time.sleep(0.05)
+        finally:  # also where a person interrupts: git is in a session of its own and does not hear it
+            if process.poll() is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-                break
-            time.sleep(0.05)
         said.seek(0)
         last = said.read(100_000).decode("utf-8", "replace").strip().splitlines()[-1:]
     if problem is None and _megabytes(place) > megabytes:

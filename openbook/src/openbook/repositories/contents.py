@@ -15,6 +15,7 @@ _MACHINE_PATH: Final = re.compile(
     r"(?<![\w.~:/-])(?:/home/(?!user\b|runner\b)[A-Za-z][\w.-]*|/Users/[A-Za-z][\w.-]*|/(?:scratch|mnt|gpfs|lustre|nfs)/[\w.-]+)(?=/)[\w./-]*"
     r"|\b[A-Z]:\\\\?Users\\\\?[\w.-]+"
 )
+_CONTAINER: Final = re.compile(r"(?:docker-)?compose(?:\.[\w-]+)*\.ya?ml$|devcontainer\.json$|.*\.def$")
 _SECRETS: Final[tuple[tuple[str, str], ...]] = (
     ("a private key", r"-----BEGIN (?:RSA |EC |OPENSSH |DSA |PGP )?PRIVATE KEY"),
     ("an AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -107,7 +108,8 @@ def _secrets(file: RepositoryFile, text: str) -> Iterator[CodeFinding]:
 
 
 def _machine_paths(file: RepositoryFile, text: str) -> Iterator[CodeFinding]:
-    found = None if _is_test(file) else _MACHINE_PATH.search(text)
+    inside = _CONTAINER.match(file.name)  # its paths are those of the container, which comes with it
+    found = None if inside or _is_test(file) else _MACHINE_PATH.search(text)
     if found is not None:
         message = f"A path of one machine ({found[0][:60]}): elsewhere the code will not find it."
         yield CodeFinding(

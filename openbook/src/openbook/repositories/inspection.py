@@ -82,10 +82,7 @@ def inspect_folder(folder: Path, source: str, record: Record | None = None, *, f
     if not tags and not fetched and (folder / ".git").exists():
         message = "No tag marks the state that the paper used."
         findings.append(CodeFinding(kind="no_tag", severity="low", message=message))
-    if record is not None:
-        findings += compare(repository, record)
-    findings.sort(key=lambda item: (_GRAVITY[item.severity], list(KINDS).index(item.kind), item.file or ""))
-    return CodeReport(
+    report = CodeReport(
         source=source,
         commit=git_output(folder, "rev-parse", "HEAD") or None,
         last_change=git_output(folder, "log", "-1", "--format=%cs") or None,
@@ -94,8 +91,20 @@ def inspect_folder(folder: Path, source: str, record: Record | None = None, *, f
         size=sum(file.size for file in repository.files),
         licence=licence,
         covers=covers,
-        findings=findings,
+        findings=_in_order(findings),
     )
+    return report if record is None else compared(report, repository, record)
+
+
+def compared(report: CodeReport, repository: Repository, record: Record) -> CodeReport:
+    """A report with what the paper's record and the repository say of each other."""
+    findings = [*report.findings, *compare(repository, record)]
+    return report.model_copy(update={"findings": _in_order(findings)})
+
+
+def _in_order(findings: list[CodeFinding]) -> list[CodeFinding]:
+    """The gravest first."""
+    return sorted(findings, key=lambda item: (_GRAVITY[item.severity], list(KINDS).index(item.kind), item.file or ""))
 
 
 _VERSION: Final = re.compile(

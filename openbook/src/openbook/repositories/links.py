@@ -22,6 +22,7 @@ from openbook.errors import OpenbookError
 from openbook.files import sha256, write_atomically
 from openbook.papers.fetch import cache_folder
 from openbook.record.model import Answer, LinkCheck, Record
+from openbook.repositories.archives import archive_of
 from openbook.repositories.cloning import refuse_private
 
 Status = Literal["answered", "moved", "gone", "archived", "unknown"]
@@ -35,7 +36,9 @@ SECONDS: Final = 15.0
 KEPT: Final = 7 * 24 * 3600.0
 """An answer is asked for again after so many seconds."""
 _ADDRESS: Final = re.compile(
-    r"https?://[^\s\"<>\\^`{|}\[\]“”’]+|\b(?:github\.com|gitlab\.com|doi\.org)/[\w./%~-]+", re.IGNORECASE
+    r"https?://[^\s\"<>\\^`{|}\[\]“”’]+|\b(?:github\.com|gitlab\.com|doi\.org)/[\w./%~-]+"
+    r"|\bswh:1:[a-z]{3}:[0-9a-f]{40}\b|\bdoi:\s?10\.\d{4,9}/[\w./()-]+",
+    re.IGNORECASE,
 )
 _PAGE: Final = re.compile(r" \(p\. (\d+)\)")
 #: Hosts that keep copies of what others publish. A link to one of them says that only the copy is referred to.
@@ -56,12 +59,17 @@ def links_of(answer: Answer) -> list[tuple[str, int | None]]:
         places.append((answer.near_miss.quote, answer.near_miss.page))
     found: dict[str, int | None] = {}
     for text, page in places:
-        for match in _ADDRESS.finditer(text):
-            found.setdefault(_whole(match[0]), page)
+        for url in addresses_in(text):
+            found.setdefault(url, page)
     for match in _ADDRESS.finditer(answer.response):
         named = _PAGE.match(answer.response, match.end())
         found.setdefault(_whole(match[0]), int(named[1]) if named else None)
     return list(found.items())[:MOST]
+
+
+def addresses_in(text: str) -> list[str]:
+    """The web addresses in a text, in order, with their schemes and without the marks that end their sentences."""
+    return [_whole(match[0]) for match in _ADDRESS.finditer(text)]
 
 
 def _whole(address: str) -> str:
@@ -69,7 +77,12 @@ def _whole(address: str) -> str:
     address = address.rstrip(".,;:!?'\"")
     if address.endswith(")") and "(" not in address:
         address = address.rstrip(").,;")
-    return address if "://" in address else f"https://{address}"
+    if "://" in address:
+        return address
+    if re.match(r"swh:|doi:", address, re.IGNORECASE):
+        named = archive_of(address)
+        return named.url if named else address
+    return f"https://{address}"
 
 
 def check_links(record: Record, checker: LinkChecker) -> Record:

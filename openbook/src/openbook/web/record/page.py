@@ -16,7 +16,7 @@ from openbook.papers.paper import Paper
 from openbook.record.model import Record
 from openbook.record.scores import CODE_AND_DATA, DATA_ONLY, count_unclear
 from openbook.web.addresses import is_web, source_name
-from openbook.web.record.view import AnswerView, answers_of, interval_text, plain_title
+from openbook.web.record.view import AnswerView, answers_of, code_view, interval_text, plain_title
 from openbook.web.templating import environment, static_text
 
 
@@ -61,6 +61,7 @@ def record_context(
         "interval": interval_text(record.scores.reproducibility_interval),
         "theoretical": kind is not None and kind.result == "theoretical",
         "no_context": no_context,
+        "code": code_view(record.code) if record.code else None,
         "replications": (CODE_AND_DATA, DATA_ONLY),
         "correct": None,
     }

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from openbook.record.model import Record
+from openbook.record.model import CodeReport, Record
 from openbook.record.scores import CLEAR_FROM, count_unclear
 from openbook.text import percent
-from openbook.web.record.view import AnswerView, answers_of, interval_text, plain_title
+from openbook.web.record.view import SEVERITIES, AnswerView, answers_of, code_view, interval_text, place_of, plain_title
 
 _STYLES: Final = {
     "yes": "bold green",
@@ -51,8 +51,37 @@ def show_record(record: Record, console: Console) -> None:
             result.append(f"\n{view.rests_on}".replace("rests on ", "rests on\n"), style="dim")
         table.add_row(Text(view.title), result, _response(view))
     console.print(table)
+    if record.code is not None:
+        console.print(Text("\nThe code it links to", style="bold"))
+        show_code(record.code, console)
+        console.print()
     console.print(Text(record.notice, style="italic"))
     console.print(Text(_run(record), style="dim"))
+
+
+def show_code(report: CodeReport, console: Console) -> None:
+    """Print a report: what the repository is, what its README covers, and the findings, the gravest first."""
+    view = code_view(report)
+    console.print(Text(view.source, style="bold"))
+    if view.problem:
+        console.print(Text(f"Not looked at: {view.problem}", style="bold red"))
+        return
+    console.print(Text(" · ".join(view.about)))
+    lacking = f"; not: {', '.join(view.lacking)}" if view.lacking else ""
+    console.print(Text(f"README covers: {', '.join(view.covered) or 'nothing'}{lacking}"))
+    styles = dict(zip(SEVERITIES.values(), ("bold red", "yellow", "dim"), strict=True))
+    groups = [*view.groups, *([("The paper and the repository", view.stated)] if view.stated else [])]
+    for heading, findings in groups:
+        console.print(Text(f"\n{heading}", style=styles.get(heading, "bold")))
+        for finding in findings:
+            where = place_of(finding)
+            where = f"  [{where}]" if where else ""
+            console.print(Text.assemble(f"  {finding.message}", (where, "dim"), (f"  {finding.kind}", "dim")))
+    if view.more:
+        console.print(f"\n{view.more} more findings are in the record.")
+    if not groups:
+        console.print("\nNothing to mend was found.")
+    console.print(Text("\nThis is what a look at the files shows. Nothing was run.", style="italic"))
 
 
 def _scores(record: Record) -> Text:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
+from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
-from openbook.record.model import Answer, Evidence, LinkCheck, Record
+from openbook.record.model import Answer, CodeFinding, CodeReport, Evidence, LinkCheck, Record
 from openbook.record.scores import is_unclear
-from openbook.text import one_line, percent
+from openbook.repositories.archives import archive_of
+from openbook.text import one_line, percent, shortened
 from openbook.variables import SCORED, VARIABLES
 from openbook.variables.definitions import definition
+from openbook.web.addresses import is_web
 
 #: Characters of a title in which LaTeX is looked for.
 LONGEST: Final = 1000
@@ -121,6 +125,64 @@ def answers_of(record: Record, paper: Paper | None = None) -> list[AnswerView]:
     return views
 
 
+@dataclass(frozen=True, slots=True)
+class CodeView:
+    """A look at a repository: what it is, what its README covers, and findings by how grave they are.
+
+    ``stated`` are the findings that compare the paper with the repository; ``more`` were left out.
+    """
+
+    source: str
+    link: str | None
+    problem: str
+    about: list[str]
+    covered: list[str]
+    lacking: list[str]
+    groups: list[tuple[str, list[CodeFinding]]]
+    stated: list[CodeFinding]
+    more: int = 0
+
+
+#: Kinds of findings that compare a paper with its repository.
+COMPARED: Final = ("paper_only", "version_differs", "repository_only")
+SEVERITIES: Final = {"high": "Grave", "medium": "To mend", "low": "To consider"}
+MOST_FINDINGS: Final = 40
+
+
+def code_view(report: CodeReport) -> CodeView:
+    """How a report on code is shown. Its texts come from a repository: they are cut, and never markup."""
+    shown = [
+        finding.model_copy(
+            update={"message": shortened(finding.message, 300), "file": shortened(finding.file or "", 200)}
+        )
+        for finding in report.findings[:MOST_FINDINGS]
+    ]
+    about = [f"{report.files:,} files, {report.size / 1e6:.1f} MB", f"licence: {report.licence or 'none'}"]
+    about += [f"last change {report.last_change}"] if report.last_change else []
+    about += [f"commit {report.commit[:12]}"] if report.commit else []
+    about += [f"tags: {', '.join(report.tags[:3])}"] if report.tags else []
+    looked = any(finding.kind == "unpinned_versions" for finding in report.findings)
+    about += ["versions are not all fixed" if looked else "no unfixed versions found"] if report.files else []
+    ours = [finding for finding in shown if finding.kind not in COMPARED]
+    groups = [(word, [finding for finding in ours if finding.severity == grade]) for grade, word in SEVERITIES.items()]
+    return CodeView(
+        source=shortened(report.source, 300),
+        link=report.source if is_web(report.source) else None,
+        problem=shortened(report.problem or "", 500),
+        about=[shortened(fact, 200) for fact in about],
+        covered=[topic for topic, there in report.covers.items() if there],
+        lacking=[topic for topic, there in report.covers.items() if not there],
+        groups=[(word, found) for word, found in groups if found],
+        stated=[finding for finding in shown if finding.kind in COMPARED],
+        more=len(report.findings) - len(shown),
+    )
+
+
+def place_of(finding: CodeFinding) -> str:
+    """The file and line of a finding; empty where it has none."""
+    return f"{finding.file}:{finding.line}" if finding.file and finding.line else finding.file or ""
+
+
 def link_text(link: LinkCheck) -> str:
     """The state of an address in words."""
     code = f" (HTTP {link.code})" if link.code is not None and link.status in ("gone", "unknown") else ""
@@ -131,6 +193,9 @@ def link_text(link: LinkCheck) -> str:
         "archived": "an archive's copy answers",
         "unknown": f"no clear answer{code}",
     }[link.status]
+    with suppress(OpenbookError):
+        named = archive_of(link.url)
+        said = f"{named.what}; {said}" if named else said
     return f"{said}, asked {link.checked[:10]}"
 
 

@@ -20,6 +20,7 @@ from openbook.variables.definitions import definition
 from openbook.web.addresses import href, is_web, source_name
 from openbook.web.record.view import (
     RESULTS,
+    code_view,
     evidence_place,
     interval_text,
     plain_title,
@@ -149,6 +150,7 @@ def paper_page(
         more_findings=max(0, len(findings) - FINDINGS),
         answers=[_row(name, record.answers[name], record, folded) for name in VARIABLES if name in record.answers],
         published=is_published(record),
+        code=code_view(record.code) if record.code else None,
         run=run,
         advice=cached("advice.html.jinja", tuple(map(_advice, lacking))) if lacking else "",
         corrections=[
