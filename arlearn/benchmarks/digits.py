@@ -27,7 +27,7 @@ from arlearn.errors import ArlearnError
 from arlearn.evaluation.exact_match import choose_questions, exact_match, wilson
 from arlearn.files import file_sha256, write_atomically
 from arlearn.predictors.saving import load_predictor
-from arlearn.tasks.multiplication import MultiplicationTask
+from arlearn.tasks.arithmetic import MultiplicationTask
 
 
 def evaluated(run: Path, count: int, again: bool) -> dict[str, Any]:

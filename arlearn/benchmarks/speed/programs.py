@@ -12,9 +12,9 @@ import torch
 from arlearn.decoding.generate import generate
 from arlearn.decoding.lookup import LookupDecoder
 from arlearn.predictors.linear import LinearPredictor
-from arlearn.programs import examples
 from arlearn.programs.arithmetic import multiplication
 from arlearn.programs.compiling import compile_program
+from arlearn.programs.text import example_text
 from arlearn.programs.turing import parse
 from arlearn.programs.turing_programs import find_bounds, looped_program
 from arlearn.programs.universal import Sizes, universal_program
@@ -37,7 +37,7 @@ def bench_programs(quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     rounds = 2 if quick else 7
-    beaver_machine = parse(*examples.read("busy-beaver-4", ".toml"))
+    beaver_machine = parse(*example_text("busy-beaver-4", ".toml"))
     beaver = ProgramTask(looped_program(beaver_machine, find_bounds(beaver_machine, looped=True)))
     product = ProgramTask(multiplication(4))
     universal = ProgramTask(universal_program(Sizes(4, 2, 16)))

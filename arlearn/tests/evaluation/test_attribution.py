@@ -12,12 +12,11 @@ from arlearn.errors import ArlearnError
 from arlearn.evaluation.attribution import attribute, walk
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps.base import CausalMap
-from arlearn.predictors.maps.blocks import BlocksMap
+from arlearn.predictors.maps.blocks import BlocksMap, PeriodicMap
 from arlearn.predictors.maps.packed import PackedMap
-from arlearn.predictors.maps.periodic import PeriodicMap
 from arlearn.predictors.maps.shift import ShiftMap
 from arlearn.predictors.mlp import MLPPredictor
-from arlearn.tasks.multiplication import MultiplicationTask
+from arlearn.tasks.arithmetic import MultiplicationTask
 
 
 @st.composite

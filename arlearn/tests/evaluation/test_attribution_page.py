@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from arlearn.cli import app
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.attribution import explain
-from arlearn.evaluation.attribution_page import page, write_page
+from arlearn.evaluation.attribution_views import page, write_page
 from arlearn.evaluation.saved_model import SavedModel
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.saving import save_predictor

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.exact_match import choose_questions, exact_match, measure_task, read_pairs, wilson
 from arlearn.predictors.base import Predictor
-from arlearn.tasks.addition import AdditionTask
-from arlearn.tasks.multiplication import MultiplicationTask
+from arlearn.tasks.arithmetic import AdditionTask, MultiplicationTask
 from arlearn.tasks.parity import ParityTask
 
 

@@ -151,7 +151,7 @@ def test_what_cannot_be_run(model, tmp_path, monkeypatch):
 def test_without_the_harness_it_says_what_to_install(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "lm_eval", None)
     monkeypatch.setitem(sys.modules, "lm_eval.api.model", None)
-    monkeypatch.delitem(sys.modules, "arlearn.evaluation.harness", raising=False)
+    monkeypatch.delitem(sys.modules, "arlearn.hub.harness", raising=False)
     with pytest.raises(ArlearnError, match=r"pip install 'arlearn\[eval\]'"):
         run(model, "--harness", "x")
     with pytest.raises(ArlearnError, match="no model in"):

@@ -13,7 +13,7 @@ from arlearn.evaluation.perplexity import SEGMENT, at_context, sliding, with_pad
 from arlearn.predictors.base import Predictor
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.tasks.text import Layout
-from arlearn.tasks.token_cache import TokenisedText
+from arlearn.tasks.text_files import TokenisedText
 
 E, PAD, V, T = 0, 1, 12, 5
 

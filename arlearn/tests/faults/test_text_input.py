@@ -19,9 +19,8 @@ from arlearn.errors import ArlearnError
 from arlearn.evaluation.exact_match import read_pairs
 from arlearn.evaluation.perplexity import measure_text
 from arlearn.predictors.saving import load_predictor
-from arlearn.tasks.addition import AdditionTask
-from arlearn.tasks.text_files import TextFile
-from arlearn.tasks.token_cache import tokenise_in_memory
+from arlearn.tasks.arithmetic import AdditionTask
+from arlearn.tasks.text_files import TextFile, tokenise_in_memory
 from arlearn.tokens import BytePair
 from arlearn.training.recipe import load_recipe
 from arlearn.training.reporting import Reporter

@@ -16,9 +16,8 @@ import safetensors.torch
 import torch
 
 from arlearn.errors import ArlearnError
-from arlearn.training import checkpoints
-from arlearn.training.checkpoints import Checkpoint
-from arlearn.training.metrics import read_metrics
+from arlearn.training.directory import Checkpoint, newest_checkpoint, read_checkpoint, write_checkpoint
+from arlearn.training.reporting import read_metrics
 
 ARLEARN = [sys.executable, "-m", "arlearn.cli"]
 
@@ -58,9 +57,9 @@ def some(step: int, run: str = "this") -> Checkpoint:
 
 def test_the_newest_are_kept(tmp_path: Path) -> None:
     for step in (5, 10, 15):
-        checkpoints.write(tmp_path, some(step), keep=2)
+        write_checkpoint(tmp_path, some(step), keep=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000010", "00000015"]
-    found, wrong = checkpoints.newest(tmp_path, "this")
+    found, wrong = newest_checkpoint(tmp_path, "this")
     assert found is not None
     assert (found.step, found.about["tokens"], wrong) == (15, 15, [])
     assert torch.equal(found.tensors["weights.a"], torch.full((1000,), 15.0))
@@ -69,7 +68,7 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "no state", "no about", "about no json", "about lies"])
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, damage: str) -> None:
     for step in (5, 10):
-        checkpoints.write(tmp_path, some(step), keep=2)
+        write_checkpoint(tmp_path, some(step), keep=2)
     state, about = tmp_path / "00000010" / "state.safetensors", tmp_path / "00000010" / "about.json"
     content = bytearray(state.read_bytes())
     if damage == "flip":
@@ -83,7 +82,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, damage: str) -> Non
         about.unlink()
     else:
         about.write_text("{" if damage == "about no json" else '{"step": "x"}')
-    found, wrong = checkpoints.newest(tmp_path, "this")
+    found, wrong = newest_checkpoint(tmp_path, "this")
     assert found is not None
     assert found.step == 5
     assert len(wrong) == 1
@@ -91,32 +90,32 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, damage: str) -> Non
 
 
 def test_another_runs_checkpoint_is_not_taken(tmp_path: Path) -> None:
-    checkpoints.write(tmp_path, some(5, "other"), keep=2)
-    found, wrong = checkpoints.newest(tmp_path, "this")
+    write_checkpoint(tmp_path, some(5, "other"), keep=2)
+    found, wrong = newest_checkpoint(tmp_path, "this")
     assert found is None
     assert "another run" in wrong[0]
 
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
-    checkpoints.write(tmp_path, some(5), keep=2)
+    write_checkpoint(tmp_path, some(5), keep=2)
     (tmp_path / ".00000010-123").mkdir()
-    found, _ = checkpoints.newest(tmp_path, "this")
+    found, _ = newest_checkpoint(tmp_path, "this")
     assert found is not None
     assert [path.name for path in tmp_path.iterdir()] == ["00000005"]
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_intact(tmp_path: Path) -> None:
-    checkpoints.write(tmp_path, some(5), keep=1)
+    write_checkpoint(tmp_path, some(5), keep=1)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
     try:
         with pytest.raises(ArlearnError, match=r"disk is full; the last good checkpoint is that of update 5") as caught:
-            checkpoints.write(tmp_path, some(10), keep=1)
+            write_checkpoint(tmp_path, some(10), keep=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert "--resume" in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["00000005"]
-    assert checkpoints.read(tmp_path / "00000005", "this").step == 5
+    assert read_checkpoint(tmp_path / "00000005", "this").step == 5
 
 
 BAD_COMMANDS = [

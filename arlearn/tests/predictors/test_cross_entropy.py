@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from arlearn.errors import ArlearnError
-from arlearn.predictors.cross_entropy import LARGEST_SUM, linear_cross_entropy
+from arlearn.predictors.output_head import LARGEST_SUM, linear_cross_entropy
 
 
 def problem(rows, vocabulary, width, scale=1.0, dtype=torch.double, seed=0):

@@ -11,9 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arlearn.errors import ArlearnError
-from arlearn.predictors import kneser_ney
-from arlearn.predictors.kneser_ney import FALLBACK, estimate
-from arlearn.predictors.ngram import NGramPredictor
+from arlearn.predictors.ngram import FALLBACK, NGramPredictor, estimate
 
 # log10 p(last token | the ones before) that KenLM 0.3.0's `lmplz -o 5 --vocab_pad 152` gave for `invented()`, one
 # sequence a line (docs/log.md has the commands). Token 0 begins and ends sequences; <unk> stands for unseen tokens.
@@ -78,7 +76,7 @@ def test_it_agrees_with_lmplz() -> None:
 def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens, starts = invented()
     whole = estimate(tokens, starts, 152, 4)
-    monkeypatch.setattr(kneser_ney, "CHUNK", 100)
+    monkeypatch.setattr("arlearn.predictors.ngram.CHUNK", 100)
     for one, other in zip(whole, estimate(tokens, starts, 152, 4), strict=True):
         assert np.array_equal(one.keys, other.keys)
         assert np.array_equal(one.mass, other.mass)

@@ -12,12 +12,11 @@ from torch.nn import functional as F
 
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
-from arlearn.predictors.kneser_ney import estimate
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps.blocks import BlocksMap
 from arlearn.predictors.maps.packed import PackedMap
 from arlearn.predictors.mlp import MLPPredictor
-from arlearn.predictors.ngram import NGramPredictor
+from arlearn.predictors.ngram import NGramPredictor, estimate
 from arlearn.predictors.saving import load_card, load_predictor, save_predictor
 from arlearn.predictors.transformer import TransformerPredictor
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.exact_match import exact_match, write_out
-from arlearn.programs import examples
 from arlearn.programs.circuits import Circuit, CircuitBuilder, parity_circuit, parse
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
 from arlearn.programs.steps import ProgramError
+from arlearn.programs.text import example_names, example_text
 from arlearn.tasks.program import ProgramTask
 
 
@@ -56,7 +56,7 @@ def test_gates_against_python(gate: str) -> None:
 
 
 def test_parity_of_sixteen_bits_on_every_input() -> None:
-    circuit = parse(examples.read("parity16.txt", ".txt")[0])
+    circuit = parse(example_text("parity16.txt", ".txt")[0])
     everything = np.array(list(itertools.product((0, 1), repeat=16)))
     assert np.array_equal(circuit.evaluate(everything)[:, 0], everything.sum(axis=1) % 2)
     assert all_right(circuit)
@@ -71,16 +71,16 @@ def test_more_bits_a_step_fewer_tokens(step: int, tokens: int) -> None:
 
 
 def test_the_adder_adds() -> None:
-    circuit = parse(examples.read("adder4", ".txt")[0])
+    circuit = parse(example_text("adder4", ".txt")[0])
     for a, b in itertools.product(range(16), repeat=2):
         bits = [int(bit) for bit in f"{a:04b}{b:04b}"]
         assert "".join(map(str, circuit.evaluate(np.array([bits]))[0])) == f"{a + b:05b}"
     assert all_right(circuit)
 
 
-@pytest.mark.parametrize("name", examples.names(".txt"))
+@pytest.mark.parametrize("name", example_names(".txt"))
 def test_shipped_circuits_compile_and_read_back(name: str) -> None:
-    circuit = parse(examples.read(name, ".txt")[0], name)
+    circuit = parse(example_text(name, ".txt")[0], name)
     assert parse("\n".join(circuit.lines()), name) == circuit
     assert prove(circuit.program(), compile_program(circuit.program())).proved
 

@@ -15,9 +15,8 @@ from arlearn.predictors.maps import PeriodicMap
 from arlearn.programs.builder import Builder
 from arlearn.programs.checking import check, faults
 from arlearn.programs.compiling import compile_program
-from arlearn.programs.loops import lay_out
 from arlearn.programs.proving import prove
-from arlearn.programs.steps import Program, ProgramError
+from arlearn.programs.steps import Program, ProgramError, lay_out
 from arlearn.programs.text import from_json, parse_program, to_json
 from arlearn.tasks.program import ProgramTask
 

@@ -8,8 +8,7 @@ import torch
 from arlearn.decoding.generate import generate
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps.packed import PackedMap
-from arlearn.programs.algebra import identity
-from arlearn.programs.arithmetic import addition, multiplication
+from arlearn.programs.arithmetic import addition, identity, multiplication
 from arlearn.programs.circuits import CircuitBuilder, parity_circuit
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove

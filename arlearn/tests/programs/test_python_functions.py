@@ -7,15 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arlearn.decoding.generate import generate
-from arlearn.programs import examples
 from arlearn.programs.compiling import compile_program
-from arlearn.programs.loops import lay_out
 from arlearn.programs.proving import prove
 from arlearn.programs.python_functions import python_program
 from arlearn.programs.python_prompts import PythonInterface
 from arlearn.programs.python_reading import parse_ranges, read_source
 from arlearn.programs.semantics import Semantics
-from arlearn.programs.steps import Program, ProgramError
+from arlearn.programs.steps import Program, ProgramError, lay_out
+from arlearn.programs.text import example_text
 from arlearn.tasks.program import ProgramTask
 
 
@@ -48,7 +47,7 @@ EXAMPLES = {
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_weights_of_every_example_answer_as_python_does(name: str) -> None:
     ranges, count = EXAMPLES[name]
-    text, _ = examples.read(f"{name}.py", ".py")
+    text, _ = example_text(f"{name}.py", ".py")
     program = python_program(read_source(text, f"{name}.py", name), parse_ranges(ranges))
     task = ProgramTask(program)
     listed = task.everything()
@@ -64,7 +63,7 @@ def test_the_weights_of_every_example_answer_as_python_does(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "ranges"), [("gcd", "a:0..9,b:0..9"), ("sort4", EXAMPLES["sort4"][0])])
 def test_weights_are_proved_for_any_number_of_passes(name: str, ranges: str) -> None:
-    text, _ = examples.read(f"{name}.py", ".py")
+    text, _ = example_text(f"{name}.py", ".py")
     program = python_program(read_source(text, f"{name}.py", name), parse_ranges(ranges))
     proof = prove(program, compile_program(program))
     assert proof.proved

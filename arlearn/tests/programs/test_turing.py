@@ -5,10 +5,10 @@ import torch
 
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.exact_match import exact_match, write_out
-from arlearn.programs import examples
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
 from arlearn.programs.steps import ProgramError
+from arlearn.programs.text import example_names, example_text
 from arlearn.programs.turing import Machine, from_mapping, parse, simulate
 from arlearn.programs.turing_programs import TapeInterface, find_bounds
 from arlearn.programs.turing_unrolled import unrolled_program
@@ -16,7 +16,7 @@ from arlearn.tasks.program import ProgramTask
 
 
 def shipped(name: str) -> Machine:
-    return parse(*examples.read(name, ".toml"))
+    return parse(*example_text(name, ".toml"))
 
 
 def rows_of(task: ProgramTask, tokens: torch.Tensor) -> list[list[str]]:
@@ -150,7 +150,7 @@ def test_too_many_inputs_to_simulate() -> None:
             find_bounds(machine, **wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", examples.names(".toml"))
+@pytest.mark.parametrize("name", example_names(".toml"))
 def test_shipped_machines_read_back(name: str) -> None:
     machine = shipped(name)
     assert from_mapping(machine.as_json()).rules == machine.rules

@@ -5,9 +5,9 @@ import torch
 
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.exact_match import exact_match, write_out
-from arlearn.programs import examples
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
+from arlearn.programs.text import example_text
 from arlearn.programs.turing import from_mapping, parse
 from arlearn.programs.turing_programs import TapeInterface, find_bounds, looped_program
 from arlearn.programs.turing_unrolled import unrolled_program
@@ -21,7 +21,7 @@ def rows_of(task: ProgramTask, tokens: torch.Tensor) -> list[list[str]]:
 
 @pytest.mark.parametrize(("name", "length"), [("busy-beaver-4", 0), ("binary-increment", 5), ("palindromes", 5)])
 def test_looped_runs_follow_the_simulator_and_need_fewer_weights(name: str, length: int) -> None:
-    machine = parse(*examples.read(name, ".toml"))
+    machine = parse(*example_text(name, ".toml"))
     task = ProgramTask(looped_program(machine, find_bounds(machine, length=length, looped=True)))
     predictor = compile_program(task.program)
     proof = prove(task.program, predictor)

@@ -7,9 +7,9 @@ import torch
 from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
 from arlearn.predictors.linear import LinearPredictor
-from arlearn.programs import examples
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
+from arlearn.programs.text import example_text
 from arlearn.programs.turing import Machine, parse, simulate
 from arlearn.programs.universal import Sizes, symbol_in, universal_program
 from arlearn.programs.universal_prompts import (
@@ -80,7 +80,7 @@ def test_its_weights_do_not_depend_on_the_tape(small: Model) -> None:
 
 
 def test_the_busy_beaver_of_four_states(small: Model) -> None:
-    machine = parse(*examples.read("busy-beaver-4", ".toml"))
+    machine = parse(*example_text("busy-beaver-4", ".toml"))
     assert small.follows(machine, "", 200) == ("halted", 107)
     words = small.run(machine, "", 200)
     assert prompt_of(machine, "", small.sizes).answer(read_run(words, small.sizes)) == "halted: 107 steps, 13 ones"
@@ -117,7 +117,7 @@ def test_a_thousand_random_machines_and_tapes() -> None:
 )
 def test_answers_in_the_machine_s_own_names(machine: str, tape: str, said: str) -> None:
     model = Model(8, 3, 20)
-    text = (machine, "machine") if "R" in machine else examples.read(machine, ".toml")
+    text = (machine, "machine") if "R" in machine else example_text(machine, ".toml")
     parsed = parse(*text)
     words = model.run(parsed, tape, 100)
     assert prompt_of(parsed, tape, model.sizes).answer(read_run(words, model.sizes)) == said
@@ -134,7 +134,7 @@ def test_every_token_is_that_of_forward(small: Model) -> None:
 
 
 def test_what_does_not_fit_is_said_at_once(small: Model) -> None:
-    machine = parse(*examples.read("palindromes", ".toml"))
+    machine = parse(*example_text("palindromes", ".toml"))
     with pytest.raises(ArlearnError) as error:
         prompt_of(machine, "0" * 20 + "2", small.sizes)
     for said in ("it has 7 states, the model is for 4", "it has 3 symbols", "the tape has 21 symbols", "not know: 2"):

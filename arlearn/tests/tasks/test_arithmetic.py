@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from arlearn.errors import ArlearnError
 from arlearn.tasks import load_task
-from arlearn.tasks.addition import AdditionTask
-from arlearn.tasks.multiplication import MultiplicationTask
+from arlearn.tasks.arithmetic import AdditionTask, MultiplicationTask
 from arlearn.tasks.number_pairs import Pairs, PairTask
 
 FORMATS = [(MultiplicationTask, name) for name in MultiplicationTask.formats]

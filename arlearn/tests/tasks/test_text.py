@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from arlearn.errors import ArlearnError
 from arlearn.tasks import load_task
 from arlearn.tasks.text import Layout, Rows, TextTask
-from arlearn.tasks.text_files import TextFile
-from arlearn.tasks.token_cache import TokenisedText, tokenise, tokenise_in_memory
+from arlearn.tasks.text_files import TextFile, TokenisedText, tokenise, tokenise_in_memory
 from arlearn.tokens import BytePair
 
 E, PAD = 0, 1

@@ -8,12 +8,10 @@ import torch
 
 from arlearn.errors import ArlearnError
 from arlearn.predictors.saving import load_predictor
-from arlearn.training import checkpoints
+from arlearn.training.directory import newest_checkpoint, prepare
 from arlearn.training.loop import TrainingRun, step_limit
-from arlearn.training.metrics import read_metrics
-from arlearn.training.preparation import prepare
 from arlearn.training.recipe import load_recipe
-from arlearn.training.reporting import Reporter
+from arlearn.training.reporting import Reporter, read_metrics
 from arlearn.training.run import run
 
 QUIET = Reporter(quiet=True)
@@ -176,7 +174,7 @@ def test_a_text_without_anything_to_learn_leaves_no_run(recipe, tmp_path) -> Non
 def test_a_loss_that_is_no_number_stops_the_run(recipe, tmp_path) -> None:
     with pytest.raises(ArlearnError, match="try a smaller learning_rate"):
         run(recipe.with_changes(["learning_rate=1e30", "clip=0"]), tmp_path / "run", QUIET)
-    found, _ = checkpoints.newest(tmp_path / "run" / "checkpoints", "any")
+    found, _ = newest_checkpoint(tmp_path / "run" / "checkpoints", "any")
     assert found is None or all(torch.isfinite(tensor).all() for tensor in found.tensors.values())
 
 

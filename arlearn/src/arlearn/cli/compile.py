@@ -1,7 +1,7 @@
 """``arlearn compile``: a program becomes a linear predictor with exact weights, proved if asked."""
 
-from __future__ import annotations
-
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,250 +20,62 @@ compile_app = typer.Typer(
 app.add_typer(compile_app, name="compile")
 
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="Write the model to this directory.", show_default=False)]
-Check = Annotated[
-    bool,
-    typer.Option(
-        "--check",
-        help="Prove the stored weights right for every combination of tokens that can reach a step, in float32, float16"
-        " and bfloat16, and run all inputs where they are few. Write nothing if that fails.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Centred = Annotated[
-    bool,
-    typer.Option("--centred", help="Count sums from the middle of their range, which makes scores four times smaller."),
-]
-Certificate = Annotated[
-    Path | None,
-    typer.Option(
-        "--certificate", help="Write the proof to this file, for tools/check_certificate.py. Implies --check."
-    ),
-]
-Context = Annotated[int | None, typer.Option("--context", min=1, help="Refuse a program that needs a longer context.")]
+def _command(build: Callable[..., "Program | None"]) -> Callable[..., "Program | None"]:
+    """Make a function from options to a program a command, which has the options of ``_finish`` as well.
 
+    An option that both have is described by ``build``. Where there is no program, nothing is compiled.
+    """
+    own, shared = (dict(inspect.signature(each).parameters) for each in (build, _finish))
+    del shared["program"]
+    both = {"out": shared["out"], **own, **shared, **own}
 
-@compile_app.command()
-def multiplication(
-    out: Out,
-    digits: Annotated[int, typer.Option(min=1, max=99, help="The number of digits of each number.")] = 4,
-    check: Check = False,
-    as_json: Json = False,
-    centred: Centred = False,
-    context: Context = None,
-    certificate: Certificate = None,
-) -> None:
-    """The product of two numbers: 2N² + 2N + 1 tokens for N digits."""
-    from arlearn.programs import arithmetic
+    def command(**given: Any) -> None:
+        program = build(**{name: given[name] for name in own})
+        if program is not None:
+            _finish(program, **{name: given[name] for name in shared})
 
-    _finish(arithmetic.multiplication(digits), out, check, as_json, centred, context, certificate)
-
-
-@compile_app.command()
-def addition(
-    out: Out,
-    digits: Annotated[int, typer.Option(min=1, max=99, help="The number of digits of each number.")] = 4,
-    check: Check = False,
-    as_json: Json = False,
-    centred: Centred = False,
-    context: Context = None,
-    certificate: Certificate = None,
-) -> None:
-    """The sum of two numbers: 2N + 1 tokens for N digits."""
-    from arlearn.programs import arithmetic
-
-    _finish(arithmetic.addition(digits), out, check, as_json, centred, context, certificate)
-
-
-@compile_app.command()
-def parity(
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the model to this directory.", show_default=False)
-    ] = None,
-    bits: Annotated[int, typer.Option(min=2, max=4096, help="The number of bits.")] = 16,
-    step: Annotated[int, typer.Option(min=1, help="The number of bits that each pair of tokens takes up.")] = 1,
-    write_circuit: Annotated[
-        Path | None, typer.Option("--write-circuit", help="Write the circuit's text to this file.")
-    ] = None,
-    check: Check = False,
-    as_json: Json = False,
-    centred: Centred = False,
-    context: Context = None,
-    certificate: Certificate = None,
-) -> None:
-    """The parity of N bits, the paper's own example: fewer bits a step, more tokens."""
-    from arlearn.files import write_atomically
-    from arlearn.programs.circuits import parity_circuit
-
-    if out is None and write_circuit is None:
-        raise typer.BadParameter("give --out DIR, --write-circuit FILE, or both")
-    circuit = parity_circuit(bits, step)
-    if write_circuit is not None:
-        text = "\n".join([f"# {circuit.name}, {step} bits a step", *circuit.lines()]) + "\n"
-        write_atomically(write_circuit, text)
-    if out is not None:
-        _finish(circuit.program(), out, check, as_json, centred, context, certificate)
-
-
-@compile_app.command()
-def circuit(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A circuit's text, or the name of an example (parity16).")
-    ],
-    out: Out,
-    check: Check = False,
-    as_json: Json = False,
-    centred: Centred = False,
-    context: Context = None,
-    certificate: Certificate = None,
-) -> None:
-    """A circuit of AND, OR, NOT, XOR, majority and (weighted) threshold gates, from its text."""
-    from arlearn.programs import circuits, examples
-
-    text, name = examples.read(file, ".txt")
-    _finish(circuits.parse(text, name).program(), out, check, as_json, centred, context, certificate)
-
-
-@compile_app.command()
-def turing(
-    machine: Annotated[
-        str,
-        typer.Argument(
-            metavar="MACHINE", help="A TOML file, an example (busy-beaver-4), or a line such as 1RB1LB_1LA1RH."
-        ),
-    ],
-    out: Out,
-    input: Annotated[str | None, typer.Option("--input", help="Compile for this input alone.")] = None,
-    length: Annotated[
-        int, typer.Option(help="Without --input, compile for every input of up to this many symbols.")
-    ] = 8,
-    unrolled: Annotated[
-        bool,
-        typer.Option("--unrolled", help="Write the steps out one by one, for a bounded time, instead of as a loop."),
-    ] = False,
-    max_steps: Annotated[
-        int | None,
-        typer.Option("--max-steps", help="Bound the time to this many steps (implies --unrolled). Default: no bound."),
-    ] = None,
-    tape: Annotated[
-        int | None, typer.Option("--tape", help="The number of cells of the tape. Default: as many as the inputs need.")
-    ] = None,
-    check: Check = False,
-    as_json: Json = False,
-    centred: Centred = False,
-    context: Context = None,
-    certificate: Certificate = None,
-) -> None:
-    """A Turing machine's run on a bounded tape, one token for each cell of each step, for any time."""
-    from arlearn.programs import examples
-    from arlearn.programs import turing as machines
-    from arlearn.programs.turing_programs import find_bounds, looped_program
-    from arlearn.programs.turing_unrolled import unrolled_program
-
-    if machines.is_notation(machine):
-        parsed = machines.parse(machine, "machine")
-    else:
-        parsed = machines.parse(*examples.read(machine, ".toml"))
-    looped = not unrolled and max_steps is None
-    bounds = find_bounds(parsed, input, length, max_steps, tape, looped)
-    written = looped_program(parsed, bounds) if looped else unrolled_program(parsed, bounds)
-    _finish(written, out, check, as_json, centred, context, certificate)
-
-
-@compile_app.command()
-def universal(
-    out: Out,
-    states: Annotated[
-        int, typer.Option(min=1, max=25, help="The most states that a machine may have, without the halting one.")
-    ] = 4,
-    symbols: Annotated[
-        int, typer.Option(min=2, max=10, help="The most symbols that a machine may have, with the blank.")
-    ] = 2,
-    cells: Annotated[int, typer.Option(min=1, max=4096, help="The number of cells of the tape.")] = 16,
-    check: Check = False,
-    as_json: Json = False,
-    centred: Centred = False,
-    context: Context = None,
-    certificate: Certificate = None,
-) -> None:
-    """One predictor that runs every Turing machine of these sizes: its table and its tape are the prompt."""
-    from arlearn.programs.universal import Sizes, universal_program
-
-    program = universal_program(Sizes(states, symbols, cells))
-    _finish(program, out, check, as_json, centred, context, certificate)
-
-
-@compile_app.command()
-def program(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A program's text, TOML or JSON (docs/programs.md).")],
-    out: Out,
-    check: Check = False,
-    as_json: Json = False,
-    centred: Centred = False,
-    context: Context = None,
-    certificate: Certificate = None,
-) -> None:
-    """A program in the language of steps: join, lookup, copy, constant, add, compare."""
-    from arlearn.programs import examples
-    from arlearn.programs.text import parse_program
-
-    text, name = examples.read(str(file), ".program.toml")
-    _finish(parse_program(text, name), out, check, as_json, centred, context, certificate)
-
-
-@compile_app.command()
-def python(
-    function: Annotated[
-        str, typer.Argument(metavar="FILE.py:NAME", help="A Python file, or an example (gcd.py), and a function in it.")
-    ],
-    out: Out,
-    inputs: Annotated[
-        str,
-        typer.Option(
-            "--inputs", help='Compile for these ranges of the parameters: "a:0..255,b:-9..9".', show_default=False
-        ),
-    ],
-    numbers: Annotated[
-        str, typer.Option("--numbers", help="End a run when a number of the computation leaves this range.")
-    ] = "-99999..99999",
-    check: Check = False,
-    as_json: Json = False,
-    centred: Centred = False,
-    context: Context = None,
-    certificate: Certificate = None,
-) -> None:
-    """A Python function of whole numbers, any number of turns of its loops (docs/programs.md has the subset)."""
-    from pathlib import PurePath
-
-    from arlearn.errors import ArlearnError
-    from arlearn.programs import examples
-    from arlearn.programs.python_functions import python_program
-    from arlearn.programs.python_reading import parse_ranges, read_source
-
-    file, _, name = function.rpartition(":")
-    if not file or not name.isidentifier():
-        raise ArlearnError(f"{function!r} does not name a function; write FILE.py:NAME, as in gcd.py:gcd")
-    text, _ = examples.read(file, ".py")
-    source = read_source(text, PurePath(file).name, name)
-    span = parse_ranges(f"numbers:{numbers}")["numbers"]
-    _finish(python_program(source, parse_ranges(inputs), span), out, check, as_json, centred, context, certificate)
+    command.__name__, command.__doc__ = build.__name__, build.__doc__
+    command.__annotations__ = {name: each.annotation for name, each in both.items()}
+    options = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in both.values()]
+    command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    compile_app.command()(command)
+    return build
 
 
 def _finish(
-    program: Program,
-    out: Path,
-    check: bool,
-    as_json: bool,
-    centred: bool,
-    context: int | None,
-    certificate: Path | None,
+    program: "Program",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Write the model to this directory.", show_default=False)],
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Prove the stored weights right for every combination of tokens that can reach a step, in float32, "
+            "float16 and bfloat16, and run all inputs where they are few. Write nothing if that fails.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    centred: Annotated[
+        bool,
+        typer.Option(
+            "--centred", help="Count sums from the middle of their range, which makes scores four times smaller."
+        ),
+    ] = False,
+    context: Annotated[
+        int | None, typer.Option("--context", min=1, help="Refuse a program that needs a longer context.")
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            "--certificate", help="Write the proof to this file, for tools/check_certificate.py. Implies --check."
+        ),
+    ] = None,
 ) -> None:
     """Compile, prove if asked, save, report. Raises ArlearnError, before anything is written, if the proof fails."""
     import json
     import time
 
     from arlearn.errors import ArlearnError
-    from arlearn.evaluation.program_check import check_program
+    from arlearn.evaluation.exact_match import check_program
     from arlearn.files import write_atomically
     from arlearn.predictors.saving import save_predictor
     from arlearn.programs import certificate as certificates
@@ -327,6 +139,162 @@ def _finish(
             fits = program.interface["states"] >= 4 and program.interface["cells"] >= 14
             asked = f" --machine {'busy-beaver-4' if fits else '1RB1LB_1LA1RH'}"
         _print(report, out, "" if task.default_prompt is not None else asked)
+
+
+@_command
+def multiplication(
+    digits: Annotated[int, typer.Option(min=1, max=99, help="The number of digits of each number.")] = 4,
+) -> "Program":
+    """The product of two numbers: 2N² + 2N + 1 tokens for N digits."""
+    from arlearn.programs import arithmetic
+
+    return arithmetic.multiplication(digits)
+
+
+@_command
+def addition(
+    digits: Annotated[int, typer.Option(min=1, max=99, help="The number of digits of each number.")] = 4,
+) -> "Program":
+    """The sum of two numbers: 2N + 1 tokens for N digits."""
+    from arlearn.programs import arithmetic
+
+    return arithmetic.addition(digits)
+
+
+@_command
+def parity(
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the model to this directory.", show_default=False)
+    ] = None,
+    bits: Annotated[int, typer.Option(min=2, max=4096, help="The number of bits.")] = 16,
+    step: Annotated[int, typer.Option(min=1, help="The number of bits that each pair of tokens takes up.")] = 1,
+    write_circuit: Annotated[
+        Path | None, typer.Option("--write-circuit", help="Write the circuit's text to this file.")
+    ] = None,
+) -> "Program | None":
+    """The parity of N bits, the paper's own example: fewer bits a step, more tokens."""
+    from arlearn.files import write_atomically
+    from arlearn.programs.circuits import parity_circuit
+
+    if out is None and write_circuit is None:
+        raise typer.BadParameter("give --out DIR, --write-circuit FILE, or both")
+    circuit = parity_circuit(bits, step)
+    if write_circuit is not None:
+        text = "\n".join([f"# {circuit.name}, {step} bits a step", *circuit.lines()]) + "\n"
+        write_atomically(write_circuit, text)
+    return None if out is None else circuit.program()
+
+
+@_command
+def circuit(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A circuit's text, or the name of an example (parity16).")
+    ],
+) -> "Program":
+    """A circuit of AND, OR, NOT, XOR, majority and (weighted) threshold gates, from its text."""
+    from arlearn.programs import circuits
+    from arlearn.programs.text import example_text
+
+    text, name = example_text(file, ".txt")
+    return circuits.parse(text, name).program()
+
+
+@_command
+def turing(
+    machine: Annotated[
+        str,
+        typer.Argument(
+            metavar="MACHINE", help="A TOML file, an example (busy-beaver-4), or a line such as 1RB1LB_1LA1RH."
+        ),
+    ],
+    input: Annotated[str | None, typer.Option("--input", help="Compile for this input alone.")] = None,
+    length: Annotated[
+        int, typer.Option(help="Without --input, compile for every input of up to this many symbols.")
+    ] = 8,
+    unrolled: Annotated[
+        bool,
+        typer.Option("--unrolled", help="Write the steps out one by one, for a bounded time, instead of as a loop."),
+    ] = False,
+    max_steps: Annotated[
+        int | None,
+        typer.Option("--max-steps", help="Bound the time to this many steps (implies --unrolled). Default: no bound."),
+    ] = None,
+    tape: Annotated[
+        int | None, typer.Option("--tape", help="The number of cells of the tape. Default: as many as the inputs need.")
+    ] = None,
+) -> "Program":
+    """A Turing machine's run on a bounded tape, one token for each cell of each step, for any time."""
+    from arlearn.programs import turing as machines
+    from arlearn.programs.text import example_text
+    from arlearn.programs.turing_programs import find_bounds, looped_program
+    from arlearn.programs.turing_unrolled import unrolled_program
+
+    if machines.is_notation(machine):
+        parsed = machines.parse(machine, "machine")
+    else:
+        parsed = machines.parse(*example_text(machine, ".toml"))
+    looped = not unrolled and max_steps is None
+    bounds = find_bounds(parsed, input, length, max_steps, tape, looped)
+    return looped_program(parsed, bounds) if looped else unrolled_program(parsed, bounds)
+
+
+@_command
+def universal(
+    states: Annotated[
+        int, typer.Option(min=1, max=25, help="The most states that a machine may have, without the halting one.")
+    ] = 4,
+    symbols: Annotated[
+        int, typer.Option(min=2, max=10, help="The most symbols that a machine may have, with the blank.")
+    ] = 2,
+    cells: Annotated[int, typer.Option(min=1, max=4096, help="The number of cells of the tape.")] = 16,
+) -> "Program":
+    """One predictor that runs every Turing machine of these sizes: its table and its tape are the prompt."""
+    from arlearn.programs.universal import Sizes, universal_program
+
+    return universal_program(Sizes(states, symbols, cells))
+
+
+@_command
+def program(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A program's text, TOML or JSON (docs/programs.md).")],
+) -> "Program":
+    """A program in the language of steps: join, lookup, copy, constant, add, compare."""
+    from arlearn.programs.text import example_text, parse_program
+
+    text, name = example_text(str(file), ".program.toml")
+    return parse_program(text, name)
+
+
+@_command
+def python(
+    function: Annotated[
+        str, typer.Argument(metavar="FILE.py:NAME", help="A Python file, or an example (gcd.py), and a function in it.")
+    ],
+    inputs: Annotated[
+        str,
+        typer.Option(
+            "--inputs", help='Compile for these ranges of the parameters: "a:0..255,b:-9..9".', show_default=False
+        ),
+    ],
+    numbers: Annotated[
+        str, typer.Option("--numbers", help="End a run when a number of the computation leaves this range.")
+    ] = "-99999..99999",
+) -> "Program":
+    """A Python function of whole numbers, any number of turns of its loops (docs/programs.md has the subset)."""
+    from pathlib import PurePath
+
+    from arlearn.errors import ArlearnError
+    from arlearn.programs.python_functions import python_program
+    from arlearn.programs.python_reading import parse_ranges, read_source
+    from arlearn.programs.text import example_text
+
+    file, _, name = function.rpartition(":")
+    if not file or not name.isidentifier():
+        raise ArlearnError(f"{function!r} does not name a function; write FILE.py:NAME, as in gcd.py:gcd")
+    text, _ = example_text(file, ".py")
+    source = read_source(text, PurePath(file).name, name)
+    span = parse_ranges(f"numbers:{numbers}")["numbers"]
+    return python_program(source, parse_ranges(inputs), span)
 
 
 def _peak() -> int:

@@ -173,7 +173,7 @@ def _harness(
 
     load_card(model)  # what is wrong with the model is told before anything heavy is imported
     try:
-        from arlearn.evaluation.harness import run
+        from arlearn.hub.harness import run
     except ImportError as error:
         raise ArlearnError(
             f"the lm-evaluation-harness is not installed ({error}): pip install 'arlearn[eval]'"

@@ -58,7 +58,7 @@ def explain(
     from arlearn.errors import ArlearnError
     from arlearn.evaluation.attribution import TOLERANCE
     from arlearn.evaluation.attribution import explain as take_apart
-    from arlearn.evaluation.attribution_table import print_explanation
+    from arlearn.evaluation.attribution_views import print_explanation
     from arlearn.evaluation.saved_model import SavedModel
     from arlearn.training.reporting import Reporter
 
@@ -85,7 +85,7 @@ def explain(
             progress=work.show,
         )
     if html is not None:
-        from arlearn.evaluation.attribution_page import write_page
+        from arlearn.evaluation.attribution_views import write_page
 
         write_page(explanation, html)
     if as_json:

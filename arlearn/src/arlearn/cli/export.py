@@ -1,4 +1,4 @@
-"""``arlearn export``: write a model in another project's form."""
+"""``arlearn export`` writes a model in another project's form, ``import-reference`` reads one."""
 
 from __future__ import annotations
 
@@ -46,3 +46,59 @@ def export(
             file=sys.stderr,
         )
         print(f'next: AutoModelForCausalLM.from_pretrained("{made.folder}", trust_remote_code=True)', file=sys.stderr)
+
+
+@app.command("import-reference")
+def import_reference(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(help="State dict with in_embedding, linear1, mask and out_embedding. No code in it is run."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory for the model.", show_default=False)],
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(help="tokenizer.json, a directory that holds one, or a Hub id: the vocabulary of the checkpoint."),
+    ] = None,
+) -> None:
+    """Read a checkpoint in the reference layout into packed form, with equal logits.
+
+    With --tokenizer the model can be evaluated on text and generate it.
+    """
+    import sys
+
+    from arlearn.errors import ArlearnError
+    from arlearn.files import file_sha256
+    from arlearn.predictors.reference import read_reference
+    from arlearn.predictors.saving import save_predictor
+    from arlearn.tokens import BytePair
+
+    predictor = read_reference(checkpoint)
+    card: dict[str, object] = {
+        "data": None,
+        "imported": {"file": checkpoint.name, "sha256": file_sha256(checkpoint)},
+    }
+    if tokenizer is not None:
+        vocabulary = BytePair.load(tokenizer)
+        if vocabulary.size > predictor.vocabulary:
+            raise ArlearnError(
+                f"{tokenizer} has {vocabulary.size} tokens with its special ones, the checkpoint {predictor.vocabulary}"
+            )
+        vocabulary.save(out / "tokenizer.json")
+        card["tokenizer"] = {"file": "tokenizer.json", "sha256": vocabulary.sha256}
+        card["task"] = {
+            "kind": "text",
+            "configuration": {
+                "context": predictor.context,
+                "boundaries": "story",
+                "padding": "ignored",
+                "vocabulary": predictor.vocabulary,
+                "end_of_text": vocabulary.end_of_text,
+                "pad": vocabulary.pad,
+            },
+        }
+    save_predictor(predictor, out, card)
+    print(
+        f"{out}: context {predictor.context}, width {predictor.map.inputs}, vocabulary {predictor.vocabulary:,}, "
+        f"{predictor.parameter_count():,} weights",
+        file=sys.stderr,
+    )

@@ -1,4 +1,4 @@
-"""``arlearn train``: make a model by a recipe."""
+"""``arlearn train`` makes a model by a recipe, ``recipes`` says what can be trained, ``report`` writes a page about a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from arlearn.cli import app
+from arlearn.cli import app, read_prompt
 
 
 @app.command()
@@ -73,3 +73,55 @@ def train(
         f"{card['seconds']:.0f} s; last loss {metrics['loss']:.4f} nats a token"
     )
     print(f"next: arlearn evaluate {out}" + (" --data FILE" if card["task"]["kind"] == "text" else ""))
+
+
+@app.command()
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="A recipe's name or a TOML file; without it, all are listed.")
+    ] = None,
+    fields: Annotated[bool, typer.Option("--fields", help="Every setting, its default and what it means.")] = False,
+) -> None:
+    """List the recipes, show one, or explain every setting that --set takes."""
+    from arlearn.training.recipe import field_help, load_recipe, recipe_names
+    from arlearn.training.settings import PredictorSettings, TextSettings, TrainingSettings
+
+    if name is not None:
+        print(load_recipe(name).to_toml(), end="")
+    elif not fields:
+        for each in recipe_names():
+            print(f"{each:28} {load_recipe(each).description}")
+    if fields:
+        sections = (("task", TextSettings), ("predictor", PredictorSettings), ("training", TrainingSettings))
+        for section, settings in sections:
+            print(f"\n[{section}]" + (" of kind text" if section == "task" else ""))
+            for key, default, description in field_help(settings):
+                print(f"  {key} = {default}\n      {description}")
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="The folder of a model: what train or compile wrote.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Held-out text. Default: the recipe's evaluate_data, or the text beside the training text."),
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="Show samples and the attribution after this prompt; - reads standard input.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the page here. Default: RUN/report.html.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the page's figures as one JSON object.")] = False,
+) -> None:
+    """Write one self-contained HTML page about a run, and print its path.
+
+    It shows the loss curve, bits per byte beside a bigram, a 5-gram and other runs on the same text, samples, the
+    attribution of one prediction, the settings, versions and times.
+    """
+    from arlearn.training.report import write_report
+    from arlearn.training.reporting import Reporter
+
+    out = out or run / "report.html"
+    figures = write_report(run, out, Reporter(), data, read_prompt(prompt))
+    print(json.dumps(figures) if as_json else out)

@@ -26,7 +26,7 @@ from arlearn.predictors.base import Predictor
 from arlearn.predictors.linear import LinearPredictor
 
 if TYPE_CHECKING:
-    from arlearn.programs.tracing import Origin
+    from arlearn.programs.text import Origin
 
 TOLERANCE = 1e-4  # a larger residual means that the attribution does not explain the logit
 

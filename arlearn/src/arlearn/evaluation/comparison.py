@@ -18,12 +18,10 @@ import numpy as np
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.perplexity import at_context, measure_text
 from arlearn.files import cache_directory
-from arlearn.predictors.kneser_ney import estimate
-from arlearn.predictors.ngram import NGramPredictor
+from arlearn.predictors.ngram import NGramPredictor, estimate
 from arlearn.predictors.saving import load_card, load_predictor, save_predictor
 from arlearn.tasks.text import TextTask
-from arlearn.tasks.text_files import TextFile, find_text
-from arlearn.tasks.token_cache import tokenise, tokenise_in_memory
+from arlearn.tasks.text_files import TextFile, find_text, tokenise, tokenise_in_memory
 from arlearn.tokens.bytepair import BytePair, recorded_vocabulary
 
 NGRAMS = {"bigram": 2, "5-gram": 5}

@@ -33,8 +33,7 @@ from torch import Tensor, nn
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
 from arlearn.tasks.text import Layout, Rows, TextTask
-from arlearn.tasks.text_files import TextFile
-from arlearn.tasks.token_cache import TokenisedText, tokenise_in_memory
+from arlearn.tasks.text_files import TextFile, TokenisedText, tokenise_in_memory
 from arlearn.tokens.bytepair import recorded_vocabulary
 
 POSITIONS = 8192  # scored at once

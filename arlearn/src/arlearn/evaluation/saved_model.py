@@ -18,7 +18,7 @@ from arlearn.tasks.program import ProgramTask
 from arlearn.tokens.bytepair import recorded_vocabulary
 
 if TYPE_CHECKING:
-    from arlearn.programs.tracing import Origin
+    from arlearn.programs.text import Origin
     from arlearn.tokens import BytePair
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 import numpy as np
 
 from arlearn.programs.fitting import RuleChecker, some
-from arlearn.programs.loops import lay_out
 from arlearn.programs.semantics import GAP, Semantics, extremes, totals
 from arlearn.programs.steps import (
     BEFORE,
@@ -16,6 +15,7 @@ from arlearn.programs.steps import (
     Program,
     ProgramError,
     Step,
+    lay_out,
     references,
 )
 from arlearn.programs.text import NAME

@@ -30,9 +30,8 @@ from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps import PeriodicMap
 from arlearn.programs.checking import Checker
 from arlearn.programs.combinations import MOST, Outcome, Source, by_bounds, merged, not_enumerated, whole
-from arlearn.programs.loops import lay_out
 from arlearn.programs.semantics import Rule, Semantics
-from arlearn.programs.steps import Program, ProgramError, Step
+from arlearn.programs.steps import Program, ProgramError, Step, lay_out
 
 # Number formats: the PyTorch type, and the largest n such that all whole numbers up to n are exact.
 FORMATS = {

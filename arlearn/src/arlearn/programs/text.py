@@ -1,6 +1,9 @@
 """Programs as text: one line for a step, and JSON (or TOML) for a whole program.
 
 This is the form in which a compiled model's card keeps its program, and which ``arlearn compile program FILE`` reads.
+
+Also here: the circuits, machines and functions that come with arlearn (``example_text``), and which step wrote each
+token of a sequence from which tokens (``trace``).
 """
 
 from __future__ import annotations
@@ -9,8 +12,13 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import arlearn
+from arlearn.errors import ArlearnError
+from arlearn.programs.semantics import Semantics
 from arlearn.programs.steps import (
     Add,
     Alphabet,
@@ -28,6 +36,7 @@ from arlearn.programs.steps import (
     Step,
     Table,
     Term,
+    references,
     written,
 )
 
@@ -279,3 +288,96 @@ def _read_table(entry: Mapping[str, Any], words: Mapping[str, Sequence[str]]) ->
 def _read_slot(entry: Mapping[str, Any]) -> Slot:
     only = entry.get("only")
     return Slot(str(entry["name"]), str(entry["alphabet"]), None if only is None else tuple(str(w) for w in only))
+
+
+LARGEST = 10_000_000  # bytes of a program's text
+
+
+def example_folder() -> Path:
+    """Where the examples are: inside an installed package, or beside the source tree."""
+    package = Path(arlearn.__file__).parent
+    inside = package / "examples"
+    return inside if inside.is_dir() else package.parents[1] / "examples"
+
+
+def example_names(suffix: str) -> list[str]:
+    """The examples with this suffix, without it."""
+    found = (path.name.removesuffix(suffix) for path in example_folder().glob(f"*{suffix}"))
+    return sorted(name for name in found if "." not in name)  # .toml is not .program.toml
+
+
+def example_text(name: str, suffix: str) -> tuple[str, str]:
+    """(text, name) of a file, or of the example called so, with or without its suffix.
+
+    Raises ArlearnError if there is neither, or the file cannot be read as text.
+    """
+    path = Path(name)
+    if not path.exists() and path.name == name:
+        shipped = example_folder() / (name if name.endswith(suffix) else name + suffix)
+        path = shipped if shipped.exists() else path
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ArlearnError(f"{path} is too large to be the text of a program ({path.stat().st_size} bytes)")
+        return path.read_text(encoding="utf-8"), path.stem
+    except FileNotFoundError as error:
+        raise ArlearnError(
+            f"there is no file {name!r}; examples that need none: {', '.join(example_names(suffix))}"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArlearnError(f"{path} cannot be read as text: {error}") from error
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One token of a sequence.
+
+    Attributes:
+        position: where it stands, from 0.
+        word: how it is written.
+        name: the prompt slot or the step.
+        rule: what the step does; None in the prompt.
+        sources: (position, name, word) of every token the step refers to.
+    """
+
+    position: int
+    word: str
+    name: str
+    rule: str | None
+    sources: tuple[tuple[int, str, str], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """One JSON-ready object."""
+        return {
+            "position": self.position,
+            "token": self.word,
+            "name": self.name,
+            "rule": self.rule,
+            "from": [{"position": p, "name": n, "token": w} for p, n, w in self.sources],
+        }
+
+    def __str__(self) -> str:
+        if self.rule is None:
+            return f"{self.position:>5}  {self.word:<10} {self.name} (prompt)"
+        read = ", ".join(f"{name} = {word} at {position}" for position, name, word in self.sources)
+        return f"{self.position:>5}  {self.word:<10} {self.name} = {self.rule}" + (f"   [{read}]" if read else "")
+
+
+def trace(semantics: Semantics, words: Sequence[str]) -> list[Origin]:
+    """The origin of each of these words, a prompt and as much of the chain of thought as there is.
+
+    A loop's tokens are named after their step; a source in the pass before is called ``before.NAME``.
+    """
+    slots = len(semantics.program.slots)
+    origins = []
+    for position, word in enumerate(words):
+        row = semantics.row_of(position)
+        if row >= len(semantics.items):
+            break
+        if row < slots:
+            origins.append(Origin(position, word, semantics.items[row].name, None))
+            continue
+        step = semantics.generated_steps[row - slots]
+        places = [(position - semantics.back(row, ref), ref) for ref in references(step)]
+        sources = tuple((place, ref, words[place]) for place, ref in places)
+        origins.append(Origin(position, word, step.name, step.rule(), sources))
+    return origins

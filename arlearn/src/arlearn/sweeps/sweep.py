@@ -23,8 +23,7 @@ from arlearn.files import replacing, write_atomically
 from arlearn.sweeps.space import Over, as_changes, combinations
 from arlearn.sweeps.trials import TrialOutcome, run_trial
 from arlearn.tasks.text_files import TextFile
-from arlearn.training.directory import LOCK, DirectoryLock
-from arlearn.training.preparation import TOKENIZER, vocabulary_for
+from arlearn.training.directory import LOCK, TOKENIZER, DirectoryLock, vocabulary_for
 from arlearn.training.processes import terminable
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter, Work

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 # kind -> "module:class". Imported when asked for: a task loads PyTorch.
 KINDS: dict[str, str] = {
     "text": "arlearn.tasks.text:TextTask",
-    "multiplication": "arlearn.tasks.multiplication:MultiplicationTask",
-    "addition": "arlearn.tasks.addition:AdditionTask",
+    "multiplication": "arlearn.tasks.arithmetic:MultiplicationTask",
+    "addition": "arlearn.tasks.arithmetic:AdditionTask",
     "parity": "arlearn.tasks.parity:ParityTask",
     "program": "arlearn.tasks.program:ProgramTask",
 }

@@ -19,8 +19,7 @@ from arlearn.errors import ArlearnError
 from arlearn.programs.checking import check
 from arlearn.programs.prompts import interface_of
 from arlearn.programs.steps import Program
-from arlearn.programs.text import from_json, to_json
-from arlearn.programs.tracing import Origin, trace
+from arlearn.programs.text import Origin, from_json, to_json, trace
 from arlearn.tasks.base import SequenceTask, Split, generator
 
 MOST = 1_000_000  # tokens of a run that has not halted after which generation stops

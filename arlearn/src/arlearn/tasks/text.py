@@ -32,7 +32,7 @@ from torch import Tensor
 
 from arlearn.errors import ArlearnError
 from arlearn.tasks.base import Batch, Task, generator
-from arlearn.tasks.token_cache import TokenisedText
+from arlearn.tasks.text_files import TokenisedText
 
 Boundaries = Literal["story", "joined"]
 Padding = Literal["ignored", "scored"]

@@ -28,9 +28,7 @@ from torch import Tensor, nn
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
 from arlearn.tasks.base import Batch, Task
-from arlearn.training import checkpoints
-from arlearn.training.directory import CHECKPOINTS, run_hash
-from arlearn.training.metrics import Measurements, MetricsFile, Update, build_measure, read_metrics
+from arlearn.training.directory import CHECKPOINTS, Checkpoint, Prepared, newest_checkpoint, run_hash, write_checkpoint
 from arlearn.training.optimisation import (
     WeightAverage,
     build_optimiser,
@@ -40,10 +38,17 @@ from arlearn.training.optimisation import (
     rate,
     restore_optimiser,
 )
-from arlearn.training.preparation import Prepared
 from arlearn.training.processes import Processes, StopRequest, build_accelerator, interruptible
 from arlearn.training.recipe import Recipe
-from arlearn.training.reporting import Reporter, Trackers
+from arlearn.training.reporting import (
+    Measurements,
+    MetricsFile,
+    Reporter,
+    Trackers,
+    Update,
+    build_measure,
+    read_metrics,
+)
 from arlearn.training.settings import TrainingSettings
 
 
@@ -268,14 +273,14 @@ class TrainingRun:
             tensors |= optimiser_tensors(self.optimiser.optimizer) | self.average.tensors()
             about = {"tokens": self.tokens, "progress": self.progress, "seconds": time.monotonic() - self.began}
             about["averaged"] = self.average.count
-            checkpoint = checkpoints.Checkpoint(self.step, self.identity, tensors, about)
-            checkpoints.write(self.out / CHECKPOINTS, checkpoint, self.settings.keep)
+            checkpoint = Checkpoint(self.step, self.identity, tensors, about)
+            write_checkpoint(self.out / CHECKPOINTS, checkpoint, self.settings.keep)
         self.saved_at = time.monotonic()
         return self.step
 
     def _resume(self) -> None:
         """Go back to the newest intact checkpoint, if there is any."""
-        found, wrong = checkpoints.newest(self.out / CHECKPOINTS, self.identity)
+        found, wrong = newest_checkpoint(self.out / CHECKPOINTS, self.identity)
         for text in wrong:
             self.reporter.note(f"warning: {text}")
         if found is None:

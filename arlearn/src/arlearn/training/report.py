@@ -22,7 +22,7 @@ import arlearn
 from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.attribution import Explanation, explain
-from arlearn.evaluation.attribution_table import show
+from arlearn.evaluation.attribution_views import show
 from arlearn.evaluation.comparison import Compared, compare
 from arlearn.evaluation.exact_match import measure_task
 from arlearn.evaluation.perplexity import measure_text
@@ -30,9 +30,8 @@ from arlearn.evaluation.saved_model import SavedModel
 from arlearn.files import write_atomically
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.tasks.text_files import TextFile, find_text
-from arlearn.training.metrics import Measurements, loss_figure, read_metrics
 from arlearn.training.processes import machine
-from arlearn.training.reporting import Reporter
+from arlearn.training.reporting import Measurements, Reporter, loss_figure, read_metrics
 
 SAMPLES, TOKENS, TEMPERATURE = 3, 80, 0.5
 QUESTIONS = 2_000  # asked of a model of a task

@@ -14,17 +14,22 @@ import numpy as np
 import torch
 
 from arlearn.errors import ArlearnError
-from arlearn.predictors.kneser_ney import estimate
-from arlearn.predictors.ngram import NGramPredictor
+from arlearn.predictors.ngram import NGramPredictor, estimate
 from arlearn.predictors.saving import load_card, save_predictor
 from arlearn.tasks.text import TextTask
-from arlearn.training.directory import DirectoryLock, clear_unstarted, open_directory, resumed_recipe
+from arlearn.training.directory import (
+    DirectoryLock,
+    Prepared,
+    check_inputs,
+    clear_unstarted,
+    open_directory,
+    prepare,
+    resumed_recipe,
+)
 from arlearn.training.loop import Trained, train
-from arlearn.training.metrics import draw_loss, read_metrics
-from arlearn.training.preparation import Prepared, check_inputs, prepare
 from arlearn.training.processes import Processes, keep_freed_memory
 from arlearn.training.recipe import Recipe
-from arlearn.training.reporting import Reporter
+from arlearn.training.reporting import Reporter, draw_loss, read_metrics
 from arlearn.training.settings import check_trackers
 
 SAMPLE = 65_536  # training tokens that the reported loss is the mean over

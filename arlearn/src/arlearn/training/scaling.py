@@ -17,9 +17,9 @@ from typing import Any
 
 from arlearn.errors import ArlearnError
 from arlearn.predictors.maps.shift import SHORT
-from arlearn.training.metrics import Update, read_metrics
 from arlearn.training.processes import machine
 from arlearn.training.recipe import Recipe
+from arlearn.training.reporting import Update, read_metrics
 
 ASSUMPTIONS = (
     "the operations are done at `utilisation` of the GPU's dense peak rate for the recipe's precision",

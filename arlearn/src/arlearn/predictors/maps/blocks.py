@@ -1,4 +1,4 @@
-"""A causal map of which only the named blocks exist: what a compiled program needs."""
+"""Causal maps of which only some blocks exist, which is what a compiled program needs: named ones, or repeated with a period."""
 
 from __future__ import annotations
 
@@ -76,4 +76,101 @@ class BlocksMap(CausalMap):
             "inputs": self.inputs,
             "outputs": self.outputs,
             "blocks": [list(pair) for pair in self.pairs],
+        }
+
+
+class PeriodicMap(CausalMap):
+    """``out_t = sum over the reads (r, d, b) of row r = row(t) of block_b x_{t-d}``; any length will do.
+
+    Position t has row t if t < ``start``, and row ``start + (t - start) % period`` from there on: the first ``start``
+    rows are used once, the others for ever. Inputs before the first position count as zero.
+
+    Layout: ``weight`` is (blocks, outputs, inputs), row-major, ``block_b x = weight[b] @ x``. ``reads`` lists (row,
+    distance, block) triples; every (row, distance) stands there at most once, and several may share a block. So the
+    number of weights depends neither on the length of a sequence nor, where rows are alike, on the period.
+    """
+
+    kind = "periodic"
+
+    def __init__(self, inputs: int, outputs: int, start: int, period: int, reads: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        check_sizes(inputs=inputs, outputs=outputs, period=period)
+        self.context = None
+        self.inputs, self.outputs, self.start, self.period = inputs, outputs, int(start), period
+        self.reads = [(int(row), int(distance), int(block)) for row, distance, block in reads]
+        rows = self.start + period
+        wrong = [read for read in self.reads if not (0 <= read[0] < rows and read[1] >= 0 and read[2] >= 0)]
+        twice = [pair for pair, count in Counter(read[:2] for read in self.reads).items() if count > 1]
+        if self.start < 0 or wrong or twice:
+            raise ArlearnError(
+                f"a periodic map needs start >= 0 and reads (row, distance, block) with 0 <= row < {rows}, each"
+                f" (row, distance) once; start: {start}, outside: {wrong[:5]}, repeated: {twice[:5]}"
+            )
+        self.window = 1 + max((distance for _, distance, _ in self.reads), default=0)
+        self._rows: list[list[tuple[int, int]]] = [[] for _ in range(rows)]  # (distance, block), farthest first
+        for row, distance, block in self.reads:
+            self._rows[row].append((distance, block))
+        for each in self._rows:
+            each.sort(reverse=True)
+        self.weight = nn.Parameter(torch.zeros(1 + max((b for *_, b in self.reads), default=-1), outputs, inputs))
+
+    @classmethod
+    def dense(cls, inputs: int, outputs: int, period: int, span: int, start: int = 0) -> PeriodicMap:
+        """A map with a block of its own for every row and every distance below ``span``, for training."""
+        pairs = [(row, distance) for row in range(start + period) for distance in range(span)]
+        return cls(inputs, outputs, start, period, [(*pair, block) for block, pair in enumerate(pairs)])
+
+    def row_of(self, position: int) -> int:
+        """The row whose blocks make the output at this position."""
+        return position if position < self.start else self.start + (position - self.start) % self.period
+
+    def row_reads(self, row: int) -> list[tuple[int, int]]:
+        """(distance, block) of everything the row reads, the farthest first."""
+        return self._rows[row]
+
+    def sources(self, position: int) -> list[int]:
+        return [position - distance for distance, _ in self._rows[self.row_of(position)] if distance <= position]
+
+    def forward(self, x: Float[Tensor, "batch length inputs"]) -> Float[Tensor, "batch length outputs"]:
+        self.check(x)
+        batch, length, _ = x.shape
+        made, order = [], []
+        for row, reads in enumerate(self._rows):
+            positions = list(range(row, length, self.period)) if row >= self.start else [row] * (row < length)
+            if not positions:
+                continue
+            at = torch.tensor(positions, device=x.device)
+            total = x.new_zeros(batch, len(positions), self.outputs)
+            for begin in range(0, len(reads), 64):  # many reads at once, within bounds on memory
+                some = reads[begin : begin + 64]
+                places = at[:, None] - torch.tensor([distance for distance, _ in some], device=x.device)
+                given = x[:, places.clamp(min=0)] * (places >= 0)[..., None]
+                blocks = self.weight[[block for _, block in some]].transpose(1, 2).flatten(0, 1)
+                total = total + given.flatten(2) @ blocks
+            made.append(total)
+            order.extend(positions)
+        if not made:
+            return x.new_zeros(batch, 0, self.outputs)
+        return torch.cat(made, dim=1)[:, torch.tensor(order, device=x.device).argsort()]
+
+    def gather(self, x: Float[Tensor, "batch sources inputs"], position: int) -> Float[Tensor, "batch outputs"]:
+        blocks = [block for distance, block in self._rows[self.row_of(position)] if distance <= position]
+        if len(blocks) == 1:
+            return x[:, 0] @ self.weight[blocks[0]].T
+        return x.flatten(1) @ self.weight[blocks].transpose(1, 2).flatten(0, 1)
+
+    def block(self, to: int, frm: int) -> Float[Tensor, "outputs inputs"] | None:
+        if 0 <= frm <= to:
+            for distance, block in self._rows[self.row_of(to)]:
+                if distance == to - frm:
+                    return self.weight[block]
+        return None
+
+    def configuration(self) -> dict[str, Any]:
+        return {
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "start": self.start,
+            "period": self.period,
+            "reads": [list(read) for read in self.reads],
         }

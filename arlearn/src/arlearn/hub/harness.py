@@ -1,7 +1,7 @@
 """Models of text in EleutherAI's lm-evaluation-harness (PyPI ``lm-eval``), whose tasks measure language models.
 
 ``arlearn evaluate MODEL --harness TASK`` runs its tasks. All of its own command line, with this model registered as
-``arlearn``, is ``python -m arlearn.evaluation.harness --model arlearn --model_args pretrained=MODEL --tasks TASK``.
+``arlearn``, is ``python -m arlearn.hub.harness --model arlearn --model_args pretrained=MODEL --tasks TASK``.
 
 A text is put to the model as in training: after end-of-text. Every token sees the last ``context`` tokens before it (the
 harness's own adapters cut a long text into pieces, whose first tokens see less).
