@@ -1,5 +1,10 @@
 """Python functions compiled to weights, against Python itself."""
 
+import os
+import re
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +21,9 @@ from arlearn.programs.semantics import Semantics
 from arlearn.programs.steps import Program, ProgramError, lay_out
 from arlearn.programs.text import example_text
 from arlearn.tasks.program import ProgramTask
+
+sys.path.insert(0, str(Path(__file__).parent))
+from random_functions import random_function
 
 
 def program_of(text: str, ranges: str, name: str = "f", numbers: tuple[int, int] = (-99_999, 99_999)) -> Program:
@@ -122,6 +130,56 @@ def test_a_run_that_cannot_go_on_says_why() -> None:
     ]
 
 
+def test_an_index_counts_from_the_end_where_it_is_negative() -> None:
+    text = "def f(a):\n    t = (5, 6, 7)\n    return t[a] * 10 + t[-1]\n"
+    told = answers(program_of(text, "a:-4..3"), [[a] for a in range(-4, 4)])
+    outside = "an index is outside its tuple"
+    assert told == [outside, "57", "67", "77", "57", "67", "77", outside]
+
+
+def test_a_truth_value_of_a_call_can_be_joined_with_another() -> None:
+    text = "def h(x):\n    return x % 2 == 1\n\ndef f(a):\n    flag, n = h(a) and a > 2, a\n    return flag or n == 0\n"
+    assert answers(program_of(text, "a:0..5"), [[a] for a in range(6)]) == [
+        "True",
+        "False",
+        "False",
+        "True",
+        "False",
+        "True",
+    ]
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("ARLEARN_RANDOM_FUNCTIONS", "12"))))
+def test_random_functions_of_the_whole_subset_answer_as_python_does(seed: int) -> None:
+    text = random_function(seed)
+    try:
+        program = program_of(text, "a:-3..4,b:0..5", numbers=(-9999, 9999))
+    except ProgramError as error:
+        if not all(re.search("there is no element|always divides by zero", fault) for fault in error.faults):
+            raise
+        return
+    space: dict[str, object] = {}
+    exec(text, space)
+    inputs = [[a, b] for a in range(-3, 5) for b in range(6)]
+    for (a, b), told in zip(inputs, answers(program, inputs), strict=True):
+        try:
+            expected = str(space["f"](a, b))  # type: ignore[operator]
+        except ZeroDivisionError:
+            expected = "division by zero"
+        except IndexError:
+            expected = "an index is outside its tuple"
+        assert told == expected or told.startswith("overflow")
+
+
+def test_a_negative_input_can_grow_by_a_digit() -> None:
+    text = "def f(a, b):\n    for i in range(b):\n        t = a\n        a = 7 + i\n        if i > 4:\n            a = 12\n    return a, b\n"
+    inputs = [[a, b] for a in range(-3, 4) for b in (0, 1, 6)]
+    space: dict[str, object] = {}
+    exec(text, space)
+    expected = [str(space["f"](a, b)) for a, b in inputs]  # type: ignore[operator]
+    assert answers(program_of(text, "a:-3..4,b:0..6"), inputs) == expected
+
+
 EXPRESSIONS = st.recursive(
     st.sampled_from(["a", "b", "c", "0", "1", "3", "17"]),
     lambda inner: st.one_of(
@@ -218,6 +276,11 @@ def test_what_is_outside_the_subset_is_refused_with_all_lines(name: str, lines: 
         ("def f(a):\n    t = (a, a)\n    return t + 1\n", "a:0..1", "f.py:3: a tuple stands where a number"),
         ("def f(a):\n    return a // 0\n", "a:0..1", "f.py:2: this always divides by zero"),
         ("def f(a):\n    return a and 3\n", "a:0..1", "f.py:2: 'and' and 'or' of numbers"),
+        (
+            "def g(x):\n    return x\n\ndef f(a):\n    return g(a) or a > 1\n",
+            "a:0..1",
+            "f.py:5: 'and' and 'or' of numbers stand only in conditions, and g(a) is a number; write g(a) != 0",
+        ),
         ("def f(a):\n    return a\n", "a:0..100000", "five digits"),
         ("def f(a):\n    return (\n", "a:0..1", "this is not Python"),
         ("def f(a):\n    break\n    return a\n", "a:0..1", "f.py:2: this is not Python"),

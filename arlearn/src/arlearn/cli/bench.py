@@ -30,9 +30,11 @@ Quick = Annotated[bool, typer.Option("--quick", help="Run a tiny size, only to s
 Context = Annotated[int, typer.Option(min=1, help="The context length T.")]
 Width = Annotated[int, typer.Option(min=1, help="The width d.")]
 Vocabulary = Annotated[int, typer.Option(min=300, help="The number of tokens V.")]
-Batch = Annotated[int, typer.Option(min=1, help="Sequences in a batch; 128 at the default size need 16 GB.")]
+Batch = Annotated[
+    int, typer.Option(min=1, help="The number of sequences in a batch. 128 at the default size need 16 GB of memory.")
+]
 Seconds = Annotated[float, typer.Option(min=1, help="Take about this many seconds for the whole measurement.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all cores, as PyTorch does.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Use this many CPU threads. Default: one for each core.")]
 Changes = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe.")
 ]
@@ -52,9 +54,9 @@ def step(
     vocabulary: Vocabulary = 50_258,
     batch: Batch = 128,
     data: Annotated[
-        Path | None, typer.Option(help="Text for the rows on real text. Default: a small text, as in train.")
+        Path | None, typer.Option(help="The real text to measure on. Default: a small text, as in train.")
     ] = None,
-    text: Annotated[bool, typer.Option(help="Measure on real text too.")] = True,
+    text: Annotated[bool, typer.Option(help="Measure a step on real text too.")] = True,
     seconds: Seconds = 270,
     threads: Threads = None,
     quick: Quick = False,
@@ -80,7 +82,10 @@ def generate_(
     quick: Quick = False,
     as_json: Json = False,
 ) -> None:
-    """Time generation at batch 1 up to T tokens against the dense masked layer, which is run again for every token."""
+    """Time the writing of T tokens, one sequence at a time, against the dense masked layer.
+
+    The dense layer is run again for every token.
+    """
     speed = _checkout("generation")
     result = speed.bench_generate(_size(quick, context, width, vocabulary, 1, threads), seconds, _tell)
     print(json.dumps(result) if as_json else speed.describe(result))
@@ -114,20 +119,30 @@ def program(quick: Quick = False, as_json: Json = False) -> None:
 @bench_app.command()
 def estimate(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or a TOML file.")],
-    gpus: Annotated[str, typer.Option(help="The number of GPUs, or several numbers separated by commas.")] = "1,8",
+    gpus: Annotated[
+        str, typer.Option(help="Compute this for so many GPUs. Separate several numbers by commas.")
+    ] = "1,8",
     changes: Changes = None,
     vocabulary: Annotated[
-        int | None, typer.Option(min=2, help="Tokens, where the recipe names a vocabulary that is not here.")
+        int | None,
+        typer.Option(
+            min=2, help="The size of the vocabulary. Needed where the recipe names one that is not on this machine."
+        ),
     ] = None,
     tokens: Annotated[
-        float | None, typer.Option(min=1, help="Tokens of an epoch, for a recipe limited by epochs.")
+        float | None,
+        typer.Option(min=1, help="The number of tokens in an epoch. Needed for a recipe that is limited by epochs."),
     ] = None,
     tflops: Annotated[float, typer.Option(min=0.001, help="A GPU's dense peak in bfloat16, in TFLOP/s.")] = 312,
     tflops32: Annotated[float, typer.Option(min=0.001, help="A GPU's dense peak in float32, in TFLOP/s.")] = 19.5,
-    utilisation: Annotated[float, typer.Option(min=0.001, max=1, help="The share of the peak that is reached.")] = 0.4,
+    utilisation: Annotated[
+        float, typer.Option(min=0.001, max=1, help="The share of the peak that a run reaches.")
+    ] = 0.4,
     memory: Annotated[float, typer.Option(min=0.001, help="A GPU's memory, in GB.")] = 80,
     bandwidth: Annotated[float, typer.Option(min=0.001, help="The memory's bandwidth, in GB/s.")] = 2039,
-    link: Annotated[float, typer.Option(min=0.001, help="The link between GPUs, each way, in GB/s.")] = 300,
+    link: Annotated[
+        float, typer.Option(min=0.001, help="The bandwidth between GPUs in each direction, in GB/s.")
+    ] = 300,
     as_json: Json = False,
 ) -> None:
     """Compute a recipe's memory, operations and time on GPUs. The defaults are the data sheet of an A100 80 GB.
@@ -151,13 +166,16 @@ def estimate(
 def processes(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or a TOML file.")] = "tinystories-cpu",
     counts: Annotated[
-        str, typer.Option("--processes", help="The number of processes, or several numbers separated by commas.")
+        str, typer.Option("--processes", help="Measure with this many processes. Separate several numbers by commas.")
     ] = "1,2",
-    updates: Annotated[int, typer.Option(min=4, help="Updates of each run; the first quarter is not timed.")] = 40,
+    updates: Annotated[
+        int, typer.Option(min=4, help="Make this many updates in each run. The first quarter of them is not timed.")
+    ] = 40,
     changes: Changes = None,
-    data: Annotated[Path | None, typer.Option(help="Training text, as in train.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The training text, as in train.")] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of each process. Default: the cores are shared out.")
+        int | None,
+        typer.Option(min=1, help="Give each process this many threads. Default: the cores are shared out equally."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -183,23 +201,39 @@ def processes(
 
 @bench_app.command("length-complexity")
 def length_complexity(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the figure, the table and the measurements.")],
-    task: Annotated[str, typer.Option(help="multiplication, addition or parity.")] = "multiplication",
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Write the figure, the table and the measurements to this folder.")
+    ],
+    task: Annotated[
+        str, typer.Option(help="The task to learn: multiplication, addition or parity.")
+    ] = "multiplication",
     size: Annotated[
-        int | None, typer.Option(min=1, help="Digits of a number (3), or for parity bits (16), of which 12 count.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="The number of digits of each number (default 3). For parity, the number of bits (default 16), of which three quarters count.",
+        ),
     ] = None,
     formats: Annotated[
-        str, typer.Option(help="Formats of the task, separated by commas; for parity steps, 0 for none. Default: all.")
+        str,
+        typer.Option(
+            help="Learn these formats of the task, separated by commas. For parity, a format is the number of bits that a step takes in, or 0 for no steps. Default: all formats."
+        ),
     ] = "",
     heads: Annotated[
-        str, typer.Option(help="Output layers: structured, one-hot (it knows nothing of the tokens), or both.")
+        str,
+        typer.Option(
+            help="Use these output layers, separated by commas: structured (it is given the form of the tokens) or one-hot (it is given nothing)."
+        ),
     ] = "structured",
     seconds: Annotated[float, typer.Option(min=0.1, help="Give up a run after this many seconds.")] = 45.0,
-    target: Annotated[float, typer.Option(min=0.01, max=1.0, help="The exact match to reach.")] = 0.999,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each format and head.")] = 1,
+    target: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="Learn until this share of held-out answers is right.")
+    ] = 0.999,
+    seeds: Annotated[int, typer.Option(min=1, help="Repeat each format and output layer with this many seeds.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Learn one task in formats from short and hard to long and easy; this takes a few minutes.
+    """Learn one task in several formats, from short and hard to long and easy. This takes a few minutes.
 
     DIR gets length-complexity.svg, .md (table and paragraph), .json, and cells/, one file for each run. A run that an
     earlier, equal call has measured is not measured again.

@@ -145,7 +145,7 @@ def _finish(
 def multiplication(
     digits: Annotated[int, typer.Option(min=1, max=99, help="The number of digits of each number.")] = 4,
 ) -> "Program":
-    """The product of two numbers: 2N² + 2N + 1 tokens for N digits."""
+    """Compile the multiplication of two numbers. N digits take 2N² + 2N + 1 tokens."""
     from arlearn.programs import arithmetic
 
     return arithmetic.multiplication(digits)
@@ -155,7 +155,7 @@ def multiplication(
 def addition(
     digits: Annotated[int, typer.Option(min=1, max=99, help="The number of digits of each number.")] = 4,
 ) -> "Program":
-    """The sum of two numbers: 2N + 1 tokens for N digits."""
+    """Compile the addition of two numbers. N digits take 2N + 1 tokens."""
     from arlearn.programs import arithmetic
 
     return arithmetic.addition(digits)
@@ -167,12 +167,12 @@ def parity(
         Path | None, typer.Option("--out", "-o", help="Write the model to this directory.", show_default=False)
     ] = None,
     bits: Annotated[int, typer.Option(min=2, max=4096, help="The number of bits.")] = 16,
-    step: Annotated[int, typer.Option(min=1, help="The number of bits that each pair of tokens takes up.")] = 1,
+    step: Annotated[int, typer.Option(min=1, help="The number of bits that each pair of tokens takes in.")] = 1,
     write_circuit: Annotated[
         Path | None, typer.Option("--write-circuit", help="Write the circuit's text to this file.")
     ] = None,
 ) -> "Program | None":
-    """The parity of N bits, the paper's own example: fewer bits a step, more tokens."""
+    """Compile the parity of N bits, the paper's own example. The fewer bits a step takes in, the more tokens it needs."""
     from arlearn.files import write_atomically
     from arlearn.programs.circuits import parity_circuit
 
@@ -191,7 +191,7 @@ def circuit(
         str, typer.Argument(metavar="FILE", help="A circuit's text, or the name of an example (parity16).")
     ],
 ) -> "Program":
-    """A circuit of AND, OR, NOT, XOR, majority and (weighted) threshold gates, from its text."""
+    """Compile a circuit of AND, OR, NOT, XOR, majority and (weighted) threshold gates from its text."""
     from arlearn.programs import circuits
     from arlearn.programs.text import example_text
 
@@ -223,7 +223,7 @@ def turing(
         int | None, typer.Option("--tape", help="The number of cells of the tape. Default: as many as the inputs need.")
     ] = None,
 ) -> "Program":
-    """A Turing machine's run on a bounded tape, one token for each cell of each step, for any time."""
+    """Compile a Turing machine with a bounded tape. It runs for any time and writes one token for each cell and step."""
     from arlearn.programs import turing as machines
     from arlearn.programs.text import example_text
     from arlearn.programs.turing_programs import find_bounds, looped_program
@@ -241,14 +241,14 @@ def turing(
 @_command
 def universal(
     states: Annotated[
-        int, typer.Option(min=1, max=25, help="The most states that a machine may have, without the halting one.")
+        int, typer.Option(min=1, max=25, help="The most states that a machine may have, the halting one not counted.")
     ] = 4,
     symbols: Annotated[
-        int, typer.Option(min=2, max=10, help="The most symbols that a machine may have, with the blank.")
+        int, typer.Option(min=2, max=10, help="The most symbols that a machine may have, the blank included.")
     ] = 2,
     cells: Annotated[int, typer.Option(min=1, max=4096, help="The number of cells of the tape.")] = 16,
 ) -> "Program":
-    """One predictor that runs every Turing machine of these sizes: its table and its tape are the prompt."""
+    """Compile one predictor that runs every Turing machine of these sizes. The machine's table and tape are the prompt."""
     from arlearn.programs.universal import Sizes, universal_program
 
     return universal_program(Sizes(states, symbols, cells))
@@ -258,7 +258,7 @@ def universal(
 def program(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A program's text, TOML or JSON (docs/programs.md).")],
 ) -> "Program":
-    """A program in the language of steps: join, lookup, copy, constant, add, compare."""
+    """Compile a program in the language of steps: join, lookup, copy, constant, add, compare, select."""
     from arlearn.programs.text import example_text, parse_program
 
     text, name = example_text(str(file), ".program.toml")
@@ -277,10 +277,16 @@ def python(
         ),
     ],
     numbers: Annotated[
-        str, typer.Option("--numbers", help="End a run when a number of the computation leaves this range.")
+        str,
+        typer.Option(
+            "--numbers", help="End the run with an overflow when a number of the computation leaves this range."
+        ),
     ] = "-99999..99999",
 ) -> "Program":
-    """A Python function of whole numbers, any number of turns of its loops (docs/programs.md has the subset)."""
+    """Compile a Python function of whole numbers. Its loops may turn any number of times.
+
+    docs/programs.md says which part of Python is understood.
+    """
     from pathlib import PurePath
 
     from arlearn.errors import ArlearnError

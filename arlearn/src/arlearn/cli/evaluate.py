@@ -19,40 +19,54 @@ if TYPE_CHECKING:
 @app.command()
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Directory of a model: what train or compile wrote.")],
-    data: Annotated[Path | None, typer.Option(help="Text to measure on: plain, .xz or .gz.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Measure on this text: a plain, .xz or .gz file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     context: Annotated[
-        int | None, typer.Option(min=1, help="Text: let the model see this many tokens, if not as in training.")
+        int | None,
+        typer.Option(min=1, help="Text: let the model see this many tokens. Default: as many as in training."),
     ] = None,
-    slide: Annotated[bool, typer.Option(help="Text: measure with a sliding window too.")] = True,
+    slide: Annotated[bool, typer.Option(help="Text: measure with a sliding window as well.")] = True,
     stride: Annotated[int, typer.Option(min=1, help="Text: slide the window by this many tokens.")] = 1,
     score_padding: Annotated[
-        bool, typer.Option("--score-padding", help="Text: also the protocol that scores pads (for comparison only).")
+        bool,
+        typer.Option(
+            "--score-padding",
+            help="Text: measure as the paper's code does as well, which scores padding. It is for comparison only.",
+        ),
     ] = False,
     compare: Annotated[
         bool | None,
         typer.Option(
-            help="Text: also measure a bigram, a 5-gram and other runs beside this one on the same text. Default: unless "
+            help="Text: measure a bigram, a 5-gram and the other runs beside this one on the same text as well. Default: unless "
             "--json is given."
         ),
     ] = None,
     count: Annotated[
         int, typer.Option(min=1, max=10_000_000, help="Tasks: ask this many held-out questions.")
     ] = 100_000,
-    hard: Annotated[bool, typer.Option("--hard", help="Tasks: questions rich in 0, 1, 7, 8, 9.")] = False,
-    pairs: Annotated[Path | None, typer.Option(help="Tasks: ask the questions in this file, one `a b` a line.")] = None,
-    allow_training_pairs: Annotated[
-        bool, typer.Option("--allow-training-pairs", help="Tasks: do not refuse pairs of the training split.")
+    hard: Annotated[
+        bool, typer.Option("--hard", help="Tasks: ask harder questions, rich in the digits 0, 1, 7, 8 and 9.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Tasks: the seed of the questions that are drawn.")] = 0,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="Tasks: ask the questions in this file, which has two numbers `a b` on each line."),
+    ] = None,
+    allow_training_pairs: Annotated[
+        bool,
+        typer.Option(
+            "--allow-training-pairs", help="Tasks: accept pairs of the training split, which are refused otherwise."
+        ),
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Tasks: draw the questions with this seed.")] = 0,
     harness: Annotated[
         str | None,
         typer.Option(
-            metavar="TASK,...", help="Text: tasks of the lm-evaluation-harness instead, which fetches their data."
+            metavar="TASK,...",
+            help="Text: run these tasks of the lm-evaluation-harness instead. It fetches their data.",
         ),
     ] = None,
     harness_tasks: Annotated[
-        Path | None, typer.Option(help="With --harness: a folder of YAML tasks of your own.")
+        Path | None, typer.Option(help="With --harness: look for tasks in this folder of YAML files too.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="With --harness: ask this many questions of each task.")

@@ -17,30 +17,40 @@ def explain(
     model: Annotated[Path, typer.Argument(help="Directory of a model: what train, compile or import-reference wrote.")],
     prompt: Annotated[
         str | None,
-        typer.Option(help='Text to go on from, or a question such as "12 x 34"; - reads it from standard input.'),
+        typer.Option(
+            help='Explain the token after this text or question, such as "12 x 34". A - reads it from standard input.'
+        ),
     ] = None,
     token: Annotated[
         str | None,
         typer.Option(help="Explain this token's logit instead of the predicted one's; #17 is the token numbered 17."),
     ] = None,
     against: Annotated[
-        str | None, typer.Option(help="Explain by how much the logit exceeds this token's, or that of `mean`: of all.")
+        str | None,
+        typer.Option(
+            help="Explain by how much the logit exceeds this token's, or for the word `mean`, the mean of all logits."
+        ),
     ] = None,
     tokens: Annotated[
         int,
         typer.Option(
-            min=1, max=10_000, help="Write this many tokens and explain each of them; a task stops after its chain."
+            min=1,
+            max=10_000,
+            help="Write this many tokens and explain each of them. A task ends with its chain of thought.",
         ),
     ] = 1,
     whole: Annotated[bool, typer.Option("--whole", help="Explain the prompt's own tokens too.")] = False,
     temperature: Annotated[
         float, typer.Option(min=0, help="Draw the continuation at this temperature; 0 takes the likeliest token.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of the continuation.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Draw the continuation with this seed.")] = 0,
     top: Annotated[int, typer.Option(min=1, help="Take this many of the likeliest tokens apart.")] = 5,
-    rows: Annotated[int, typer.Option(min=1, help="Show this many lines in the terminal, the largest.")] = 40,
+    rows: Annotated[
+        int,
+        typer.Option(min=1, help="Show at most this many lines in the terminal, those with the largest contributions."),
+    ] = 40,
     html: Annotated[
-        Path | None, typer.Option(help="Write a page to look at, in one file, and print its path only.")
+        Path | None, typer.Option(help="Write the explanation as a page in one HTML file, and print only its path.")
     ] = None,
     spectrum: Annotated[
         Path | None,

@@ -52,15 +52,19 @@ def export(
 def import_reference(
     checkpoint: Annotated[
         Path,
-        typer.Argument(help="State dict with in_embedding, linear1, mask and out_embedding. No code in it is run."),
+        typer.Argument(
+            help="A PyTorch state dict with in_embedding, linear1, mask and out_embedding. No code in it is run."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Directory for the model.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Write the model to this directory.", show_default=False)],
     tokenizer: Annotated[
         str | None,
-        typer.Option(help="tokenizer.json, a directory that holds one, or a Hub id: the vocabulary of the checkpoint."),
+        typer.Option(
+            help="The vocabulary of the checkpoint: a tokenizer.json, a directory that holds one, or a Hugging Face Hub id."
+        ),
     ] = None,
 ) -> None:
-    """Read a checkpoint in the reference layout into packed form, with equal logits.
+    """Turn a checkpoint of the paper's public code into a model of this package, with equal logits.
 
     With --tokenizer the model can be evaluated on text and generate it.
     """

@@ -30,7 +30,9 @@ def generate(
     model: Annotated[Path, typer.Argument(help="Directory of a model: what train or compile wrote.")],
     prompt: Annotated[
         str | None,
-        typer.Option(help='Text to go on from, or a question such as "1234 x 5678"; - reads it from standard input.'),
+        typer.Option(
+            help='Go on from this text, or answer a question such as "1234 x 5678". A - reads it from standard input.'
+        ),
     ] = None,
     tokens: Annotated[
         int | None,
@@ -44,15 +46,16 @@ def generate(
     ] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Draw from the k likeliest tokens only.")] = None,
     top_p: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Draw from the fewest tokens that hold this much of the mass.")
+        float | None,
+        typer.Option(min=0, max=1, help="Draw from the fewest tokens that together have this probability."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same text.")] = 0,
-    samples: Annotated[int, typer.Option(min=1, max=10_000, help="Write this many continuations together.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Draw with this seed. The same seed gives the same text.")] = 0,
+    samples: Annotated[int, typer.Option(min=1, max=10_000, help="Write this many continuations.")] = 1,
     stream: Annotated[bool, typer.Option(help="Show a single sample while it is written.")] = True,
     trace: Annotated[
         bool,
         typer.Option(
-            "--trace", help="For a compiled program, show which step wrote each token, and from which others."
+            "--trace", help="For a compiled program, show which step wrote each token and which tokens it read."
         ),
     ] = False,
     machine: Annotated[
@@ -283,15 +286,16 @@ def _machine(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="The folder of the model.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="Write the model to this folder.")] = Path("demo"),
     data: Annotated[
-        Path | None, typer.Option(help="Text to learn from; a twentieth of it is held out. Default: as in train.")
+        Path | None,
+        typer.Option(help="Learn from this text. A twentieth of it is held out. Default: the same text as in train."),
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Train for this many minutes.")] = 1.5,
     words: Annotated[int, typer.Option(min=1, help="Write a story of this many tokens.")] = 120,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model that is there.")] = False,
 ) -> None:
-    """Train a small linear predictor on real text, measure it on text it has not seen, let it write a story."""
+    """Train a small linear predictor on real text, measure it on text it has not seen, and let it write a story."""
     import torch
 
     from arlearn.decoding.generate import generate

@@ -17,12 +17,16 @@ def train(
     recipe: Annotated[str, typer.Argument(help="A recipe's name (see `arlearn recipes`) or a TOML file.")],
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as max_minutes=5 or training.batch=64."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting of the recipe, such as max_minutes=5 or training.batch=64. May be repeated.",
+        ),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Training text: plain, .xz or .gz, stories separated by <|endoftext|>. Without it: TinyStories under "
+            help="Learn from this text: a plain, .xz or .gz file, its stories separated by <|endoftext|>. Default: TinyStories under "
             "OPENBOOK_DATA (default ../shared/data), else from the Hugging Face Hub, else Python's documentation."
         ),
     ] = None,
@@ -30,17 +34,17 @@ def train(
         str | None,
         typer.Option(
             metavar="FILE|HUB-ID|train",
-            help="A tokenizer.json, a Hugging Face Hub id, or the word train: learn one from the data.",
+            help="Use this vocabulary: a tokenizer.json or a Hugging Face Hub id. The word train learns one from the data.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Directory of the run. Without it: runs/RECIPE.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the run to this directory. Default: runs/RECIPE.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest intact checkpoint.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is there.")] = False,
     track: Annotated[
         list[str] | None,
         typer.Option(
             metavar="tensorboard|wandb",
-            help="Show the curves there too, while the run lasts; may be repeated. TensorBoard reads DIR/tensorboard.",
+            help="Send the curves to this service too, while the run lasts. May be repeated. TensorBoard reads DIR/tensorboard.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
@@ -80,7 +84,9 @@ def recipes(
     name: Annotated[
         str | None, typer.Argument(help="A recipe's name or a TOML file; without it, all are listed.")
     ] = None,
-    fields: Annotated[bool, typer.Option("--fields", help="Every setting, its default and what it means.")] = False,
+    fields: Annotated[
+        bool, typer.Option("--fields", help="List every setting, its default and what it means.")
+    ] = False,
 ) -> None:
     """List the recipes, show one, or explain every setting that --set takes."""
     from arlearn.training.recipe import field_help, load_recipe, recipe_names

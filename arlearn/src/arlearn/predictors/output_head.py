@@ -28,6 +28,7 @@ with the true maximum. That saves a pass over the logits.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor, counted_targets
 from arlearn.predictors.maps.base import compute_dtype
 
+BITS = math.log2(math.e)  # in a nat: logits are multiplied by it, as 2^x is faster than e^x and as exact
 LARGEST_SUM = 1e20  # far from float32's overflow even when summed over rows, far above any vocabulary
 
 
@@ -71,9 +73,9 @@ def linear_cross_entropy(
         raise ArlearnError(f"hidden is {hidden.dtype} but head is {head.dtype}")
     hidden = hidden.to(head.dtype)
     if chunk is None:
-        # CPU: a tile of 8 MB stays in the shared cache, and chunks are long enough for products to run at speed.
+        # CPU: a tile of 2 MB stays in the cache, and chunks are long enough for products to run at speed.
         # GPU: a chunk of about half a gigabyte keeps it busy.
-        chunk = (2048, 1024) if hidden.device.type == "cpu" else (max(128, 2**27 // vocabulary), 8192)
+        chunk = (1024, 512) if hidden.device.type == "cpu" else (max(128, 2**27 // vocabulary), 8192)
     weight = 1.0 / rows if reduction == "mean" else 1.0
     if reduction == "none" or not torch.is_grad_enabled():
         needs = [False, False, False]
@@ -150,17 +152,17 @@ def _losses_and_gradients(
 
 
 class _Chunk:
-    """Some rows against the whole vocabulary, tile by tile."""
+    """Some rows against the whole vocabulary, tile by tile. Logits and their shift are in bits."""
 
     def __init__(
         self, hidden: Tensor, head: Tensor, bias: Tensor | None, targets: Tensor, plan: _Plan, buffer: Tensor
     ) -> None:
-        self.hidden, self.head, self.bias = hidden, head, bias
+        self.hidden, self.head, self.bias = hidden, head, None if bias is None else bias * BITS
         self.targets, self.plan, self.buffer = targets, plan, buffer
-        self.rows, self.low = hidden.shape[0], hidden.to(plan.compute)
+        self.rows, self.low = hidden.shape[0], (hidden * BITS).to(plan.compute)
         self.accumulate = torch.promote_types(hidden.dtype, torch.float32)
         chosen = (self.low.to(self.accumulate) * head[targets].to(self.accumulate)).sum(1)
-        self.target_logits = chosen if bias is None else chosen + bias[targets].to(self.accumulate)
+        self.target_logits = chosen if self.bias is None else chosen + self.bias[targets].to(self.accumulate)
         self.vocabulary = head.shape[0]
         self.tile = min(plan.chunk[1], self.vocabulary)
         self.scratch = hidden.new_empty(self.rows * self.tile, dtype=plan.compute)
@@ -198,7 +200,7 @@ class _Chunk:
             if shift is None:
                 shift = torch.maximum(self.target_logits, tile.amax(1).to(self.accumulate))
             exponentials = tile.to(self.accumulate)  # the tile itself unless the products are in lower precision
-            exponentials.sub_(shift[:, None]).exp_()
+            exponentials.sub_(shift[:, None]).exp2_()
             self.sums += exponentials.sum(1)
             if exponentials.dtype != tile.dtype:
                 tile.copy_(exponentials)
@@ -211,7 +213,7 @@ class _Chunk:
         self.shift, self.gradient = shift, gradient
 
     def losses(self) -> Tensor:
-        return self.shift + self.sums.log() - self.target_logits
+        return (self.shift + self.sums.log2() - self.target_logits).div_(BITS)
 
     def hidden_gradient(self, head: Tensor) -> Tensor:
         gradient = self.gradient.div_(self.sums[:, None]).sub_(head[self.targets])

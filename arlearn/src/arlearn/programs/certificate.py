@@ -19,8 +19,8 @@ import numpy as np
 from arlearn.errors import ArlearnError
 from arlearn.files import file_sha256, sha256
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.programs.combinations import totals
 from arlearn.programs.proving import Prover, fitting_checker
-from arlearn.programs.semantics import totals
 from arlearn.programs.steps import Program, written
 from arlearn.programs.text import to_json
 

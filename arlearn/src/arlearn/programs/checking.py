@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from arlearn.programs.combinations import extremes, totals
 from arlearn.programs.fitting import RuleChecker, some
-from arlearn.programs.semantics import GAP, Semantics, extremes, totals
+from arlearn.programs.semantics import GAP, Semantics
 from arlearn.programs.steps import (
     BEFORE,
     Alphabet,

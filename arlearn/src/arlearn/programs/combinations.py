@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from arlearn.programs.semantics import Rule
 
+MANY = 1_000_000  # totals of one step that are listed before a range stands for them
 MOST = 2_000_000  # distinct combinations of one step beyond which it counts as not proved
+
+
+def totals(rule: Rule, reach: Sequence[np.ndarray]) -> np.ndarray:
+    """Every total that tokens in these sets (indices, one array for each ref) can give, ascending.
+
+    Where the readings are too many to combine one by one, all whole numbers from the least to the greatest total.
+    """
+    found = np.array([rule.constant], dtype=np.int64)
+    steps = [np.unique(numbers[seen]) for numbers, seen in zip(rule.readings, reach, strict=True)]
+    for numbers in steps:
+        if len(found) * len(numbers) > MANY:
+            low = rule.constant + sum(int(each.min()) for each in steps)
+            high = rule.constant + sum(int(each.max()) for each in steps)
+            return np.arange(low, high + 1) if high - low <= MANY else np.array([low, high])
+        found = np.unique(found[:, None] + numbers)
+    return found
+
+
+def extremes(rule: Rule, reach: Sequence[np.ndarray]) -> np.ndarray:
+    """The least and the greatest total: all that matters of a comparison."""
+    ends = [
+        (int(numbers[seen].min()), int(numbers[seen].max())) for numbers, seen in zip(rule.readings, reach, strict=True)
+    ]
+    return np.array([rule.constant + sum(low for low, _ in ends), rule.constant + sum(high for _, high in ends)])
 
 
 @dataclass(frozen=True)

@@ -235,8 +235,11 @@ class DigitWriter:
             return x.digits[j]
         if isinstance(x.sign, int):
             return (BASE - 1) * x.sign
-        table = self._table(x.sign.kind, "fill", "digit", lambda v: (BASE - 1) * v)
-        return self._cell(Lookup("", "digit", x.sign.ref, table), "digit")
+        return self._cell(Lookup("", "digit", x.sign.ref, self.fill(x.sign.kind)), "digit")
+
+    def fill(self, kind: str) -> str:
+        """The table that gives the digits beyond the first ones of a number with this sign."""
+        return self._table(kind, "fill", "digit", lambda v: (BASE - 1) * v)
 
     def _term(self, cell: DigitCell, weight: int) -> Term:
         if cell.read == "turned":

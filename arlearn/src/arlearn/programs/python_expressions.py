@@ -130,16 +130,22 @@ class ExpressionWriter(ABC):
             return constant(0)
         return self.writer.number(value) if isinstance(value, DigitCell | bool) else value
 
-    def _truth(self, node: ast.expr) -> Truth:
+    def _truth(self, node: ast.expr, valued: bool = False) -> Truth:
+        """A condition. ``valued``: it is also a value, so that it must be True or False already."""
         if isinstance(node, ast.BoolOp):
-            return self._and_or(node)
+            return self._and_or(node, valued)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return self.writer.negation(self._truth(node.operand))
         value = self._value(node)
         if isinstance(value, tuple):
             self._fault(node, "a tuple is no condition; compare one of its elements")
             return False
-        return self.writer.nonzero(value) if isinstance(value, Number) else value
+        if isinstance(value, Number):
+            if valued:
+                what = f"{ast.unparse(node)} is a number; write {ast.unparse(node)} != 0, or x if x else y"
+                self._fault(node, f"'and' and 'or' of numbers stand only in conditions, and {what}")
+            return self.writer.nonzero(value)
+        return value
 
     def _value(self, node: ast.expr) -> Value:
         if isinstance(node, ast.Constant):
@@ -161,9 +167,7 @@ class ExpressionWriter(ABC):
         if isinstance(node, ast.Compare):
             return self._compare(node)
         if isinstance(node, ast.BoolOp):
-            if not all(self._is_truth(value) for value in node.values):
-                self._fault(node, "'and' and 'or' of numbers stand only in conditions; write x if x else y")
-            return self._and_or(node)
+            return self._and_or(node, valued=True)
         if isinstance(node, ast.IfExp):
             return self._choice(node)
         if isinstance(node, ast.Subscript):
@@ -192,10 +196,10 @@ class ExpressionWriter(ABC):
             found = self.writer.both(found, self.writer.compared(left, SIGNS[type(operator)], right))
         return found
 
-    def _and_or(self, node: ast.BoolOp) -> Truth:
+    def _and_or(self, node: ast.BoolOp, valued: bool = False) -> Truth:
         """The later operands count only where the earlier ones leave it open."""
         conjunction = isinstance(node.op, ast.And)
-        found = self._truth(node.values[0])
+        found = self._truth(node.values[0], valued)
         came, moved = self.active, False
         passed: list[tuple[Truth, Truth]] = []
         with self._aside():
@@ -206,7 +210,7 @@ class ExpressionWriter(ABC):
                 )
                 self.active = entered
                 self._refine(before, conjunction)
-                truth = self._truth(value)
+                truth = self._truth(value, valued)
                 found = self.writer.both(found, truth) if conjunction else self.writer.either(found, truth)
                 moved |= self.active is not entered
         if moved:  # a loop of a function that an operand calls takes further passes
@@ -258,14 +262,15 @@ class ExpressionWriter(ABC):
         terms = [(10**j, digit) for j, digit in enumerate(index.digits)] + [(-(10 ** len(index.digits)), index.sign)]
         if index.high >= len(value):
             self.writer.check(INDEX, terms, len(value), self.active)
-        if index.low < 0:
-            self.writer.check(INDEX, [(-weight, digit) for weight, digit in terms], 1, self.active)
-        return self._element(value, narrowed(index, 0, len(value) - 1))
+        if index.low < -len(value):
+            self.writer.check(INDEX, [(-weight, digit) for weight, digit in terms], len(value) + 1, self.active)
+        return self._element(value, narrowed(index, -len(value), len(value) - 1))
 
     def _element(self, value: tuple[Number, ...], index: Number) -> Number:
-        """The element at an index that is inside the tuple."""
-        found = value[0]
-        for k in range(1, len(value)):
+        """The element at an index that is inside the tuple; as in Python, -1 is the last."""
+        low, high = max(index.low, -len(value)), min(index.high, len(value) - 1)
+        found = value[min(low, len(value) - 1)]
+        for k in range(low + 1, high + 1):
             found = self.writer.chosen(self.writer.compared(index, ">=", constant(k)), value[k], found)
         return found
 
@@ -304,20 +309,6 @@ class ExpressionWriter(ABC):
             ends = min if name == "min" else max
             found = narrowed(taken, ends(value.low, found.low), ends(value.high, found.high))
         return found
-
-    def _is_truth(self, node: ast.expr) -> bool:
-        """Whether an expression is True or False in Python."""
-        if isinstance(node, ast.Constant):
-            return isinstance(node.value, bool)
-        if isinstance(node, ast.Name):
-            return bool(self.truths.get(self.frame.prefix + node.id))
-        if isinstance(node, ast.BoolOp):
-            return all(map(self._is_truth, node.values))
-        if isinstance(node, ast.IfExp):
-            return self._is_truth(node.body) and self._is_truth(node.orelse)
-        if isinstance(node, ast.Call):
-            return True  # found out when its value is read; a number is true where it is not 0
-        return isinstance(node, ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not))
 
     def _refine(self, test: ast.expr, holds: bool) -> None:
         """Note what a condition that holds, or does not, says about variables."""

@@ -30,7 +30,7 @@ from arlearn.programs.python_digits import (
 from arlearn.programs.python_expressions import ExpressionWriter, Value
 from arlearn.programs.python_reading import FunctionSource
 from arlearn.programs.python_subset import LARGEST
-from arlearn.programs.steps import BEFORE, Constant, Loop, Program, ProgramError, Slot, Step
+from arlearn.programs.steps import BEFORE, Constant, Lookup, Loop, Program, ProgramError, Slot, Step
 
 ROUNDS, PATIENCE = 80, 6  # rounds of finding ranges; those before they are widened
 MOST = 20_000  # tokens of a pass
@@ -113,6 +113,10 @@ def _assembled(
             initial["entry"] = "begin"
         elif step.name.startswith("v.") and step.name.removeprefix("v.") in given:
             initial[step.name] = step.name.removeprefix("v.")
+        elif (name := _parameter(step.name)) in ranges and step.alphabet == "digit" and ranges[name][0] < 0:
+            # a digit beyond those of the prompt: 9 where the number is negative
+            first[name] = Lookup(f"start.{name}", "digit", f"{name}.sign", writer.fill("sign"))
+            initial[step.name] = f"start.{name}"
         elif step.name.startswith(("v.", "back.")):
             word = {"digit": "0", "sign": "+", "flag": "no"}[step.alphabet]
             first[step.alphabet] = Constant(f"start.{step.alphabet}", step.alphabet, word)
@@ -129,8 +133,14 @@ def _assembled(
         "returns": returns,
         "form": writing.form,
     }
-    alphabets, tables = writer.alphabets(steps, used), writer.tables(steps)
+    alphabets, tables = writer.alphabets(steps, used), writer.tables([*first.values(), *steps])
     return Program(source.name, alphabets, tables, tuple(slots), tuple(first.values()), tuple(outputs), interface, loop)
+
+
+def _parameter(name: str) -> str:
+    """The variable of which ``v.NAME.DIGIT`` is a digit; nothing for other steps and for what is no plain number."""
+    parts = name.split(".")
+    return parts[1] if len(parts) == 3 and parts[0] == "v" else ""
 
 
 def _writes(steps: list[Step], word: str) -> bool:
@@ -186,6 +196,12 @@ class _Writing(ExpressionWriter):
 
     def _statement(self, node: ast.stmt) -> None:
         if isinstance(node, ast.Assign):
+            if isinstance(node.value, ast.Tuple) and all(_as_long(target, node.value) for target in node.targets):
+                values = [self._value(element) for element in node.value.elts]
+                for target in node.targets:
+                    for each, value in zip(target.elts, values, strict=True):  # type: ignore[attr-defined]
+                        self._store(each, value)
+                return
             value = self._value(node.value)
             for target in node.targets:
                 self._store(target, value)
@@ -319,6 +335,11 @@ class _Writing(ExpressionWriter):
 
 
 _LEAVES = (ast.Return, ast.Break, ast.Continue, ast.While, ast.For, ast.Call)
+
+
+def _as_long(target: ast.expr, value: ast.Tuple) -> bool:
+    """Whether each variable gets an element of its own, so that no tuple is made."""
+    return isinstance(target, ast.Tuple) and len(target.elts) == len(value.elts)
 
 
 def _stored(node: ast.Name) -> bool:

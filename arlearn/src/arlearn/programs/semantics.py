@@ -31,7 +31,6 @@ from arlearn.programs.steps import (
 )
 
 GAP = -1  # the index where a table or a sum has no token
-MANY = 1_000_000  # totals of one step that are listed before a range stands for them
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,7 @@ class Semantics:
         return row if row < length else None
 
     def back(self, row: int, ref: str) -> int:
-        """How many tokens before the one in this row ``ref`` stands. The program must be laid out (``loops``)."""
+        """How many tokens before the one in this row ``ref`` stands. The program must be laid out (``lay_out``)."""
         if ref.startswith(BEFORE):
             return row - self.position[ref.removeprefix(BEFORE)] + self.period
         return row - self.position[ref]
@@ -364,30 +363,6 @@ class Semantics:
         """Indices inside alphabets -> tokens of the vocabulary, (count, length); GAP stays GAP."""
         rows = [self.row_of(position) for position in range(indices.shape[1])]
         return np.asarray(np.where(indices == GAP, GAP, indices + self.first_tokens[rows]))
-
-
-def totals(rule: Rule, reach: Sequence[np.ndarray]) -> np.ndarray:
-    """Every total that tokens in these sets (indices, one array for each ref) can give, ascending.
-
-    Where the readings are too many to combine one by one, all whole numbers from the least to the greatest total.
-    """
-    found = np.array([rule.constant], dtype=np.int64)
-    steps = [np.unique(numbers[seen]) for numbers, seen in zip(rule.readings, reach, strict=True)]
-    for numbers in steps:
-        if len(found) * len(numbers) > MANY:
-            low = rule.constant + sum(int(each.min()) for each in steps)
-            high = rule.constant + sum(int(each.max()) for each in steps)
-            return np.arange(low, high + 1) if high - low <= MANY else np.array([low, high])
-        found = np.unique(found[:, None] + numbers)
-    return found
-
-
-def extremes(rule: Rule, reach: Sequence[np.ndarray]) -> np.ndarray:
-    """The least and the greatest total: all that matters of a comparison."""
-    ends = [
-        (int(numbers[seen].min()), int(numbers[seen].max())) for numbers, seen in zip(rule.readings, reach, strict=True)
-    ]
-    return np.array([rule.constant + sum(low for low, _ in ends), rule.constant + sum(high for _, high in ends)])
 
 
 def _shape(step: Step, local: Mapping[str, str]) -> tuple[object, ...]:
