@@ -22,7 +22,7 @@ HERITAGE = "https://archive.softwareheritage.org/"
 _DOI: Final = re.compile(
     r"(?:doi:\s*|(?:https?://)?(?:dx\.|www\.)?doi\.org/(?:doi:)?)?(10\.\d{4,9}/[^\s?#]+)$", re.IGNORECASE
 )
-_SWHID: Final = re.compile(r"(?:https?://archive\.softwareheritage\.org/(?:browse/)?)?(swh:1:\S+)$", re.IGNORECASE)
+_SWHID: Final = re.compile(r"(?:https?://archive\.softwareheritage\.org/(?:browse/)?)?(swh:\S*)$", re.IGNORECASE)
 _SWHID_FORM: Final = re.compile(r"swh:1:(cnt|dir|rev|rel|snp):[0-9a-f]{40}(?:;[a-z]+=[^;\s]+)*/?$")
 _SWHID_KINDS: Final = {"cnt": "file", "dir": "folder", "rev": "commit", "rel": "release", "snp": "snapshot"}
 #: Prefixes of DOIs, and whose they are.

@@ -127,8 +127,9 @@ class CodeVisitor:
         archive = archive_of(source)
         if archive is not None:
             state = self._checker.check(archive.url)
-            said = "answers" if state.status in ("answered", "moved", "archived") else f"is {state.status}"
-            raise OpenbookError(f"it is {archive.what}, which {said}; archives are not downloaded")
+            there = state.status in ("answered", "moved", "archived")
+            said = "answers" if there else "is gone" if state.status == "gone" else "gave no clear answer"
+            raise OpenbookError(f"It is {archive.what}, which {said}; archives are not downloaded.")
         if not is_address(source):
             return inspect_folder(Path(source), _shown(source), record)
         if source in self._texts:
