@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from openbook.benchmarks.links import measure
 from openbook.benchmarks.synthetic import make_pdf, make_text, write_papers
 from openbook.papers.reading import read_bytes, read_text
 
@@ -41,6 +42,13 @@ def test_bench_counts_every_paper() -> None:
         for processes in ("1", "2"):
             assert report["stages"][stage][processes]["papers"] == papers
             assert report["stages"][stage][processes]["papers_per_second"] > 0
+
+
+def test_bench_of_links_asks_each_once_and_with_pauses() -> None:
+    found = measure(links=20, polite=2)
+    assert found.links == 20
+    assert found.rate > 0
+    assert found.gap >= found.pause == 1.0
 
 
 @pytest.mark.parametrize(

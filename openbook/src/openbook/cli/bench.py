@@ -129,6 +129,25 @@ def evidence(
             print(f"  {piece['match']:<10} {piece['quote']}")
 
 
+@bench_app.command()
+def links(
+    count: Annotated[int, typer.Option(min=1, help="Check this many links without a pause.")] = 500,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """Check links of a server on this machine: how many a second, and the shortest pause between two that a host sees."""
+    from dataclasses import asdict
+
+    from openbook.benchmarks.links import measure
+
+    speed = measure(count)
+    if as_json:
+        print(json.dumps(asdict(speed)))
+        return
+    print(f"{speed.rate:.0f} links/s without a pause, {speed.kept_rate:.0f} from what was kept")
+    print(f"{speed.milliseconds:.1f} ms of processor time a link")
+    print(f"with the pause of {speed.pause:.0f} s: at least {speed.gap:.2f} s between two requests to a host")
+
+
 def _array(values: list[str]) -> Any:
     import pyarrow as pa
 
