@@ -47,6 +47,7 @@ COMMIT = "94a9ed024d3859793618152ea559a168bbcbb5e2"
             "a folder in",
         ),
         ("https://zenodo.org/records/77", "https://zenodo.org/records/77", "record 77 of Zenodo"),
+        ("https://zenodo.org/badge/latestdoi/65", "https://zenodo.org/badge/latestdoi/65", "the newest version"),
         ("https://osf.io/ab1cd/", "https://osf.io/ab1cd/", "project ab1cd of OSF"),
         ("https://figshare.com/articles/software/x/99", "https://figshare.com/articles/software/x/99", "item"),
     ],

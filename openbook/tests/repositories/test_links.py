@@ -206,3 +206,31 @@ def test_assess_checks_links_where_it_is_told_to(tmp_path: Path, monkeypatch: py
     links = read_record(path).answers["open_source_code"].links
     assert links is not None
     assert [(link.url, link.status) for link in links] == [("https://localhost/github.com/ada/pebbles", "unknown")]
+
+
+BODY = "We sort pebbles by colour, and we do so with great care and patience. " * 12
+HIDDEN = "https://localhost/github.com/ada/pebbles"
+FORMATS = {
+    "p.html": f"<html><body><h1>Sorting Pebbles</h1><h2>1 Experiments</h2><p>{BODY}</p>"
+    f'<p>Our code is publicly available on <a href="{HIDDEN}">GitHub</a>. We thank Bob.</p></body></html>',
+    "p.tex": "\\documentclass{article}\\title{Sorting Pebbles}\\begin{document}\\maketitle\\section{Experiments}\n"
+    f"{BODY}\n\nOur code is publicly available on \\href{{{HIDDEN}}}{{GitHub}}. We thank Bob.\n\\end{{document}}\n",
+}
+
+
+@pytest.mark.skipif(not SHIPPED.exists(), reason="the weights of the linear assessor are not built")
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_link_behind_a_word_is_the_papers_and_is_checked(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENBOOK_CACHE", str(tmp_path / "cache"))
+    (tmp_path / name).write_text(FORMATS[name], encoding="utf-8")
+    assess = ["assess", str(tmp_path / name), "--out", str(tmp_path / "out"), "--check-links"]
+    run = CliRunner().invoke(app, assess)
+    assert run.exit_code == 0, run.output
+    answer = read_record(tmp_path / "out" / name.replace(".tex", ".json").replace(".html", ".json")).answers[
+        "open_source_code"
+    ]
+    assert answer.result == "yes"
+    assert answer.evidence[0].links == [HIDDEN]
+    assert [(link.url, link.status) for link in answer.links or []] == [(HIDDEN, "unknown")]

@@ -38,6 +38,7 @@ _REGISTRANTS: Final = {
 }
 _PAGES: Final[tuple[tuple[str, str], ...]] = (
     (r"https?://(?:www\.)?zenodo\.org/records?/(\d+)", "record {} of Zenodo"),
+    (r"https?://(?:www\.)?zenodo\.org/badge/latestdoi/(\d+)", "the newest version, by DOI, of repository {} in Zenodo"),
     (r"https?://(?:[\w-]+\.)?figshare\.com/(?:articles|s|collections|projects)/(?:\S*/)?(\w+)", "item {} of figshare"),
     (r"https?://(?:www\.)?osf\.io/([a-z0-9]{5})\b", "project {} of OSF"),
 )

@@ -249,8 +249,17 @@ def _evidence(paper: Paper, item: Statement) -> Evidence:
 
 def _links_beside(paper: Paper, item: Statement) -> list[str]:
     """The addresses behind a statement's words, and those in the footnote that it calls."""
-    note = "".join(item.note.split())
-    return [*item.links, *(link.url for link in paper.links if note and link.url.split("://")[-1] in note)]
+    if not item.note:
+        return list(item.links)
+    notes = [one for one in paper.sentences if " ".join(paper.words(one).split()) == item.note]
+    shown = "".join(item.note.split())
+    noted = [
+        link.url
+        for link in paper.links
+        if link.url.split("://")[-1] in shown
+        or (link.start is not None and any(one.start <= link.start < one.end for one in notes))
+    ]
+    return [*item.links, *noted]
 
 
 def _near_miss(paper: Paper, item: Statement, kind: str) -> NearMiss:
