@@ -169,13 +169,13 @@ def test_a_hostile_repository_is_looked_at_and_nothing_is_followed_or_run(
         kinds = [finding.kind for finding in found.code.findings]
         assert "secret" not in kinds, "the link was not followed"
         assert "machine_path" in kinds
-        page = render_page(found)
+        page = render_page(found.model_copy(update={"code": found.code.model_copy(update={"problem": None})}))
         assert "<b>[red]" not in page
         assert "&lt;b&gt;[red]x.py" in page
 
 
 def no_network(url: str) -> AbstractContextManager[Path]:
-    raise OpenbookError("the host github.com cannot be found (no network)")
+    raise OpenbookError(f"{url}: the host github.com cannot be found (no network)")
 
 
 def test_whatever_goes_wrong_is_one_sentence_and_the_record_stands(fetch: Fetch, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_whatever_goes_wrong_is_one_sentence_and_the_record_stands(fetch: Fetch,
     for tried, ways, word in (
         (before, fetch, "empty repository"),
         (missing, fetch, "cannot be fetched|no public repository"),
-        (missing, no_network, "cannot be found"),
+        (missing, no_network, "The host github.com cannot be found"),
     ):
         with CodeVisitor(fetch=ways, pause=0) as visitor:
             after = visitor.visit(tried)

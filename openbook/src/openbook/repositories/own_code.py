@@ -120,7 +120,7 @@ class CodeVisitor:
         try:
             report = self._report(source, record)
         except OpenbookError as error:
-            report = CodeReport(source=_shown(source), problem=_sentence(str(error)))
+            report = CodeReport(source=_shown(source), problem=_sentence(str(error), source))
         return record.model_copy(update={"code": report})
 
     def _report(self, source: str, record: Record) -> CodeReport:
@@ -144,7 +144,7 @@ class CodeVisitor:
                 self._seen[source] = report
                 self._keep(source, folder)
         except OpenbookError as error:
-            self._seen[source] = CodeReport(source=source, problem=_sentence(str(error)))
+            self._seen[source] = CodeReport(source=source, problem=_sentence(str(error), source))
             return self._seen[source]
         return full
 
@@ -187,6 +187,9 @@ def _shown(source: str) -> str:
     return source if is_address(source) or archive_of(source) else Path(source).resolve().name
 
 
-def _sentence(reason: str) -> str:
-    """A reason as one line."""
-    return " ".join(reason.split())[:500]
+def _sentence(reason: str, source: str) -> str:
+    """A reason as one line, without the source, which stands beside it."""
+    line = " ".join(reason.split())[:500]
+    for before in (f"{source}: ", f"{source} was not looked at: "):
+        line = line.removeprefix(before)
+    return line[:1].upper() + line[1:] if line[:8] != source[:8] else line

@@ -52,7 +52,7 @@ def show_record(record: Record, console: Console) -> None:
         table.add_row(Text(view.title), result, _response(view))
     console.print(table)
     if record.code is not None:
-        console.print(Text("\nThe code it links to", style="bold"))
+        console.print(Text("\nThe paper's code", style="bold"))
         show_code(record.code, console)
         console.print()
     console.print(Text(record.notice, style="italic"))

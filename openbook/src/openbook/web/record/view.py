@@ -251,7 +251,8 @@ def evidence_place(item: Evidence, section: str = "") -> str:
     parts += [f"“{section}”"] if section else []
     parts += [item.part] if item.part and item.part != "body" else []
     score = f" ({item.score:.0f} of 100)" if item.match == "fuzzy" and item.score is not None else ""
-    return " · ".join([*parts, MATCHES[item.match] + score])
+    behind = [f"leads to {shortened(url, 200)}" for url in item.links[:3]]
+    return " · ".join([*parts, MATCHES[item.match] + score, *behind])
 
 
 def _context(text: str, start: int, end: int) -> tuple[int, int]:
