@@ -75,6 +75,29 @@ def test_a_deleted_file_leaves_quotes_in_context_and_advice(serve: Serve, wait: 
     assert all(title in advice for title in titles)
 
 
+def test_a_look_at_the_papers_code_is_on_its_page(serve: Serve, tmp_path: Path) -> None:
+    from openbook.ledger import Ledger
+    from openbook.record.model import Answer, CodeFinding, CodeReport, PaperInfo, Run
+    from openbook.record.scores import score_answers
+    from openbook.variables import VARIABLES
+
+    answers = {name: Answer(result="no") for name in VARIABLES}
+    answers |= {"research_type": Answer(result="unknown"), "affiliation": Answer(result="unknown")}
+    finding = CodeFinding(kind="secret", severity="high", file="<img src=x>.py", line=3, message="A key.")
+    code = CodeReport(source="javascript:alert(1)", licence="MIT", covers={"data": True}, findings=[finding])
+    record = Record(
+        paper=PaperInfo(id="kettles"), answers=answers, scores=score_answers(answers), run=Run(assessor="t"), code=code
+    )
+    with Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        ledger.put(record)
+    with serve(tmp_path) as client:
+        tree = LexborHTMLParser(client.get("/papers/id:kettles").text)
+    section = tree.css_first("section.code")
+    assert not section.css("img, a"), "nothing of a repository is markup or an unsafe link"
+    assert "<img src=x>.py:3" in section.text()
+    assert "licence: MIT" in section.text()
+
+
 def titles_of(record: Record) -> list[str]:
     return [name for name, answer in record.answers.items() if answer.result in ("yes", "no")]
 
