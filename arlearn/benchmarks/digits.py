@@ -86,6 +86,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Left: tokens and weights; right: share of wrong products, with intervals."""
+    pyplot.rcParams["svg.hashsalt"] = "digits"  # the same rows give the same file
     figure, (cost, accuracy) = pyplot.subplots(1, 2, figsize=(10, 4))
     digits = [row["digits"] for row in rows]
     for name, label in (("tokens", "tokens generated"), ("weights", "weights")):

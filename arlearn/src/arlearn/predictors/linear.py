@@ -17,7 +17,46 @@ from arlearn.predictors.maps.packed import PackedMap
 from arlearn.predictors.output_head import HeadedPredictor
 
 
-class LinearPredictor(HeadedPredictor):
+class MappedPredictor(HeadedPredictor):
+    """An embedding (V, inputs), a causal map over positions, and whatever lies between it and the head."""
+
+    embedding: nn.Parameter
+    map: CausalMap
+
+    def after(self, mapped: Float[Tensor, "... outputs"]) -> Float[Tensor, "... outputs"]:
+        """What the head sees of the map's output."""
+        return mapped
+
+    def hidden(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length outputs"]:
+        """What the head sees at every position."""
+        check_tokens(self, tokens)
+        return self.after(self.map(nn.functional.embedding(tokens, self.embedding)))
+
+    def start(self, batch: int) -> Window:
+        return Window(batch, self.map.window, self.device)
+
+    @torch.no_grad()
+    def prefill(
+        self, state: State, tokens: Int[Tensor, "batch new"]
+    ) -> tuple[Float[Tensor, "batch vocabulary"], State]:
+        assert isinstance(state, Window)
+        state.append(tokens)
+        return self.next_logits(self.after(self._last_output(state))), state
+
+    def _last_output(self, state: Window) -> Float[Tensor, "batch outputs"]:
+        """The map's output after the last token."""
+        return last_output(self.map, self.embedding, state)
+
+    def configuration(self) -> dict[str, Any]:
+        return {
+            "vocabulary": self.vocabulary,
+            "map": {"kind": self.map.kind, "configuration": self.map.configuration()},
+            "bias": self.head_bias is not None,
+            "frozen": self.frozen(),
+        }
+
+
+class LinearPredictor(MappedPredictor):
     """Malach 2024, experiment 1: ``logits_t = head (sum over s <= t of W[t, s] embedding[token_s]) + bias``.
 
     Parameters: ``embedding`` (V, inputs), ``map.weight`` (the map's own layout), ``head`` (V, outputs) and, if given,
@@ -70,12 +109,17 @@ class LinearPredictor(HeadedPredictor):
 
     def hidden(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length outputs"]:
         """What the head sees at every position."""
-        check_tokens(self, tokens)
         columns = self._one_hot()
-        if columns is not None:
-            return self.map.pick(columns[tokens])
-        out: Tensor = self.map(nn.functional.embedding(tokens, self.embedding))
-        return out
+        if columns is None:
+            return super().hidden(tokens)
+        check_tokens(self, tokens)
+        return self.map.pick(columns[tokens])
+
+    def _last_output(self, state: Window) -> Float[Tensor, "batch outputs"]:
+        columns = self._one_hot()
+        if columns is not None and isinstance(self.map, PackedMap):
+            return self.map.pick_last(columns[state.tokens])
+        return super()._last_output(state)
 
     def _one_hot(self) -> Int[Tensor, " vocabulary"] | None:
         """The place of each embedding's one, if the embedding is frozen and exactly one-hot; None otherwise.
@@ -90,30 +134,6 @@ class LinearPredictor(HeadedPredictor):
             exact = torch.equal(self.embedding, nn.functional.one_hot(columns, self.map.inputs).to(self.embedding))
             self._seen, self._columns = seen, columns if exact else None
         return self._columns
-
-    def start(self, batch: int) -> Window:
-        return Window(batch, self.map.window, self.device)
-
-    @torch.no_grad()
-    def prefill(
-        self, state: State, tokens: Int[Tensor, "batch new"]
-    ) -> tuple[Float[Tensor, "batch vocabulary"], State]:
-        assert isinstance(state, Window)
-        state.append(tokens)
-        columns = self._one_hot()
-        if columns is not None and isinstance(self.map, PackedMap):
-            hidden = self.map.pick_last(columns[state.tokens])
-        else:
-            hidden = last_output(self.map, self.embedding, state)
-        return self.next_logits(hidden), state
-
-    def configuration(self) -> dict[str, Any]:
-        return {
-            "vocabulary": self.vocabulary,
-            "map": {"kind": self.map.kind, "configuration": self.map.configuration()},
-            "bias": self.head_bias is not None,
-            "frozen": self.frozen(),
-        }
 
     @classmethod
     def from_configuration(cls, configuration: dict[str, Any]) -> LinearPredictor:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from arlearn.predictors.base import State, Window, check_tokens
-from arlearn.predictors.linear import freeze, fresh_map, last_output, read_configuration
+from arlearn.predictors.linear import MappedPredictor, freeze, fresh_map, read_configuration
 from arlearn.predictors.maps.base import CausalMap
-from arlearn.predictors.output_head import HeadedPredictor
 
 
-class MLPPredictor(HeadedPredictor):
+class MLPPredictor(MappedPredictor):
     """Malach 2024, experiment 2: embedding -> causal map -> ReLU -> Linear(d, d) -> ReLU -> output embedding.
 
     A token costs T·d² (the map's row) + d² + d·V multiply-adds.
@@ -45,34 +43,9 @@ class MLPPredictor(HeadedPredictor):
                 parameter.uniform_(-bound, bound, generator=generator)
         return predictor
 
-    def _after(self, mapped: Float[Tensor, "... width"]) -> Float[Tensor, "... width"]:
+    def after(self, mapped: Float[Tensor, "... outputs"]) -> Float[Tensor, "... outputs"]:
         out: Tensor = self.middle(mapped.relu())
         return out.relu()
-
-    def hidden(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length width"]:
-        """What the head sees at every position."""
-        check_tokens(self, tokens)
-        return self._after(self.map(nn.functional.embedding(tokens, self.embedding)))
-
-    def start(self, batch: int) -> Window:
-        return Window(batch, self.map.window, self.device)
-
-    @torch.no_grad()
-    def prefill(
-        self, state: State, tokens: Int[Tensor, "batch new"]
-    ) -> tuple[Float[Tensor, "batch vocabulary"], State]:
-        assert isinstance(state, Window)
-        state.append(tokens)
-        hidden = self._after(last_output(self.map, self.embedding, state))
-        return self.next_logits(hidden), state
-
-    def configuration(self) -> dict[str, Any]:
-        return {
-            "vocabulary": self.vocabulary,
-            "map": {"kind": self.map.kind, "configuration": self.map.configuration()},
-            "bias": self.head_bias is not None,
-            "frozen": self.frozen(),
-        }
 
     @classmethod
     def from_configuration(cls, configuration: dict[str, Any]) -> MLPPredictor:
