@@ -15,8 +15,8 @@ from arlearn.predictors.linear import LinearPredictor
 from arlearn.programs.arithmetic import multiplication
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.text import example_text
-from arlearn.programs.turing import parse
-from arlearn.programs.turing_programs import find_bounds, looped_program
+from arlearn.programs.turing import find_bounds, parse
+from arlearn.programs.turing_programs import looped_program
 from arlearn.programs.universal import Sizes, universal_program
 from arlearn.programs.universal_prompts import UniversalInterface, prompt_of
 from arlearn.tasks.program import ProgramTask

@@ -9,9 +9,9 @@ from arlearn.programs.circuits import parse as parse_circuit
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
 from arlearn.programs.text import parse_program
+from arlearn.programs.turing import find_bounds
 from arlearn.programs.turing import parse as parse_machine
-from arlearn.programs.turing_programs import find_bounds, looped_program
-from arlearn.programs.turing_unrolled import unrolled_program
+from arlearn.programs.turing_programs import looped_program, unrolled_program
 
 GUIDE = Path(__file__).parents[3] / "docs" / "programs.md"
 

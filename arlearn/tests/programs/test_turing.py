@@ -9,9 +9,8 @@ from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
 from arlearn.programs.steps import ProgramError
 from arlearn.programs.text import example_names, example_text
-from arlearn.programs.turing import Machine, from_mapping, parse, simulate
-from arlearn.programs.turing_programs import TapeInterface, find_bounds
-from arlearn.programs.turing_unrolled import unrolled_program
+from arlearn.programs.turing import Machine, find_bounds, from_mapping, parse, simulate
+from arlearn.programs.turing_programs import TapeInterface, unrolled_program
 from arlearn.tasks.program import ProgramTask
 
 

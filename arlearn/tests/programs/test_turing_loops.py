@@ -8,9 +8,8 @@ from arlearn.evaluation.exact_match import exact_match, write_out
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
 from arlearn.programs.text import example_text
-from arlearn.programs.turing import from_mapping, parse
-from arlearn.programs.turing_programs import TapeInterface, find_bounds, looped_program
-from arlearn.programs.turing_unrolled import unrolled_program
+from arlearn.programs.turing import find_bounds, from_mapping, parse
+from arlearn.programs.turing_programs import TapeInterface, looped_program, unrolled_program
 from arlearn.tasks.program import ProgramTask
 
 

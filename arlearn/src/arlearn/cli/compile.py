@@ -226,8 +226,8 @@ def turing(
     """Compile a Turing machine with a bounded tape. It runs for any time and writes one token for each cell and step."""
     from arlearn.programs import turing as machines
     from arlearn.programs.text import example_text
-    from arlearn.programs.turing_programs import find_bounds, looped_program
-    from arlearn.programs.turing_unrolled import unrolled_program
+    from arlearn.programs.turing import find_bounds
+    from arlearn.programs.turing_programs import looped_program, unrolled_program
 
     if machines.is_notation(machine):
         parsed = machines.parse(machine, "machine")

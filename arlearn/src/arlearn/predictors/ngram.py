@@ -37,7 +37,7 @@ class NGramPredictor(Predictor):
 
     A token costs at most ``order`` · V multiply-adds, and for each length of context a search in a sorted list.
 
-    For each length n, of buffers: ``keys_n`` (sorted, see ``kneser_ney``), ``mass_n`` (the discounted probability) and,
+    For each length n, of buffers: ``keys_n`` (sorted, see above), ``mass_n`` (the discounted probability) and,
     but for the longest, ``backoff_n`` (the weight of the shorter context where this n-gram is the context).
     """
 
@@ -57,7 +57,7 @@ class NGramPredictor(Predictor):
 
     @classmethod
     def from_levels(cls, levels: list[Level], vocabulary: int) -> Self:
-        """The predictor that ``kneser_ney.estimate`` describes."""
+        """The predictor that ``estimate`` describes."""
         predictor = cls(vocabulary, [len(level.keys) for level in levels])
         for length, level in enumerate(levels, 1):
             predictor._table("keys", length).copy_(torch.from_numpy(level.keys))

@@ -7,7 +7,7 @@ library, so the result does not depend on which thread makes it (with MKL it is 
 helper that the system does not let run costs nothing: the caller takes the pieces itself. (Batched products share out
 the work as well, but wait at a barrier for every thread, which is ten times slower on a machine that is busy.)
 
-The loss. Softmax cross-entropy of a linear head, fused: the logits of a whole batch never exist.
+The loss is the softmax cross-entropy of the head, fused: the logits of a whole batch never exist.
 
 ``softmax(hidden @ head.T + bias)`` over a large vocabulary is most of the arithmetic of a small language model, and
 its logits (rows x vocabulary) most of the memory. Here the rows are taken in chunks and the vocabulary in tiles that

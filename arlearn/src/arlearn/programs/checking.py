@@ -23,7 +23,7 @@ from arlearn.programs.text import NAME
 
 
 def check(program: Program, context: int | None = None) -> Semantics:
-    """The semantics of the program, laid out (``loops``). Raises ProgramError listing every fault; see ``faults``."""
+    """The semantics of the program, laid out (``lay_out``). Raises ProgramError listing every fault; see ``faults``."""
     checker = Checker(program, context)
     if checker.faults:
         raise ProgramError(f"program {program.name!r}", checker.faults)

@@ -331,11 +331,11 @@ class Prover:
     def _scores(self, features: np.ndarray) -> tuple[np.ndarray, bool, float]:
         """Scores of all tokens rounded to the format (sums inside one score are kept wide, as matrix units do);
         whether every partial sum in any order is exact; the greatest sum of absolute terms."""
-        scores = features @ self.head_array.T
-        if self.bias is not None:
-            scores = scores + self.bias
-        most = np.abs(features) @ np.abs(self.head_array).T
-        with np.errstate(invalid="ignore"):  # scores that overflow a narrow format
+        with np.errstate(invalid="ignore"):  # features and scores that overflow a narrow format
+            scores = features @ self.head_array.T
+            if self.bias is not None:
+                scores = scores + self.bias
+            most = np.abs(features) @ np.abs(self.head_array).T
             up, down = (most + scores) / 2, (most - scores) / 2
         exact = (
             whole(self.head_array)

@@ -1,4 +1,4 @@
-"""Turing machines: their text form, and a direct simulator that knows nothing of predictors.
+"""Turing machines: their text form, a direct simulator that knows nothing of predictors, and bounds found by simulating.
 
 A machine is a TOML file (docs/programs.md shows one in full):
 
@@ -23,13 +23,18 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
+from arlearn.errors import ArlearnError
 from arlearn.programs.steps import ProgramError
 
 _NOTATION = re.compile(r"(?:[0-9][LR][A-Z]|---){2}(?:_(?:[0-9][LR][A-Z]|---){2})*")
 _STATE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 OFF = "off"  # the state of a head that has left the tape
+TRIED = 20_000  # inputs that are simulated to find the bounds on time and tape
+LIMIT = 100_000  # steps of one such simulation
+LONGEST = 250_000  # tokens of a run that are worth writing out
 REPORTS = ("", "tape", "state")
 
 
@@ -214,3 +219,101 @@ def from_mapping(entry: Mapping[str, Any]) -> Machine:
 
 def _symbol(symbol: str) -> bool:
     return len(symbol) == 1 and not symbol.isspace() and symbol not in ":?"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long and how wide a run may be, and which inputs it is for.
+
+    Attributes:
+        steps: rows to write; None for a loop, which writes as many as the run takes.
+        cells: width of the tape.
+        start: the cell with the input's first symbol and, at first, the head.
+        tape: the only input, or None for every input of up to ``length`` symbols.
+        length: longest input.
+    """
+
+    steps: int | None
+    cells: int
+    start: int
+    tape: str | None
+    length: int
+
+
+def find_bounds(
+    machine: Machine,
+    tape: str | None = None,
+    length: int = 8,
+    steps: int | None = None,
+    cells: int | None = None,
+    looped: bool = False,
+) -> Bounds:
+    """Bounds within which every input halts, found by simulation, unless ``steps`` and ``cells`` are given.
+
+    ``tape``: the only input; None for every input of up to ``length`` symbols, if the machine takes inputs at all.
+    ``looped``: without a bound on time. Raises ArlearnError if the inputs are too many to simulate, one does not halt,
+    or the bounds are invalid.
+    """
+    missing = "--tape" if looped else "--max-steps and --tape"
+    if not machine.input and tape is None:
+        tape = ""
+    if tape is not None:
+        stray = sorted(set(tape) - set(machine.symbols))
+        if stray:
+            raise ArlearnError(f"the input {tape!r} has symbols that {machine.name} does not know: {' '.join(stray)}")
+        length = len(tape)
+    for what, number, least in (("length", length, 0), ("max-steps", steps, 1), ("tape", cells, 1)):
+        if number is not None and number < least:
+            raise ArlearnError(f"{what} must be at least {least}, not {number}")
+    count = 1 if tape is not None else sum(len(machine.input) ** n for n in range(length + 1))
+    if count > TRIED:
+        if cells is None or (steps is None and not looped):
+            raise ArlearnError(f"{count} inputs of up to {length} symbols are too many to simulate; give {missing}")
+        return _checked(Bounds(steps, cells, (cells - length) // 2, tape, length))
+    runs = []
+    for each in inputs_of(machine, tape, length):
+        runs.append(simulate(machine, each, steps or LIMIT))
+        if not runs[-1].halted and steps is None and (cells is None or not looped):
+            give = "--tape to say how wide the tape is" if looped else "--max-steps to write out that much of its run"
+            raise ArlearnError(f"{machine.name} does not halt within {LIMIT} steps on the input {each!r}; give {give}")
+    left, right = min(run.cells[0] for run in runs), max(*(run.cells[1] for run in runs), length - 1, 0)
+    needed = right - left + 1
+    longest = max(1, *(run.steps for run in runs))
+    time = None if looped else steps or longest
+    return _checked(Bounds(time, cells or needed, _start(left, needed, cells), tape, length))
+
+
+def inputs_of(machine: Machine, tape: str | None, length: int) -> list[str]:
+    """The tapes a compiled machine is for, shortest first."""
+    if tape is not None:
+        return [tape]
+    return ["".join(each) for n in range(length + 1) for each in product(machine.input, repeat=n)]
+
+
+def first_row(machine: Machine, bounds: Bounds) -> list[list[tuple[str, str]]]:
+    """For each cell of the prompt, what it may hold: (symbol, state), "" for no head."""
+    row = []
+    for c in range(bounds.cells):
+        place = c - bounds.start
+        if bounds.tape is not None:
+            symbols = [bounds.tape[place] if 0 <= place < len(bounds.tape) else machine.blank]
+        else:
+            symbols = [machine.blank, *(machine.input if 0 <= place < bounds.length else "")]
+        row.append([(symbol, machine.start if place == 0 else "") for symbol in symbols])
+    return row
+
+
+def _start(left: int, needed: int, cells: int | None) -> int:
+    """Where the input begins: as far from the left edge as its runs need, spare cells shared between both ends."""
+    return min(max(-left + ((cells - needed) // 2 if cells else 0), 0), (cells or needed) - 1)
+
+
+def _checked(bounds: Bounds) -> Bounds:
+    if bounds.start < 0 or bounds.start + bounds.length > bounds.cells:
+        raise ArlearnError(f"a tape of {bounds.cells} cells has no room for an input of {bounds.length} symbols")
+    if bounds.steps is not None and bounds.steps * bounds.cells > LONGEST:
+        raise ArlearnError(
+            f"{bounds.steps} steps on {bounds.cells} cells are {bounds.steps * bounds.cells} tokens, more than {LONGEST};"
+            " give smaller --max-steps or --tape"
+        )
+    return bounds

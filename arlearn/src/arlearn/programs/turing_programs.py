@@ -8,97 +8,33 @@ where the head stands.
     pass 2    |  _   1         1         right:_
 
 A cell's state is that of a head which comes from the left, or else from the right, or else stays; its symbol depends on
-the cell above alone. Only the tape is bounded. ``turing_unrolled`` has the older form, which bounds the time as well.
+the cell above alone. Only the tape is bounded. ``unrolled_program`` has the older form, which bounds the time as well:
+every row of its run has steps of its own, and a cell is a sum of three readings of the row before:
+
+    cell' = keep(cell) + right(cell to the left) + left(cell to the right)
+
+``keep`` is the symbol that stays or is written there (and the state, if the head stays), ``right`` and ``left`` the
+state of a head that moves in; a cell's code is (symbol) + (number of symbols) x (state, 0 for none). A run of ``steps``
+steps on ``cells`` cells is steps x cells tokens. Malach (ICML 2024), section 2, reaches Turing machines through
+threshold circuits; here the cells are themselves the gates.
+
+Where the tokens are looked at one by one, two heads could meet in one cell. They never do, but the sum of their codes
+is given a token (``?n:symbol``) all the same, so that the proof need not assume what it does not show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
 
 from arlearn.errors import ArlearnError
-from arlearn.programs.builder import Builder, select_rule
+from arlearn.programs.builder import Builder, Ref, select_rule
 from arlearn.programs.prompts import LISTED, Interface
 from arlearn.programs.semantics import Semantics
 from arlearn.programs.steps import Program
-from arlearn.programs.turing import OFF, Machine, Run, from_mapping, simulate
-
-TRIED = 20_000  # inputs that are simulated to find the bounds on time and tape
-LIMIT = 100_000  # steps of one such simulation
-LONGEST = 250_000  # tokens of a run that are worth writing out
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How long and how wide a run may be, and which inputs it is for.
-
-    Attributes:
-        steps: rows to write; None for a loop, which writes as many as the run takes.
-        cells: width of the tape.
-        start: the cell with the input's first symbol and, at first, the head.
-        tape: the only input, or None for every input of up to ``length`` symbols.
-        length: longest input.
-    """
-
-    steps: int | None
-    cells: int
-    start: int
-    tape: str | None
-    length: int
-
-
-def find_bounds(
-    machine: Machine,
-    tape: str | None = None,
-    length: int = 8,
-    steps: int | None = None,
-    cells: int | None = None,
-    looped: bool = False,
-) -> Bounds:
-    """Bounds within which every input halts, found by simulation, unless ``steps`` and ``cells`` are given.
-
-    ``tape``: the only input; None for every input of up to ``length`` symbols, if the machine takes inputs at all.
-    ``looped``: without a bound on time. Raises ArlearnError if the inputs are too many to simulate, one does not halt,
-    or the bounds are invalid.
-    """
-    missing = "--tape" if looped else "--max-steps and --tape"
-    if not machine.input and tape is None:
-        tape = ""
-    if tape is not None:
-        stray = sorted(set(tape) - set(machine.symbols))
-        if stray:
-            raise ArlearnError(f"the input {tape!r} has symbols that {machine.name} does not know: {' '.join(stray)}")
-        length = len(tape)
-    for what, number, least in (("length", length, 0), ("max-steps", steps, 1), ("tape", cells, 1)):
-        if number is not None and number < least:
-            raise ArlearnError(f"{what} must be at least {least}, not {number}")
-    count = 1 if tape is not None else sum(len(machine.input) ** n for n in range(length + 1))
-    if count > TRIED:
-        if cells is None or (steps is None and not looped):
-            raise ArlearnError(f"{count} inputs of up to {length} symbols are too many to simulate; give {missing}")
-        return _checked(Bounds(steps, cells, (cells - length) // 2, tape, length))
-    runs = []
-    for each in inputs_of(machine, tape, length):
-        runs.append(simulate(machine, each, steps or LIMIT))
-        if not runs[-1].halted and steps is None and (cells is None or not looped):
-            give = "--tape to say how wide the tape is" if looped else "--max-steps to write out that much of its run"
-            raise ArlearnError(f"{machine.name} does not halt within {LIMIT} steps on the input {each!r}; give {give}")
-    left, right = min(run.cells[0] for run in runs), max(*(run.cells[1] for run in runs), length - 1, 0)
-    needed = right - left + 1
-    longest = max(1, *(run.steps for run in runs))
-    time = None if looped else steps or longest
-    return _checked(Bounds(time, cells or needed, _start(left, needed, cells), tape, length))
-
-
-def inputs_of(machine: Machine, tape: str | None, length: int) -> list[str]:
-    """The tapes a compiled machine is for, shortest first."""
-    if tape is not None:
-        return [tape]
-    return ["".join(each) for n in range(length + 1) for each in product(machine.input, repeat=n)]
+from arlearn.programs.turing import LIMIT, OFF, Bounds, Machine, Run, first_row, from_mapping, inputs_of, simulate
 
 
 def looped_program(machine: Machine, bounds: Bounds) -> Program:
@@ -157,6 +93,102 @@ def looped_program(machine: Machine, bounds: Bounds) -> Program:
     return build.program(interface_entry(machine, bounds))
 
 
+def unrolled_program(machine: Machine, bounds: Bounds) -> Program:
+    """The program that writes out ``bounds.steps`` rows of ``bounds.cells`` cells after the prompt's row."""
+    assert bounds.steps is not None
+    codes = _Codes(machine)
+    first = [np.array([codes.code(symbol, state) for symbol, state in cell]) for cell in first_row(machine, bounds)]
+    rows = _reachable(first, bounds.steps, codes)
+    used = sorted({int(code) for row in rows for cell in row for code in cell})
+    build = Builder(f"turing-{machine.name}")
+    kind = build.coded("cell", {codes.word(code): code for code in used})
+    of = {codes.word(code): code for code in used}
+    keep = {
+        edges: build.number_table(f"keep{edges}", kind, lambda word, edges=edges: codes.keep(of[word], edges))  # type: ignore[misc]
+        for edges in dict.fromkeys(edges_of(c, bounds.cells) for c in range(bounds.cells))
+    }
+    right = build.number_table("right", kind, lambda word: codes.moving(of[word], 1))
+    left = build.number_table("left", kind, lambda word: codes.moving(of[word], -1))
+    row: list[Ref] = [
+        build.slot(f"t0.c{c}", kind, [codes.word(int(code)) for code in cell]) for c, cell in enumerate(first)
+    ]
+    for t in range(1, bounds.steps + 1):
+        after = []
+        for c in range(bounds.cells):
+            terms = [keep[edges_of(c, bounds.cells)](row[c])]
+            terms += [right(row[c - 1])] if c > 0 else []
+            terms += [left(row[c + 1])] if c + 1 < bounds.cells else []
+            after.append(build.add(f"t{t}.c{c}", kind, *terms))
+        row = after
+    build.output(*row)
+    return build.program(interface_entry(machine, bounds))
+
+
+class _Codes:
+    """A cell's code: (symbol) + (number of symbols) x (state); state 0 is none, the last one is ``off``."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.states = ["", *machine.states, OFF]
+        self.size = len(machine.symbols)
+
+    def code(self, symbol: str, state: str = "") -> int:
+        return self.machine.symbols.index(symbol) + self.size * self.states.index(state)
+
+    def word(self, code: int) -> str:
+        state, symbol = divmod(code, self.size)
+        written = self.machine.symbols[symbol]
+        if state == 0:
+            return written
+        return f"{self.states[state] if state < len(self.states) else f'?{state}'}:{written}"
+
+    def keep(self, code: int, edges: str) -> int:
+        """What stays in the cell: its symbol, and the state of a head that halts, stays, or would leave the tape."""
+        number, index = divmod(code, self.size)
+        if not 0 < number < len(self.states):
+            return index
+        state, symbol = self.states[number], self.machine.symbols[index]
+        if state == OFF or self.machine.halted(state, symbol):
+            return code
+        written, move, after = self.machine.rules[state, symbol]
+        if (move < 0 and "L" in edges) or (move > 0 and "R" in edges):
+            return self.code(written, OFF)
+        return self.code(written, "" if move else after)
+
+    def moving(self, code: int, direction: int) -> int:
+        """The state that a head in this cell brings to its neighbour in this direction."""
+        number, index = divmod(code, self.size)
+        if not 0 < number < len(self.states) - 1:
+            return 0
+        state, symbol = self.states[number], self.machine.symbols[index]
+        if self.machine.halted(state, symbol):
+            return 0
+        _, move, after = self.machine.rules[state, symbol]
+        return self.size * self.states.index(after) if move == direction else 0
+
+
+def _reachable(first: list[np.ndarray], steps: int, codes: _Codes) -> list[list[np.ndarray]]:
+    """The codes each cell can have, row by row, as far as its three neighbours tell."""
+    made: dict[tuple[bytes, bytes, bytes, str], np.ndarray] = {}
+    rows = [first]
+    nothing = np.zeros(1, dtype=np.int64)
+    for _ in range(steps):
+        row, after = rows[-1], []
+        for c, cell in enumerate(row):
+            before = row[c - 1] if c > 0 else nothing
+            behind = row[c + 1] if c + 1 < len(row) else nothing
+            edges = edges_of(c, len(row))
+            key = (before.tobytes(), cell.tobytes(), behind.tobytes(), edges)
+            if key not in made:
+                into = np.unique([codes.moving(int(code), 1) for code in before] if c > 0 else nothing)
+                back = np.unique([codes.moving(int(code), -1) for code in behind] if c + 1 < len(row) else nothing)
+                kept = np.unique([codes.keep(int(code), edges) for code in cell])
+                made[key] = np.unique(kept[:, None, None] + into[:, None] + back)
+            after.append(made[key])
+        rows.append(after)
+    return rows
+
+
 def interface_entry(machine: Machine, bounds: Bounds) -> dict[str, Any]:
     """How ``TapeInterface`` is described in a program."""
     return {
@@ -168,19 +200,6 @@ def interface_entry(machine: Machine, bounds: Bounds) -> dict[str, Any]:
         "tape": bounds.tape,
         "length": bounds.length,
     }
-
-
-def first_row(machine: Machine, bounds: Bounds) -> list[list[tuple[str, str]]]:
-    """For each cell of the prompt, what it may hold: (symbol, state), "" for no head."""
-    row = []
-    for c in range(bounds.cells):
-        place = c - bounds.start
-        if bounds.tape is not None:
-            symbols = [bounds.tape[place] if 0 <= place < len(bounds.tape) else machine.blank]
-        else:
-            symbols = [machine.blank, *(machine.input if 0 <= place < bounds.length else "")]
-        row.append([(symbol, machine.start if place == 0 else "") for symbol in symbols])
-    return row
 
 
 def edges_of(cell: int, cells: int) -> str:
@@ -301,22 +320,6 @@ def _within(machine: Machine, tape: Mapping[int, str], bounds: Bounds) -> Run:
         if not low <= head < high:
             return run.shortened(t)
     return run
-
-
-def _start(left: int, needed: int, cells: int | None) -> int:
-    """Where the input begins: as far from the left edge as its runs need, spare cells shared between both ends."""
-    return min(max(-left + ((cells - needed) // 2 if cells else 0), 0), (cells or needed) - 1)
-
-
-def _checked(bounds: Bounds) -> Bounds:
-    if bounds.start < 0 or bounds.start + bounds.length > bounds.cells:
-        raise ArlearnError(f"a tape of {bounds.cells} cells has no room for an input of {bounds.length} symbols")
-    if bounds.steps is not None and bounds.steps * bounds.cells > LONGEST:
-        raise ArlearnError(
-            f"{bounds.steps} steps on {bounds.cells} cells are {bounds.steps * bounds.cells} tokens, more than {LONGEST};"
-            " give smaller --max-steps or --tape"
-        )
-    return bounds
 
 
 def _ones(row: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ beginning of a file is no text.
 
 Tokens are kept on disk, memory-mapped, made once for each pair of text file and vocabulary.
 
-A folder named by the two hashes holds ``tokens.npy`` (E story E story ... E, as ``layout.Rows`` takes them),
+A folder named by the two hashes holds ``tokens.npy`` (E story E story ... E, as ``Rows`` takes them),
 ``starts.npy`` and ``about.json``. It is written beside its place and then renamed, so it is whole or not there.
 Folders lie under ``ARLEARN_CACHE``, else ``XDG_CACHE_HOME``/arlearn, else ``~/.cache/arlearn``, and may be deleted.
 """

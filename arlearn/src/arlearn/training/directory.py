@@ -7,7 +7,6 @@ evaluations.csv measurements on the way, if asked for   checkpoints/        to r
 tensorboard/    wandb/  what trackers were told, if asked for
 report.html     what `arlearn report` wrote
 
-
 ``DIR/checkpoints/00001200/`` holds ``state.safetensors`` (weights, the optimiser's moments, random state) and
 ``about.json`` (the number of the update, which is the position in the schedule and in the data, the run it belongs to,
 and the SHA-256 of the other file). A checkpoint is written beside its place, flushed to the disk and renamed: it is
