@@ -13,8 +13,6 @@ A sum token s<n> is (last digit of the product) + (first digit of the product be
 (last digit of the sum above), at most 29: digits and carries are read off earlier tokens by tables, never written out.
 The product is therefore right if every step is, and ``identity`` proves that by algebra for all numbers at once.
 
-``identity`` is that proof: a program on digits computes the product (or the sum) it claims, for all numbers at once.
-
 ``proving`` shows that a predictor does what its program says. This shows that the program says multiplication. Every
 token's value is written as a polynomial in the digits of the prompt and in carries:
 
