@@ -29,6 +29,7 @@ UNIVERSAL = ("universal", "--states", "4", "--symbols", "2", "--cells", "16")
 CHECKER = Path(__file__).resolve().parents[2] / "tools" / "check_certificate.py"
 LENGTHS = (2, 3, 4, 6, 8, 12)
 TEXTS = {"paper": "tinystories-paper", "small": "tinystories-cpu"}
+ASKED = ("exact_match", "interval", "count", "generated_tokens")  # of what evaluate measures
 POINTS = 150  # of a curve that is drawn
 
 
@@ -159,13 +160,7 @@ def compiled(out: Path) -> dict[str, Any]:
         say(f"{digits} digits: {one['generated_tokens']} tokens, {one['parameters']:,} weights, proved {one['proved']}")
     asked = arlearn("evaluate", out / "m4", "--count", QUESTIONS)
     chain = arlearn("generate", out / "m4", "--prompt", "1234 x 5678")
-    return {
-        "exact_match": asked["exact_match"],
-        "interval": asked["interval"],
-        "count": asked["count"],
-        "generated_tokens": asked["generated_tokens"],
-        "parameters": asked["parameters"],
-        "products_per_second": asked["products_per_second"],
+    return {key: asked[key] for key in (*ASKED, "parameters", "products_per_second")} | {
         "proved": sum(point[3] for point in points) / len(points),
         "seeds": [0],
         "samples": [
@@ -192,13 +187,7 @@ def learned(out: Path, recipe: str, changes: list[str]) -> dict[str, Any]:
     """A recipe of a task that has answers: trained, then asked questions it has not seen, and hard ones."""
     trained, card = _train(out, recipe, changes)
     asked = arlearn("evaluate", out / "model", "--count", QUESTIONS)
-    found: dict[str, Any] = {
-        "exact_match": asked["exact_match"],
-        "interval": asked["interval"],
-        "wrong": asked["wrong"],
-        "count": asked["count"],
-        "digit_accuracy": asked["digit_accuracy"],
-        "generated_tokens": asked["generated_tokens"],
+    found: dict[str, Any] = {key: asked[key] for key in (*ASKED, "wrong", "digit_accuracy")} | {
         "parameters": trained["parameters"],
         "training_seconds": trained["seconds"],
         "updates": trained["steps"],
@@ -242,12 +231,7 @@ def parity(out: Path, seconds: float) -> dict[str, Any]:
     }
     return {
         "direct": {"exact_match": direct["exact_match"], "examples": direct["examples"], "reached": direct["reached"]},
-        "chain": {
-            "exact_match": longest["exact_match"],
-            "examples": longest["examples"],
-            "generated_tokens": longest["generated_tokens"],
-            "reached": longest["reached"],
-        },
+        "chain": {key: longest[key] for key in ("exact_match", "examples", "generated_tokens", "reached")},
         # a chain that ran out of time has only a lower bound: as the shortest it may stand, as the longest it may not
         "examples_ratio": shortest["examples"] / longest["examples"] if longest["reached"] else None,
         "seeds": [direct["seed"]],
@@ -364,16 +348,7 @@ def _train(out: Path, recipe: str, changes: list[str], *more: object) -> tuple[d
 
 def _settings(card: dict[str, Any]) -> dict[str, Any]:
     """The recipe as it was run, without what does not bear on the result."""
-    left_out = {
-        "device",
-        "checkpoint_steps",
-        "checkpoint_minutes",
-        "keep",
-        "evaluate_data",
-        "data",
-        "tokenizer",
-        "seed",
-    }
+    left_out = set("device checkpoint_steps checkpoint_minutes keep evaluate_data data tokenizer seed".split())
     return {
         section: {key: value for key, value in card["recipe"][section].items() if key not in left_out and value != ""}
         for section in ("task", "predictor", "training")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from openbook.assess.batch import BatchSettings, assess_batch
-from openbook.assess.papers_list import COLUMNS, Locator, name_sources, read_list
+from openbook.assess.papers_list import COLUMNS, Locator, name_sources, papers_in, read_list
 from openbook.errors import OpenbookError
 from openbook.record.files import read_record
 
@@ -111,3 +111,19 @@ def test_no_download_when_switched_off(tmp_path: Path, keyword) -> None:  # type
     names = name_sources(sources, tmp_path / "out", known)
     outcome = assess_batch(names, keyword, tmp_path / "out", BatchSettings(), locate=Locator(download=False))
     assert "switched off" in outcome.failures[0].reason
+
+
+def test_parts_of_a_latex_paper_are_no_papers(tmp_path: Path) -> None:
+    begins = "\\documentclass{article}\\begin{document}"
+    (tmp_path / "main.tex").write_text(
+        begins + "\\input{experiments}\\include{./proofs.tex}\\input{whole}\\end{document}"
+    )
+    (tmp_path / "whole.tex").write_text(begins + "A paper of its own.\\end{document}")
+    for name in ("experiments.tex", "proofs.tex", "other.tex", "experiments.txt"):
+        (tmp_path / name).write_text("Words.")
+    assert [Path(path).name for path in papers_in(tmp_path)] == [
+        "experiments.txt",
+        "main.tex",
+        "other.tex",
+        "whole.tex",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
 from openbook.benchmarks.stub_model import Sent, Stub, answers, completion
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
@@ -294,3 +296,15 @@ def json_reply(value: object, status: int = 200) -> Sent:
 def batch_stub() -> Callable[[Stub], BatchStub]:
     """Makes the files and batches of a stub server."""
     return BatchStub
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_stub: Callable[[Stub], Any]) -> Any:
+    """The bench of batches; papers are read in this process, since starting another takes most of the time."""
+    from batch_bench import Bench, Reading
+
+    from openbook.assess import pipeline
+
+    monkeypatch.setattr(pipeline, "ReaderPool", Reading)
+    with Stub() as stub:
+        yield Bench(tmp_path, stub, batch_stub(stub))

@@ -3,130 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from batch_bench import Bench, error
 
-from openbook.assess import pipeline
-from openbook.assess.batch import BatchOutcome, BatchSettings, assess_batch, assess_in_rounds
-from openbook.assess.papers_list import Locator, name_sources
 from openbook.assessors.llm import batch_job
-from openbook.assessors.llm.assessor import LlmAssessor
 from openbook.assessors.llm.batch_api import BatchApi, request_line
-from openbook.assessors.llm.batch_job import BatchAssessor, BatchCounts, BatchRound, BatchRunner
+from openbook.assessors.llm.batch_job import BatchRound
 from openbook.assessors.llm.budget import batch_price_source, price_of
 from openbook.assessors.llm.client import CallFailed
-from openbook.assessors.llm.reply_cache import LedgerReplyCache
 from openbook.assessors.llm.settings import LlmSettings
-from openbook.benchmarks.stub_model import PAPER, Sent, Stub, answers, completion
+from openbook.benchmarks.stub_model import Sent, answers, completion
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger, Question
-from openbook.papers.paper import Paper
-from openbook.papers.reading import read_paper
-from openbook.record.model import Record
 
 pytest.importorskip("any_llm", reason="the extra openbook[llm] is not installed")
-
-PRICES = {"input_price": 100.0, "output_price": 1000.0}  # a reply of the stub costs $0.30, in a batch $0.15
-
-
-class Bench:
-    """Some papers, a stub server with batches, a ledger; ``batched`` runs a command's work in this process."""
-
-    def __init__(self, folder: Path, stub: Stub, server: Any, count: int = 4) -> None:
-        self.folder, self.stub, self.server = folder, stub, server
-        self.url = f"sqlite:///{folder / 'l.db'}"
-        (folder / "in").mkdir()
-        self.files = [folder / "in" / f"paper_{number}.txt" for number in range(count)]
-        for number, path in enumerate(self.files):
-            path.write_text(PAPER.format(name=f"Number {number}"))
-        self.told: list[str] = []
-
-    def settings(self, **changed: Any) -> LlmSettings:
-        return LlmSettings(
-            **{"model": "stub", "base_url": self.stub.url, "retries": 2, "timeout": 20.0, **PRICES} | changed
-        )
-
-    def batched(
-        self, out: str, *, wait: bool = True, limits: dict[str, int] | None = None, **changed: Any
-    ) -> tuple[BatchOutcome, BatchCounts]:
-        settings = self.settings(**changed)
-        with Ledger.open(self.url) as ledger:
-            api = BatchApi(settings, sleep=lambda seconds: None)
-            assessor = BatchAssessor(settings, ledger.batch_jobs(), **(limits or {}))
-            runner = BatchRunner(
-                assessor, ledger.batch_jobs(), api, poll=0.001, tell=self.told.append, sleep=lambda seconds: None
-            )
-            outcome = assess_in_rounds(
-                self._named(out),
-                assessor,
-                runner,
-                self.folder / out,
-                BatchSettings(jobs=1),
-                locate=Locator(),
-                wait=wait,
-                keep=ledger.keep,
-            )
-            api.close()
-        return outcome, runner.counts
-
-    def direct(self, out: str, ledger: str = "direct.db", **changed: Any) -> BatchOutcome:
-        with Ledger.open(f"sqlite:///{self.folder / ledger}") as kept:
-            assessor = LlmAssessor(self.settings(**changed), cache=lambda: LedgerReplyCache(kept.reply_cache()))
-            return assess_batch(self._named(out), assessor, self.folder / out, BatchSettings(jobs=1), locate=Locator())
-
-    def _named(self, out: str) -> list[Any]:
-        return name_sources([str(path) for path in self.files], self.folder / out)
-
-    def records(self, out: str) -> list[Record]:
-        return [Record.model_validate_json(path.read_text()) for path in sorted((self.folder / out).glob("*.json"))]
-
-    def sql(self, statement: str) -> list[Any]:
-        with Ledger.open(self.url) as ledger, ledger.engine.begin() as connection:
-            return list(connection.execute(text(statement)))
-
-    def same_as_direct(self, out: str, **changed: Any) -> None:
-        """The records are those of direct calls, but for half the cost."""
-        self.direct("direct", **changed)
-        one, other = self.records(out), self.records("direct")
-        assert len(one) == len(other) == len(self.files)
-        for mine, theirs in zip(one, other, strict=True):
-            assert (mine.paper, mine.answers, mine.scores) == (theirs.paper, theirs.answers, theirs.scores)
-            free = {"cost": 0.0, "seconds": 0.0, "created": None}
-            assert mine.run.model_copy(update=free) == theirs.run.model_copy(update=free)
-            assert mine.run.cost == pytest.approx(theirs.run.cost / 2)
-            assert mine.run.cost > 0
-
-
-class Reading:
-    """Reads papers in this process: starting another for each run is most of the time here, and shows nothing."""
-
-    def __init__(self, *_: object, **__: object) -> None: ...
-
-    def start(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    def read(self, path: Path) -> Paper:
-        return read_paper(path)
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_stub: Callable[[Stub], Any]) -> Any:
-    monkeypatch.setattr(pipeline, "ReaderPool", Reading)
-    with Stub() as stub:
-        yield Bench(tmp_path, stub, batch_stub(stub))
-
-
-def error(status: int, message: str, **headers: str) -> Sent:
-    return status, dict(headers), json.dumps({"error": {"message": message}}).encode()
 
 
 def test_records_are_those_of_direct_calls_at_half_the_cost(bench: Bench) -> None:
@@ -325,133 +217,3 @@ def test_other_protocols_and_missing_keys_are_refused(monkeypatch: pytest.Monkey
     nobody = BatchApi(LlmSettings(model="x", base_url="http://127.0.0.1:1/v1", retries=0))
     with pytest.raises(CallFailed, match="cannot be looked at"):
         nobody.status("batch_0")
-
-
-# --- as people run it
-
-
-def command(bench: Bench, out: str, *more: object) -> list[str]:
-    given = (
-        "assess",
-        *bench.files,
-        "--assessor",
-        "llm",
-        "--model",
-        "stub",
-        "--base-url",
-        bench.stub.url,
-        "--out",
-        bench.folder / out,
-        "--batch",
-        "--ledger",
-        bench.url,
-        "--jobs",
-        1,
-        "--json",
-        *more,
-    )
-    return [sys.executable, "-m", "openbook.cli", *map(str, given)]
-
-
-def run(bench: Bench, *more: object, code: int = 0) -> tuple[dict[str, Any], str]:
-    done = subprocess.run(command(bench, "a", *more), capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return json.loads(done.stdout) if done.stdout else {}, done.stderr
-
-
-@pytest.mark.parametrize("moment", ["created", "uploaded"])
-def test_killed_in_the_middle_of_a_submission(bench: Bench, moment: str) -> None:
-    """Killed when the provider has the batch but nobody noted its name, and when it has no more than the file."""
-    holder: list[subprocess.Popen[str]] = []
-    ready: list[bool] = []
-
-    def kill() -> None:
-        if not ready:
-            ready.append(True)
-            os.kill(holder[0].pid, signal.SIGKILL)
-
-    setattr(bench.server, moment, kill)
-    holder.append(
-        subprocess.Popen(command(bench, "a"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
-    )
-    assert holder[0].wait(240) == -signal.SIGKILL
-    assert bench.sql("SELECT state, provider_id FROM batches") == [("submitting", None)]
-    outcome, account = bench.batched("a")
-    assert (outcome.assessed, account.collected, account.submitted) == (4, 4, int(moment == "uploaded"))
-    assert len(bench.server.batches) == 1
-    assert len(bench.server.asked) == 4, "no question was submitted twice"
-    bench.same_as_direct("a")
-
-
-def test_interrupted_while_it_waits_and_run_again(bench: Bench) -> None:
-    bench.server.looks = 10**9
-    # Whoever started the tests may have told them to ignore Ctrl-C, as shells do with what runs in the background.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        process = subprocess.Popen(
-            command(bench, "a", "--poll", 0.05), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert process.stderr is not None
-    said = ""
-    while "finalizing" not in said:
-        line = process.stderr.readline()
-        assert line, said
-        said += line
-    process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=240)
-    assert process.returncode == 130
-    assert "the same command goes on" in rest
-    assert "Traceback" not in rest
-    bench.server.looks = 0
-    report, told = run(bench)
-    assert (report["assessed"], report["waiting"], report["batch"]["submitted"]) == (4, 0, 0)
-    assert report["batch"]["cost"] == 0.0, "a server on this machine costs nothing"
-    assert "4 answers collected" in told
-    assert len(bench.server.batches) == 1
-
-
-def test_two_processes_on_one_ledger_submit_each_question_once(bench: Bench) -> None:
-    bench.server.looks = 6
-    both = [
-        subprocess.Popen(command(bench, out, "--poll", 0.2), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for out in ("a", "b")
-    ]
-    for process in both:
-        out, told = process.communicate(timeout=240)
-        assert process.returncode == 0, told
-        assert json.loads(out)["assessed"] == 4
-    assert len(bench.server.asked) == len(set(bench.server.asked)) == 4
-    assert [record.answers for record in bench.records("a")] == [record.answers for record in bench.records("b")]
-
-
-def test_no_wait_and_dry_run_say_what_comes_next(bench: Bench) -> None:
-    report, told = run(bench, "--no-wait")
-    assert "the same command collects them" in told
-    assert (report["waiting"], report["failed"], report["batch"]["under_way"]) == (4, 0, ["batch_0"])
-    dry, _ = run(bench, "--dry-run", "--input-price", 1, "--output-price", 2)
-    assert dry["cost"] == pytest.approx((dry["input_tokens"] + 2 * dry["output_tokens"]) / 2e6)
-    assert dry["price"] == "half of the prices given"
-    assert len(bench.server.batches) == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--batch",), "--assessor llm"),
-        (("--assessor", "llm", "--model", "openai/x", "--batch"), "name one with --ledger"),
-        (("--assessor", "llm", "--model", "openai/x", "--no-wait"), "go with --batch"),
-        (("--assessor", "llm", "--model", "openai/x", "--batch", "--engine", "ray"), "--engine local"),
-        (("--assessor", "llm", "--model", "openai/x", "--batch", "--ledger", "l.db", "--poll", "0"), "more than 0"),
-    ],
-)
-def test_wrong_usage(arguments: tuple[str, ...], said: str) -> None:
-    from typer.testing import CliRunner
-
-    from openbook.cli import app
-
-    done = CliRunner().invoke(app, ["assess", "p.txt", *arguments], env={"COLUMNS": "300"})
-    assert done.exit_code == 2
-    assert said in " ".join(done.output.replace("│", " ").split())

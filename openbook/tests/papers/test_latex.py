@@ -6,13 +6,14 @@ import gzip
 import io
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from openbook.papers.archives import unpack
 from openbook.papers.blocks import Unreadable
 from openbook.papers.paper import Paper
-from openbook.papers.reading import read_bytes
+from openbook.papers.reading import read_bytes, read_paper
 
 MAIN = r"""
 \documentclass{article}
@@ -157,3 +158,24 @@ def test_macros_that_grow_without_end(prose: str) -> None:
 def test_an_archive_without_a_paper() -> None:
     assert "no LaTeX document" in (read_bytes(zip_of({"a.sty": b"x"}), source="x.zip").problem or "")
     assert "Office" in (read_bytes(zip_of({"[Content_Types].xml": b"x"}), source="x.docx").problem or "")
+
+
+def test_a_lone_file_is_read_with_the_files_that_it_names(tmp_path: Path) -> None:
+    body = "We study the levels of rivers over many years, and we ask how far ahead a model can look. " * 30
+    main = "\\documentclass{article}\\usepackage{rivers}\\begin{document}\\section{One}" + body
+    main += "\\input{parts/two}\\input{../outside}\\input{link}\\import{parts/}{four}\\name{}\\end{document}"
+    (tmp_path / "paper" / "parts").mkdir(parents=True)
+    folder = tmp_path / "paper"
+    (folder / "paper.tex").write_text(main)
+    (folder / "parts" / "two.tex").write_text("\\section{Two}It was trained on four machines. \\input{parts/three}")
+    (folder / "parts" / "three.tex").write_text("A third part follows.")
+    (folder / "parts" / "four.tex").write_text("A fourth part is imported.")
+    (folder / "rivers.sty").write_text("\\newcommand{\\name}{RiverNet ends it.}")
+    (folder / "other.tex").write_text("Nobody names this.")
+    (tmp_path / "outside.tex").write_text("This lies outside.")
+    (folder / "link.tex").symlink_to(tmp_path / "outside.tex")
+    text = read_paper(folder / "paper.tex").text
+    for words in ("four machines", "A third part", "A fourth part", "RiverNet ends it"):
+        assert words in text
+    for words in ("Nobody names", "lies outside"):
+        assert words not in text

@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from pathlib import Path
 
 import pytest
 
 from openbook.papers.paper import Paper
-from openbook.papers.reading import read_bytes, read_paper
+from openbook.papers.reading import read_bytes
 
 PROSE = (
     "We study how small networks sort pictures of leaves by the shape of their rim, and how far two layers can go. " * 4
@@ -391,24 +390,3 @@ def test_authors_and_their_institutions(style: str) -> None:
     assert "Acme Inc" in front
     assert "[" not in front.replace("[1]", "")
     assert "\\" not in front
-
-
-def test_a_lone_file_is_read_with_the_files_that_it_names(tmp_path: Path) -> None:
-    body = "We study the levels of rivers over many years, and we ask how far ahead a model can look. " * 30
-    main = "\\documentclass{article}\\usepackage{rivers}\\begin{document}\\section{One}" + body
-    main += "\\input{parts/two}\\input{../outside}\\input{link}\\import{parts/}{four}\\name{}\\end{document}"
-    (tmp_path / "paper" / "parts").mkdir(parents=True)
-    folder = tmp_path / "paper"
-    (folder / "paper.tex").write_text(main)
-    (folder / "parts" / "two.tex").write_text("\\section{Two}It was trained on four machines. \\input{parts/three}")
-    (folder / "parts" / "three.tex").write_text("A third part follows.")
-    (folder / "parts" / "four.tex").write_text("A fourth part is imported.")
-    (folder / "rivers.sty").write_text("\\newcommand{\\name}{RiverNet ends it.}")
-    (folder / "other.tex").write_text("Nobody names this.")
-    (tmp_path / "outside.tex").write_text("This lies outside.")
-    (folder / "link.tex").symlink_to(tmp_path / "outside.tex")
-    text = read_paper(folder / "paper.tex").text
-    for words in ("four machines", "A third part", "A fourth part", "RiverNet ends it"):
-        assert words in text
-    for words in ("Nobody names", "lies outside"):
-        assert words not in text

@@ -20,6 +20,7 @@ from openbook.record.model import PaperInfo
 COLUMNS: Final = ("Conference", "Year", "Filename", "Title", "Authors", "Category", "PDF_URL")
 _NEEDED: Final = ("Conference", "Year", "Filename", "Title", "Authors", "PDF_URL")
 _UNSAFE: Final = re.compile(r"[\x00-\x1f/\\]+")
+_PUTS_IN: Final = re.compile(rb"\\(?:input|include|subfile)\b\s*\{([^{}\n]+)\}")
 #: Endings of the files that are taken from a folder.
 ENDINGS: Final = (".pdf", ".xml", ".nxml", ".tei", ".tex", ".html", ".htm", ".md", ".txt", ".gz", ".zip")
 
@@ -107,8 +108,19 @@ def _digest(text: str) -> str:
 
 
 def papers_in(folder: Path) -> list[str]:
-    """The papers of a folder by their endings, in the order of their names."""
-    return [str(path) for path in sorted(folder.iterdir()) if path.suffix.lower() in ENDINGS and path.is_file()]
+    """The papers of a folder by their endings, in the order of their names. A part of a LaTeX paper is no paper."""
+    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in ENDINGS and path.is_file()]
+    parts = _parts([path for path in found if path.suffix.lower() == ".tex"])
+    return [str(path) for path in found if path not in parts]
+
+
+def _parts(sources: Sequence[Path]) -> set[Path]:
+    """The LaTeX files that another one of them puts in, as with ``\\input``, and that begin no document of their own."""
+    texts = {path: path.read_bytes() for path in sources} if len(sources) > 1 else {}
+    named: set[bytes] = set()
+    for text in texts.values():
+        named.update(name.strip().removeprefix(b"./").removesuffix(b".tex") for name in _PUTS_IN.findall(text))
+    return {path for path, text in texts.items() if path.stem.encode() in named and b"\\documentclass" not in text}
 
 
 def read_list(path: Path, folder: Path | None = None) -> tuple[list[str], dict[str, PaperInfo]]:

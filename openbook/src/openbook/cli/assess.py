@@ -230,5 +230,7 @@ def _tell(outcome: BatchOutcome, out: Path, account: dict[str, object] | None, *
         print(f"{papers}: {', '.join(counts)}, in {outcome.seconds:.1f} s -> {out}")
         if outcome.records:
             print(f"See one with: openbook show {outcome.records[-1]}")
+        if len(outcome.records) > 1:
+            print(f"See all with: openbook overview {out} --out overview")
     for failure in outcome.failures:
         print(f"openbook: {failure.source} was not assessed: {failure.reason}", file=sys.stderr)

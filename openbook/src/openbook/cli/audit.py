@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from openbook.cli import app
+from openbook.text import one_line, percent, shortened
+
+#: How many findings are written out on the terminal.
+SHOWN: Final = 20
 
 
 @app.command()
@@ -78,16 +82,22 @@ def audit(
     if as_json:
         print(json.dumps(report, ensure_ascii=False))
         return
-    print(f"{records}: {seen:,} records, {len(findings):,} findings in {len({one.id for one in findings}):,} of them")
+    print(
+        f"{records}: {seen:,} records, {len({one.id for one in findings}):,} of them with findings: {len(findings):,}"
+    )
     for kind, meaning in KINDS.items():
         if kind not in wanted:
             continue
         grave = Counter(one.severity for one in findings if one.kind == kind)
         shares = ", ".join(f"{grave[severity]:,} {severity}" for severity in SEVERITIES if grave[severity])
         print(f"{counts[kind]:>8,}  {kind:<14} {meaning}" + (f" ({shares})" if shares else ""))  # type: ignore[index]
+    for one in findings[:SHOWN]:
+        print(f"\n{one.id}: {one.kind}\n    {one.why}\n    “{shortened(one_line(one.evidence), 300)}”")
+    if len(findings) > SHOWN:
+        print(f"\n{len(findings) - SHOWN:,} more findings: --json or --out FILE gives all of them")
     if checked:
         total = sum(checked.values())
         print(
             "quotes checked: "
-            + ", ".join(f"{count:,} {match} ({count / total:.1%})" for match, count in checked.most_common())
+            + ", ".join(f"{count:,} {match} ({percent(count / total, 1)})" for match, count in checked.most_common())
         )

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from openbook.cli.bench import bench_app
+from openbook.text import percent
 
 
 @bench_app.command()
@@ -42,7 +43,7 @@ def llm(
     if as_json:
         print(json.dumps(asdict(speed)))
         return
-    print(f"{speed.rate:.0f} of {speed.ideal:.0f} calls/s: {speed.share_of_ideal:.1%} of the ideal rate")
+    print(f"{speed.rate:.0f} of {speed.ideal:.0f} calls/s: {percent(speed.share_of_ideal, 1)} of the ideal rate")
     print(f"{speed.cpu_milliseconds_per_call:.1f} ms of processor time a call")
 
 
@@ -79,4 +80,4 @@ def agreement(
         return
     for votes, rows in table["votes"].items():
         for agreeing, row in rows.items():
-            print(f"{agreeing} of {votes} agree: right {row['accuracy']:.1%} of {row['count']}")
+            print(f"{agreeing} of {votes} agree: right {percent(row['accuracy'], 1)} of {row['count']}")

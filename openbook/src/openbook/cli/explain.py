@@ -99,14 +99,14 @@ def _lines(item: Certificate) -> list[str]:
 
     if item.result != "yes":
         if item.draft is None:
-            return ["No draft of ours turns this to yes."]
+            return ["None of the sentences that openbook drafts turns this answer to yes."]
         place = (
             f" in “{item.section}”, after “{shortened(item.after or '', 200, tail=80)}”"
             if item.section
             else " at the end of the text"
         )
         return [
-            f"Yes, with a probability of {percent(item.chance_with)}, once this stands{place}:",
+            f"Yes, with a probability of {percent(item.chance_with)}, once this is added{place}:",
             f"“{item.filled}”",
         ]
     if not item.rests_on:
@@ -115,8 +115,10 @@ def _lines(item: Certificate) -> list[str]:
         return [f"It still stands without {MOST} of its sentences."]
     count = len(item.rests_on)
     some = "one sentence" if count == 1 else f"{count} sentences"
-    least = "" if item.smallest else " (not shown to be the fewest; none of them can be put back)"
-    lines = [f"It rests on {some}{least}. Without, the probability of yes is {percent(item.chance_without)}."]
+    least = "" if item.smallest else " (there may be a smaller set, but each of these is needed in this one)"
+    lines = [
+        f"It rests on {some}{least}. Without {'it' if count == 1 else 'them'}, the probability of yes is {percent(item.chance_without)}."
+    ]
     for ground in item.rests_on:
         page = f" (page {ground.page})" if ground.page is not None else ""
         lines.append(f"– “{shortened(ground.text, 200, tail=80)}”{page}")

@@ -180,14 +180,14 @@ def _show(report: dict[str, Any]) -> None:
         low, high = score["bias_interval"] or (float("nan"), float("nan"))
         console.print(
             f"Documentation Score on {score['n']} empirical papers: bias {score['bias']:+.3f} [{low:+.3f}, {high:+.3f}], "
-            f"exact {score['exact']:.1%}, within one {score['within_one']:.1%}"
+            f"exact {percent(score['exact'], 1)}, within one {percent(score['within_one'], 1)}"
         )
     if "stability" in report:
         _show_stability("labels as they are", report["stability"])
         stable = report["stability"]
         console.print(
-            f"Between two of {stable['runs']} runs {stable['two_runs']:.1%} of {stable['papers']} papers change at least one "
-            f"of {stable['answers']} answers; over all runs {stable['any_run']:.1%}"
+            f"Between two of {stable['runs']} runs {percent(stable['two_runs'], 1)} of {stable['papers']} papers change at least "
+            f"one of {stable['answers']} answers; over all runs {percent(stable['any_run'], 1)}"
         )
     for version, other in report.get("label_versions", {}).items():
         accuracies = ", ".join(f"{name} {_percent(one['accuracy'])}" for name, one in other["variables"].items())

@@ -57,7 +57,7 @@ def local_path(source: str | Path) -> Path:
     if path.is_file():
         return path
     if path.is_dir():
-        raise OpenbookError(f"{str(path)!r} is a folder: give the paper itself")
+        raise OpenbookError(f"{str(path)!r} is a folder: give one paper in it; openbook assess takes folders")
     if is_remote(str(source)):
         return fetch(str(source))
     raise OpenbookError(f"there is no file {str(source)!r}: give the path of a paper, an arXiv id or an address")

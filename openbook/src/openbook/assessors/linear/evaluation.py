@@ -12,6 +12,7 @@ from openbook.assessors.linear.affiliation import affiliation
 from openbook.assessors.linear.assessor import best_statements
 from openbook.assessors.linear.corpus import UNKNOWN, Corpus, Labels
 from openbook.assessors.linear.model import SURE, TARGETS
+from openbook.text import percent
 from openbook.variables import SCORED
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ def _agreement_table(agreement: Mapping[str, Any], proofs: Mapping[str, Any]) ->
             f"| {_number(row['kappa'])} {_span(interval['kappa'])} | {_number(row['accuracy'])} | {_number(row['f1'])} "
             f"| {_number(row['precision'])} {_span(interval['precision'])} "
             f"| {_number(row['recall'])} {_span(interval['recall'])} | {_number(row['auc'])} "
-            f"| {row['sure']:.0%}; {'-' if sure is None else format(sure, '.0%')} "
+            f"| {_percent(row['sure'])}; {_percent(sure)} "
             f"| {_percent(proof.get('first_quote_proves'))} | {_percent(proof.get('share_missed'))} |"
         )
     mean = agreement["mean_over_seven"]
@@ -294,7 +295,7 @@ def _number(value: float | None) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0%}"
+    return percent(value, sign="%")
 
 
 def _span(interval: Sequence[float]) -> str:

@@ -163,7 +163,10 @@ def read_label_table(path: Path, role: Role, mapping: LabelMapping | None = None
         raise OpenbookError(f"{path} holds no rows: there is nothing to compare.")
     key = next((name for name in ("id", "index") if name in columns), None)
     if key is None:
-        raise OpenbookError(f"{path} has no column id: papers cannot be told apart. Add one.")
+        sentences = (
+            " It holds labelled sentences: give it with --gold." if {"paper", "sentence"} <= set(columns) else ""
+        )
+        raise OpenbookError(f"{path} has no column id, which names the paper of each row.{sentences or ' Add one.'}")
     prefix = PREFIX[role] if any(f"{PREFIX[role]}{variable}" in columns for variable in VARIABLES) else ""
     found = {variable: f"{prefix}{variable}" for variable in VARIABLES if f"{prefix}{variable}" in columns}
     if not found:
