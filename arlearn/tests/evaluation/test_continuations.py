@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from arlearn.decoding.generate import generate
-from arlearn.decoding.text import write_until
+from arlearn.decoding.generate import generate, write_until
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.perplexity import likelihoods, log_probability
 from arlearn.predictors.linear import LinearPredictor

@@ -64,12 +64,17 @@ def countdown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         ("turing", "1RB1LB_1LA1RH", "--unrolled"),
         ("program", "difference"),
         ("universal", "--states", "2", "--symbols", "3", "--cells", "5"),
+        ("python", "sort4.py:sort4", "--inputs", "a:0..1,b:0..1,c:0..1,d:0..1"),
+        ("python", "search.py:search", "--inputs", "x:0..60"),
+        ("python", "days.py:days", "--inputs", "year:1890..2010,month:1..12"),
     ],
 )
 def test_every_kind_of_program_has_one(arguments: tuple[str, ...], tmp_path: Path) -> None:
     accepted, said = verified(*compiled(tmp_path, *arguments))
     assert accepted, said
-    assert ("any number of passes" in said) == (arguments[0] == "universal" or arguments[1] == "busy-beaver-4")
+    assert ("any number of passes" in said) == (
+        arguments[0] in ("universal", "python") or arguments[1] == "busy-beaver-4"
+    )
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])

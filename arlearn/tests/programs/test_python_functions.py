@@ -15,8 +15,8 @@ from arlearn.decoding.generate import generate
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.proving import prove
 from arlearn.programs.python_functions import python_program
-from arlearn.programs.python_prompts import PythonInterface
-from arlearn.programs.python_reading import parse_ranges, read_source
+from arlearn.programs.python_prompts import PythonInterface, parse_ranges
+from arlearn.programs.python_reading import read_source
 from arlearn.programs.semantics import Semantics
 from arlearn.programs.steps import Program, ProgramError, lay_out
 from arlearn.programs.text import example_text

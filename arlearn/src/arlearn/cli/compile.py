@@ -291,7 +291,8 @@ def python(
 
     from arlearn.errors import ArlearnError
     from arlearn.programs.python_functions import python_program
-    from arlearn.programs.python_reading import parse_ranges, read_source
+    from arlearn.programs.python_prompts import parse_ranges
+    from arlearn.programs.python_reading import read_source
     from arlearn.programs.text import example_text
 
     file, _, name = function.rpartition(":")

@@ -126,8 +126,8 @@ def _text(
 ) -> dict[str, Any]:
     import torch
 
+    from arlearn.decoding.generate import TextStream
     from arlearn.decoding.generate import generate as decode
-    from arlearn.decoding.text import TextStream
     from arlearn.tokens.bytepair import recorded_vocabulary
 
     vocabulary = recorded_vocabulary(model, card)

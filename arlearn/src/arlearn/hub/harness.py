@@ -18,7 +18,7 @@ from lm_eval.api.model import TemplateLM
 from lm_eval.api.registry import register_model
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from arlearn.decoding.text import write_until
+from arlearn.decoding.generate import write_until
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.perplexity import likelihoods, log_probability
 from arlearn.evaluation.saved_model import SavedModel

@@ -4,6 +4,6 @@ The language: ``steps`` (slots, steps, laying a loop out), ``builder`` and ``tex
 a token), ``semantics`` (what it means), ``fitting`` and ``checking`` (every fault of a program).
 From program to proof: ``compiling``, ``proving`` (with ``combinations``), ``certificate``.
 Written in it: ``arithmetic`` (with its proof by algebra), ``circuits``, ``turing_programs`` (machines are in ``turing``),
-``universal`` and ``universal_prompts``, and functions of Python (``python_functions``; ``python_subset`` says which).
+``universal`` and ``universal_prompts``, and functions of Python (``python_functions``; ``python_reading`` says which).
 For people: ``prompts`` (inputs and answers).
 """

@@ -28,8 +28,7 @@ from arlearn.programs.python_digits import (
     width,
 )
 from arlearn.programs.python_expressions import ExpressionWriter, Value
-from arlearn.programs.python_reading import FunctionSource
-from arlearn.programs.python_subset import LARGEST
+from arlearn.programs.python_reading import LARGEST, FunctionSource
 from arlearn.programs.steps import BEFORE, Constant, Lookup, Loop, Program, ProgramError, Slot, Step
 
 ROUNDS, PATIENCE = 80, 6  # rounds of finding ranges; those before they are widened

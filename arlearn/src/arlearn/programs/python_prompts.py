@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,9 @@ import numpy as np
 from arlearn.errors import ArlearnError
 from arlearn.programs.prompts import LISTED, Interface, output_words
 from arlearn.programs.python_digits import BASE, INDEX, OVERFLOW, ZERO, width
-from arlearn.programs.python_reading import FunctionSource, read_source
+from arlearn.programs.python_reading import LARGEST, FunctionSource, read_source
 from arlearn.programs.semantics import GAP, Semantics
+from arlearn.programs.steps import ProgramError
 
 TURNS = 100_000  # turns of loops after which Python's own run is given up
 ENDED = {
@@ -203,3 +205,25 @@ class PythonInterface(Interface):
                 said = ", ".join(map(str, row))
                 example = example or f"{self.source.name}({said}) is {python} in Python, {here} here"
         return Comparison(ran, wrong, unanswered, example)
+
+
+def parse_ranges(text: str) -> dict[str, tuple[int, int]]:
+    """``a:0..255,b:-9..9`` as name -> (least, most). Raises ProgramError listing every part that is wrong."""
+    ranges: dict[str, tuple[int, int]] = {}
+    faults = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = re.fullmatch(r"(\w+)\s*:\s*(-?\d+)\s*\.\.\s*(-?\d+)", part)
+        if match is None:
+            faults.append(f"{part!r} is not NAME:LEAST..MOST, as in a:0..255")
+            continue
+        name, low, high = match[1], int(match[2]), int(match[3])
+        if name in ranges:
+            faults.append(f"{name} has two ranges; give one")
+        if low > high:
+            faults.append(f"{name}:{low}..{high} is empty; write the lesser number first")
+        if max(abs(low), abs(high)) > LARGEST:
+            faults.append(f"{name}:{low}..{high} goes beyond {LARGEST}; numbers have at most five digits")
+        ranges[name] = (low, high)
+    if faults:
+        raise ProgramError("--inputs", faults)
+    return ranges
