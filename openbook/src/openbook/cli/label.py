@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from openbook.cli import app
+from openbook.cli._asking import BrowserOption, PortOption, ask_in_browser, one_key
 
 
 @app.command()
@@ -31,14 +32,17 @@ def label(
     most: Annotated[
         int, typer.Option(min=1, help="With --sentences, ask about at most this many per paper and variable.")
     ] = 5,
+    browser: BrowserOption = False,
+    port: PortOption = 0,
 ) -> None:
-    """Label papers by hand: for each variable the passages that matter, one key for the answer, saved at once.
+    """Label papers by hand: for each variable the passages and links that matter, one key for the answer, saved at once.
 
     Keys: y yes, n no, u unknown (e, t for the research type; a, i, c for the affiliation), m more passages, b back, s skip
     the paper, q quit. Run it again to go on. Without a terminal it reads one line per answer. Compare with records, or with
     another annotator:
 
         openbook label papers/*.pdf --out mine.csv
+        openbook label papers/*.pdf --out mine.csv --browser
         openbook validate --records out/ --labels mine.csv
         openbook validate --records mine.csv --labels hers.csv
 
@@ -55,6 +59,8 @@ def label(
     from openbook.papers.sandbox import read_safely
     from openbook.variables import VARIABLES
 
+    if sentences and browser:
+        raise typer.BadParameter("labels papers; leave one of it and --sentences out", param_hint="--browser")
     if sentences and out == Path("labels.csv"):
         out = Path("sentences.csv")
     wanted = (
@@ -86,16 +92,20 @@ def label(
         asked = [name for name in wanted if name in SCORED]
         annotate_sentences(items, SentenceLabels.open(out), asked, _ask, typer.echo, most=most)
         return
-    annotate(items, Labels.open(out, wanted), annotator or getpass.getuser(), _ask, typer.echo)
+    labels, who = Labels.open(out, wanted), annotator or getpass.getuser()
+    if browser:
+        from openbook.corpus.validation.questions import LabelQuestions
+
+        queue = LabelQuestions(items, labels, who)
+        ask_in_browser(queue, port)
+        typer.echo(f"{queue.done} answers in this session, saved to {out}")
+        return
+    annotate(items, labels, who, _ask, typer.echo)
 
 
 def _ask(prompt: str) -> str:
     """One key from a terminal, or one line from anything else; an empty string at the end of the input."""
-    print(prompt, end="", flush=True)
+    line = one_key(prompt)
     if not sys.stdin.isatty():
-        line = sys.stdin.readline()
         print()
-        return "" if not line else line.strip() or "?"
-    key = typer.getchar()
-    print(key if key.isprintable() else "")
-    return "q" if key in ("\x03", "\x04") else key if key.isalpha() else "?"
+    return line.strip() or ("?" if line else "")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import getpass
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from openbook.cli import app
+from openbook.cli._asking import BrowserOption, PortOption, ask_in_browser, one_key
 
 if TYPE_CHECKING:
+    from openbook.corpus.validation.questions import Question, ReviewQuestions
     from openbook.ledger import Ledger
-    from openbook.ledger.queries import DoubtfulAnswer
+    from openbook.papers.paper import Paper
 
 
 @app.command()
@@ -25,14 +28,23 @@ def review(
     who: Annotated[
         str | None, typer.Option(help="The name of who reviews; by default your login on this machine.")
     ] = None,
+    papers: Annotated[
+        Path | None, typer.Option(help="Look for the papers in this folder too, to show their passages.")
+    ] = None,
+    browser: BrowserOption = False,
+    port: PortOption = 0,
     list_only: Annotated[bool, typer.Option("--list", help="Only list the answers to review.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as one JSON object; ask nothing.")] = False,
 ) -> None:
     """Walk through unverified answers and those of low confidence, least sure first; what you say is appended.
 
-    For each: the question, the answer with its quotes, and where they stand. Type a result, Enter to keep the answer
-    as it is, `s` to skip, `q` to stop. Confirmed and corrected answers do not come again.
+    For each: the question, the answer with its quotes, and where they stand; for a *no* its near miss, the passages that
+    say most about it, and the paper's links. Type a result or its first letter, Enter to keep the answer as it is, `s` to
+    skip, `b` to go back, `q` to stop. Confirmed and corrected answers do not come again.
+
+        openbook review --ledger sqlite:///ledger.db --browser
     """
+    from openbook.corpus.validation.questions import ReviewQuestions
     from openbook.ledger import Ledger
     from openbook.ledger.database import existing_ledger
     from openbook.ledger.queries import doubts
@@ -58,45 +70,67 @@ def review(
                 print(f"{item.paper.id}  {item.variable}: {item.answer.result} ({item.why})")
             print(f"{len(found)} answers to review")
             return
-        done = _walk(kept, found, who or getpass.getuser())
-    print(f"{done} of {len(found)} reviewed")
-
-
-def _walk(ledger: Ledger, found: list[DoubtfulAnswer], who: str) -> int:
-    """Ask about each answer; how many were reviewed."""
-    from openbook.ledger.store import ALLOWED
-    from openbook.variables.definitions import definition
-
-    done = 0
-    for number, item in enumerate(found, 1):
-        asked = definition(item.variable)
-        allowed = ALLOWED[item.variable]
-        print(f"\n[{number}/{len(found)}] {item.paper.title or item.paper.id}")
-        print(f"{asked.title}: {asked.question}")
-        print(f"answer: {item.answer.result} ({item.why})  {item.answer.response}")
-        for quote in item.answer.evidence:
-            place = f"p. {quote.page}, {quote.part}" if quote.page else quote.part or "not in the paper"
-            print(f"  “{quote.quote}” [{quote.match}; {place}]")
-        while True:
-            print(f"{'/'.join(allowed)}, Enter to keep, s to skip, q to stop: ", end="", flush=True)
-            line = sys.stdin.readline()
-            said = line.strip().lower()
-            if not line or said == "q":
-                return done
-            said = {"y": "yes", "n": "no"}.get(said, said)
-            if said == "" and item.answer.result not in allowed:
-                print("It is unverified: say yes or no, or skip it.")
-            elif said in ("", "s") or said in allowed:
-                break
-            else:
-                print(f"{said!r} is not one of these.")
-        if said == "s":
-            continue
-        if said and said != item.answer.result:
-            print("why: ", end="", flush=True)
-            why = sys.stdin.readline().strip() or "reviewed"
+        queue = ReviewQuestions(kept, found, who or getpass.getuser(), lambda key: _paper(kept, key, papers))
+        if browser:
+            ask_in_browser(queue, port)
         else:
-            why = "reviewed: the answer stands"
-        ledger.correct(item.key, item.variable, said or item.answer.result, who=who, why=why)
-        done += 1
-    return done
+            _walk(queue)
+    print(f"{queue.done} of {len(found)} reviewed")
+
+
+def _paper(ledger: Ledger, key: str, folder: Path | None) -> Paper | None:
+    """The paper of a record, where its file is at hand and has the text that was assessed."""
+    from openbook.web.record.page import paper_of
+
+    record = ledger.of([key]).get(key)
+    return paper_of(record, beside=folder)[0] if record is not None else None
+
+
+def _walk(queue: ReviewQuestions) -> None:
+    """Ask about each answer in the terminal."""
+    while (question := queue.current()) is not None:
+        _show(question)
+        said = _said(question)
+        if said is None:
+            return
+        if said == "s":
+            queue.skip()
+        elif said == "b":
+            queue.back()
+        elif said and said != question.now:
+            print("why: ", end="", flush=True)
+            queue.answer(said, sys.stdin.readline())
+        else:
+            queue.answer(question.now)
+
+
+def _show(question: Question) -> None:
+    print(f"\n[{question.number}/{question.total}] {question.paper}")
+    print(f"{question.title}: {question.asked}")
+    print(f"answer: {question.now} ({question.why})  {question.response}")
+    for quote in question.quotes:
+        print(f"  “{quote.words}” [{quote.place}]")
+    if question.passages:
+        print("passages that say most about it:")
+    for passage in question.passages:
+        print(f"  {passage.words} [{passage.place}]")
+    for link in question.links:
+        print(f"  link: {link}")
+    if question.missing:
+        print(f"  {question.missing} --papers FOLDER says where papers are.")
+
+
+def _said(question: Question) -> str | None:
+    """A result, ``s``, ``b``, or nothing to keep the answer; None to stop."""
+    allowed = list(question.keys.values())
+    while True:
+        line = one_key(f"{'/'.join(allowed)}, Enter to keep, s to skip, b to go back, q to stop: ")
+        said = question.keys.get(line.strip().lower(), line.strip().lower())
+        if not line or said == "q":
+            return None
+        if said == "" and not question.may_keep:
+            print("It is unverified: say yes or no, or skip it.")
+        elif said in ("", "s", "b") or said in allowed:
+            return said
+        else:
+            print(f"{said!r} is not one of these.")

@@ -6,8 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from openbook.cli import app
-from openbook.corpus.validation.annotator import Item, Labels, annotate, passages
+from openbook.corpus.validation.annotator import Item, Labels, annotate
 from openbook.corpus.validation.label_tables import read_label_table
+from openbook.corpus.validation.questions import Candidates
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
@@ -43,9 +44,14 @@ def session(keys: str, labels: Labels, ids: tuple[str, ...] = ("a", "b")) -> tup
 
 
 def test_passages_hold_the_telling_sentence() -> None:
-    assert "NVIDIA A100" in passages(paper(), "hardware_specification")[0][1]
-    assert any("github.com/ann/sort" in words for _, words in passages(paper(), "open_source_code"))
-    assert any("University of Nowhere" in words for _, words in passages(paper(), "affiliation"))
+    candidates = Candidates(paper())
+    assert "NVIDIA A100" in candidates.passages("hardware_specification")[0].words
+    assert any("github.com/ann/sort" in one.words for one in candidates.passages("open_source_code"))
+    assert any("University of Nowhere" in one.words for one in candidates.passages("affiliation"))
+    words = [one.words for one in candidates.passages("open_source_code")]
+    assert len(words) == len(set(words))
+    assert candidates.links("open_source_code") == ["https://github.com/ann/sort"]
+    assert candidates.links("pseudocode") == []
 
 
 def test_answers_are_saved_at_once_and_gone_on_with(tmp_path: Path) -> None:

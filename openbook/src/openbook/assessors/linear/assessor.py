@@ -267,11 +267,11 @@ def _near_miss(paper: Paper, item: Statement, kind: str) -> NearMiss:
     return NearMiss(quote=evidence.quote, page=evidence.page, start=evidence.start, end=evidence.end, kind=kind)
 
 
-def _links(variable: str, paper: Paper) -> str:
+def given_links(variable: str, paper: Paper) -> dict[str, int | None]:
     """The addresses that a paper gives outside its references, with their pages; for code those of code hosts."""
-    if variable not in ("open_source_code", "open_datasets"):
-        return ""
     found: dict[str, int | None] = {}
+    if variable not in ("open_source_code", "open_datasets"):
+        return found
     for link in paper.links:
         if link.start is not None and paper.part_at(link.start) in ("references", "checklist"):
             continue
@@ -279,6 +279,11 @@ def _links(variable: str, paper: Paper) -> str:
             variable == "open_datasets" or claims.CODE_HOST.search(link.url)
         ):
             found.setdefault(link.url, link.page)
+    return found
+
+
+def _links(variable: str, paper: Paper) -> str:
+    found = given_links(variable, paper)
     if not found:
         return ""
     named = [url if page is None else f"{url} (p. {page})" for url, page in list(found.items())[:5]]

@@ -4,63 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from openbook.corpus.validation.questions import KEYS, SHOWN, Candidates, Passage
 from openbook.errors import OpenbookError
 from openbook.files import write_atomically
 from openbook.papers.paper import Paper
-from openbook.text import one_line, shortened
+from openbook.text import shortened
 from openbook.variables import SCORED, VARIABLES
 from openbook.variables.definitions import definition as definition_of
 
-_FRONT: Final = 1500
-_CUES: Final = {
-    "pseudocode": r"\balgorithm\s+\d|\bpseudo-?\s?code|\bprocedure\s+\d|\balgorithm\b",
-    "open_source_code": r"git\s?(?:hub|lab)|bitbucket|zenodo|\b(?:source\s+)?code\b|\bopen[-\s]?sourc|\bimplementation\b|\brepository",
-    "open_datasets": r"\bdata\s?-?sets?\b|\bbenchmarks?\b|\bcorpus|\bcorpora\b|\buci\b|\bmnist\b|\bcifar|imagenet|\bpublicly\b",
-    "dataset_splits": r"\btrain(?:ing)?\b.{0,60}\b(?:test|validation|dev)|\bsplits?\b|cross[-\s]?validat|held[-\s]?out|\bfolds?\b|\d\s?%",
-    "hardware_specification": r"\b(?:g|c|t)pus?\b|nvidia|intel|\bxeon\b|\bcores?\b|\bghz\b|\bram\b|\bmemory\b|\bcluster\b|tesla|\baws\b",
-    "software_dependencies": r"\bversion\b|\bv?\d+\.\d+|python|pytorch|tensorflow|matlab|\bcuda\b|cplex|gurobi|scikit|\blibrar|\btoolbox",
-    "experiment_setup": r"learning\s+rate|batch\s+size|\bepochs?\b|hyper-?\s?parameter|\boptimi[sz]er|\bdropout|\binitiali[sz]|\bset\s+to\b",
-    "research_type": r"\bexperiment|\bempirical|\bevaluat|\btheorem\b|\bproof\b|\bwe\s+prove\b|\bresults\s+show",
-    "affiliation": r"universit|institut|\blabs?\b|research|\binc\b|corporation|college|school|google|microsoft|\bltd\b|@",
-}
-_COMPILED: Final = {variable: re.compile(cue, re.IGNORECASE) for variable, cue in _CUES.items()}
-
-
-def passages(paper: Paper, variable: str) -> list[tuple[int | None, str]]:
-    """Page and words of each candidate, the densest in cues first; of the affiliation, only from the first page."""
-    cue = _COMPILED[variable]
-    found: list[tuple[int, int, int | None, str]] = []
-    seen: set[str] = set()
-    for place, sentence in enumerate(paper.sentences):
-        if variable == "affiliation" and sentence.start > _FRONT:
-            break
-        if paper.part_at(sentence.start) == "references":
-            continue
-        words = " ".join(paper.words(sentence).split())
-        hits = len({match.group(0).lower() for match in cue.finditer(words)})
-        if hits and words not in seen:
-            seen.add(words)
-            found.append((-hits - (sentence.kind == "caption"), place, sentence.page, words))
-    if variable == "affiliation" and not found:
-        found.append((0, 0, 1 if paper.pages else None, one_line(paper.text[:_FRONT])))
-    return [(page, words) for _, _, page, words in sorted(found)]
-
-
-#: Key -> answer, by variable.
-KEYS: Final[dict[str, dict[str, str]]] = {
-    **{variable: {"y": "yes", "n": "no", "u": "unknown"} for variable in SCORED},
-    "research_type": {"e": "experimental", "t": "theoretical", "u": "unknown"},
-    "affiliation": {"a": "academia", "i": "industry", "c": "collaboration", "u": "unknown"},
-}
 #: Key -> what it does, for every variable.
 COMMANDS: Final = {"m": "more passages", "b": "back", "s": "skip paper", "q": "quit"}
-SHOWN: Final = 3
 _COLUMNS: Final = ("id", "title", "source", "annotator")
 
 Ask = Callable[[str], str]
@@ -138,10 +96,11 @@ def annotate(items: Sequence[Item], labels: Labels, annotator: str, ask: Ask, sa
             continue
         say(f"\n[{place + 1}/{len(items)}] {paper.title or item.id}")
         about = {"title": paper.title, "source": paper.source, "annotator": annotator}
+        candidates = Candidates(paper)
         todo = labels.missing(item.id)
         while todo:
             variable = todo[0]
-            key = _question(paper, variable, ask, say)
+            key = _question(candidates, variable, ask, say)
             if key in ("q", ""):
                 say(f"\nSaved. {given} answers in this session.")
                 return given
@@ -167,12 +126,14 @@ def annotate(items: Sequence[Item], labels: Labels, annotator: str, ask: Ask, sa
     return given
 
 
-def _question(paper: Paper, variable: str, ask: Ask, say: Say) -> str:
+def _question(candidates: Candidates, variable: str, ask: Ask, say: Say) -> str:
     """Show the question and its candidates; returns a key that is an answer, ``b``, ``s``, ``q``, or empty."""
     definition = definition_of(variable)
     say(f"\n{definition.title}: {definition.question}")
-    rest: Iterator[tuple[int | None, str]] = iter(passages(paper, variable))
+    rest = iter(candidates.passages(variable))
     _show_some(rest, say)
+    for link in candidates.links(variable):
+        say(f"    link  {link}")
     keys = KEYS[variable] | COMMANDS
     prompt = "  ".join(f"{key} {meaning}" for key, meaning in keys.items())
     while True:
@@ -185,11 +146,11 @@ def _question(paper: Paper, variable: str, ask: Ask, say: Say) -> str:
             say(f"  {key!r} is not one of the keys.")
 
 
-def _show_some(rest: Iterator[tuple[int | None, str]], say: Say) -> None:
+def _show_some(rest: Iterator[Passage], say: Say) -> None:
     shown = 0
-    for page, words in rest:
-        where = f"p. {page}" if page is not None else "·"
-        say(f"  {where:>6}  {shortened(words, 400)}")
+    for passage in rest:
+        where = f"p. {passage.page}" if passage.page is not None else "·"
+        say(f"  {where:>6}  {shortened(passage.words, 400)}")
         shown += 1
         if shown == SHOWN:
             return

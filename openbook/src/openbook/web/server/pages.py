@@ -47,7 +47,8 @@ PER_PAGE: Final = 25
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The templates with what the server's pages use in them."""
     return environment(asset=asset_path, results=RESULTS, page_path=page_path)
 
 
@@ -59,6 +60,7 @@ def _assets() -> dict[str, tuple[bytes, str, str]]:
         "server.css": "text/css",
         "server.js": "text/javascript",
         "pages.js": "text/javascript",
+        "questions.js": "text/javascript",
         "icon.svg": "image/svg+xml",
     }
     found = {name: (static_text(name).encode(), f"{kind}; charset=utf-8") for name, kind in kinds.items()}
@@ -82,7 +84,7 @@ def page(request: Request, state: ServerState, template: str, status: int = 200,
         "offers": list(state.assessors.offers.values()),
         "settings": state.settings,
     }
-    return HTMLResponse(_templates().get_template(f"server/{template}").render(**shared | shown), status)
+    return HTMLResponse(templates().get_template(f"server/{template}").render(**shared | shown), status)
 
 
 def problem_page(request: Request, problem: Problem, state: ServerState) -> Response:

@@ -9,6 +9,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from starlette.types import ASGIApp
+
 from openbook.errors import OpenbookError
 from openbook.web.server.settings import ServerSettings, is_address
 
@@ -43,10 +45,17 @@ def address_of(settings: ServerSettings, listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host and is_address(host) else f"http://{host}:{port}"
 
 
-def run(settings: ServerSettings, ready: Callable[[str], None], *, log_level: str = "warning") -> None:
+def run(
+    settings: ServerSettings,
+    ready: Callable[[str], None],
+    *,
+    log_level: str = "warning",
+    make: Callable[[ServerSettings], ASGIApp] | None = None,
+) -> None:
     """Serve until interrupted. ``ready`` is told the address once requests are answered.
 
-    Raises OpenbookError when the port, the ledger or the folder of uploads cannot be used.
+    ``make`` makes what is served; by default it is the whole server. Raises OpenbookError when the port, the ledger or the
+    folder of uploads cannot be used.
     """
     import uvicorn
 
@@ -55,7 +64,7 @@ def run(settings: ServerSettings, ready: Callable[[str], None], *, log_level: st
     logging.basicConfig(level=log_level.upper(), format="openbook: %(message)s")
     listening = listen(settings.host, settings.port)
     try:
-        app = create_app(settings)
+        app = (make or create_app)(settings)
     except BaseException:
         listening.close()
         raise
