@@ -21,7 +21,7 @@ def llm(
     ] = 0.2,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Ask a server on loopback that only waits, replies kept in a new ledger: what share of the ideal rate is reached.
+    """Measure how fast a model is asked, as a share of the ideal rate: a server on loopback waits and answers.
 
     The ideal is that of rounds in which every question takes the server's wait and nothing else.
     """
@@ -53,7 +53,7 @@ def agreement(
     labels: Annotated[Path, typer.Option(help="People's labels: a Parquet file with index and the variables.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """How often a result is right that k of n identical runs gave: the confidence that votes give an answer."""
+    """Measure how often an answer is right when k of n identical runs gave it. This is the confidence that votes give."""
     import pyarrow.parquet as pq
 
     from openbook.assessors.agreement import measure

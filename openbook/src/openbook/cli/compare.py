@@ -22,7 +22,7 @@ def compare(
     after: Annotated[Path, typer.Argument(help="The other record, or the other folder.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Show what changed between two records of a paper: answers, scores, and the quotes that went and came.
+    """Show what changed between two records of a paper: answers, scores, and the quotes that were removed and added.
 
     Two records of two versions show what a revision brought. Two records of one version, by two assessors, show where they
     disagree. Two folders are compared paper by paper, by id.

@@ -24,7 +24,7 @@ def overview(
 ) -> None:
     """Write what a chair needs of all papers: a table ranked by what is missing, marked PDFs, figures, and the site.
 
-    In DIR: `papers.csv`, one row a paper, the paper that lacks most first; `marked/ID.pdf`, where the PDF is at hand; `figures/`
+    In DIR: `papers.csv` with one row for each paper, beginning with the paper that lacks most; `marked/ID.pdf`, where the PDF is at hand; `figures/`
     as of `openbook trends --svg`; `site/` as of `openbook site`.
 
         openbook assess papers/ --out records && openbook overview records --out overview

@@ -36,7 +36,7 @@ def review(
     list_only: Annotated[bool, typer.Option("--list", help="Only list the answers to review.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as one JSON object; ask nothing.")] = False,
 ) -> None:
-    """Walk through unverified answers and those of low confidence, least sure first; what you say is appended.
+    """Walk through unverified answers and those of low confidence, least sure first; your answers are added to the ledger.
 
     For each: the question, the answer with its quotes, and where they stand; for a *no* its near miss, the passages that
     say most about it, and the paper's links. Type a result or its first letter, Enter to keep the answer as it is, `s` to

@@ -19,7 +19,7 @@ ALIKE: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One answer that differs: its results and confidences, and the quotes that went and came."""
+    """One answer that differs: its results and confidences, and the quotes that were removed and added."""
 
     variable: str
     before: str
