@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +20,7 @@ from openbook.assessors.linear.features import (
     plain,
     words,
 )
+from openbook.assessors.linear.named_tools import FilteredPattern
 
 
 def one(sentence: str) -> list[str]:
@@ -107,3 +110,41 @@ def test_every_trigger_is_a_word_as_words_are_found() -> None:
         assert pattern.triggers
         for trigger in pattern.triggers:
             assert trigger.startswith("@") or trigger == "=" or one(trigger) == [trigger], (pattern.name, trigger)
+
+
+@pytest.mark.parametrize(
+    "regex", [r"\b(?:GPU|CLU)s?\b|cluster", r"(?:source )?code[ -]?s?\b", r"[Ll]et\b.{1,9}be(?:low)?", "ask|disk"]
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "co",
+        "A CLU.",
+        "two gpus",
+        "CLUSTERS",
+        "open Source CODE",
+        "Let x be",
+        "let us",
+        "aſk",
+        "di\u0131s",
+        "dis\u212a",
+        "DİSK",
+    ],
+)
+def test_a_filtered_pattern_finds_what_the_expression_finds(regex: str, text: str) -> None:
+    for case in (0, re.IGNORECASE):
+        filtered, plain_regex = FilteredPattern(regex, case), re.compile(regex, case)
+        found, wanted = filtered.search(text), plain_regex.search(text)
+        assert (found and found.span()) == (wanted and wanted.span())
+        assert [match.span() for match in filtered.finditer(text)] == [
+            match.span() for match in plain_regex.finditer(text)
+        ]
+        assert bool(filtered.match(text)) == bool(plain_regex.match(text))
+        assert filtered.sub("-", text) == plain_regex.sub("-", text)
+
+
+@pytest.mark.parametrize("regex", [r"\d+", "code|us", "(?:code)?", "[a-c]de"])
+def test_a_pattern_that_no_letters_betray_is_not_filtered(regex: str) -> None:
+    with pytest.raises(ValueError, match="three letters"):
+        FilteredPattern(regex)

@@ -15,13 +15,14 @@ from typing import Final
 
 from openbook.assessors.linear.named_tools import (
     MACHINE_KIND,
+    FilteredPattern,
     hardware_models,
     letter_runs,
     names_software,
     software_versions,
 )
 
-_ONLY_SUCH_AS: Final = re.compile(
+_ONLY_SUCH_AS: Final = FilteredPattern(
     r"\b(?:such as|like|e\.g\.,?|for example,?|including|suits?|designed for|available on|modern|recent|consumer|typical|compared to|unlike)\b[^.]{0,40}$",
     re.IGNORECASE,
 )
@@ -29,7 +30,7 @@ _RAN: Final = re.compile(
     r"\b(?:run|ran|runs|running|performed|conducted|executed|execut\w+|train(?:ed|ing|s)?|carried out|implemented|tim(?:ed|ings?)|tested|evaluated|experiments?|simulat\w+|us(?:e|ed|ing)|utili[sz]\w+|takes?|took|computed?|computations?|measured?|measurements?|equipped|hours?|days?|minutes?|seconds?|machine|hardware|resources?|finetun\w+|fine-tun\w+|infrastructure|runtime|wall-?clock|on (?:a|an|one|two|four|eight|\d+))\b",
     re.IGNORECASE,
 )
-_OTHERS_RAN: Final = re.compile(
+_OTHERS_RAN: Final = FilteredPattern(
     r"\b(?:et al\.?|their|they|authors of|reported (?:by|in)|prior work|previous work|original (?:paper|work))\b[^.]{0,80}\b(?:us(?:e|ed|es|ing)|train\w*|requir\w*|took|takes?|report\w*)\b",
     re.IGNORECASE,
 )
@@ -53,41 +54,41 @@ def hardware_only_mentioned(text: str) -> bool:
 # ---------------------------------------------------------------------------------------------- code
 
 _CODE: Final = r"(?:source[ -]?codes?|codes?|code[ -]?bases?|implementations?|softwares?|scripts?|repositor(?:y|ies)|repos?|notebooks?|toolbox(?:es)?|toolkits?|packages?|library|libraries|programs?|demos?|supplementary code|github|open[ -]?sourced?)"
-_CODE_WORD: Final = re.compile(rf"\b{_CODE}\b|\bcode\b", re.IGNORECASE)
-_LINK: Final = re.compile(
+_CODE_WORD: Final = FilteredPattern(rf"\b{_CODE}\b|\bcode\b", re.IGNORECASE)
+_LINK: Final = FilteredPattern(
     r"https?\s?:|www\s?\.|\bgit ?hub\b|\bgit ?lab\b|\bbitbucket\b|\bsourceforge\b|\bzenodo\b|\bcodeocean\b|\bosf\.io|\banonymous\.4open|\bhugging ?face\.co|\bfigshare\b|\bcran\b|\bpypi\b|\bcodalab\b|\bcode\.google\b|@url",
     re.IGNORECASE,
 )
-CODE_HOST: Final = re.compile(
+CODE_HOST: Final = FilteredPattern(
     r"\bgit\s?hub\s?\.|\bgit\s?lab|\bbitbucket\s?\.|sourceforge\.net|code\.google|codeocean|anonymous\.4open|codalab",
     re.IGNORECASE,
 )
-_RELEASED: Final = re.compile(
+_RELEASED: Final = FilteredPattern(
     r"\b(?:available|releas(?:e|ed|ing)|open[- ]?sourc(?:e|ed|ing)|publish(?:ed)?|provid(?:e|ed)|shar(?:e|ed|ing)|accessible|accessed|download\w*|host(?:ed)?|found|includ(?:e|ed)|attach(?:ed)?|submitted|supplied|accompan\w+|public(?:ly)?|online|deposited|obtained|contained|given|at https?|maintain|made|part of|comes with|ships with)\b",
     re.IGNORECASE,
 )
-_PROMISE: Final = re.compile(
+_PROMISE: Final = FilteredPattern(
     r"\b(?:will|shall|'ll|would)\s(?:\w+\s){0,3}?(?:be|make|release|open|publish|provide|share|upload|host|post|include|put)\b|\bgoing to (?:release|publish|share|open)|\b(?:up)?on (?:paper )?(?:acceptance|publication)|\bafter (?:acceptance|publication|the review|the anonym\w+|review)|\bonce (?:the )?(?:paper|manuscript|work|it|this|accepted|published)|\bplan(?:s|ning)? to\b|\bintend to\b|\bto be (?:released|published|made|open)|\bforthcoming\b|\bwhen (?:the paper|accepted|published)|\bcoming soon\b|\bsoon\b|\bif accepted|\bin the (?:near )?future\b|\bcamera-?ready\b|\bconsider(?:ing)? (?:releas|open)",
     re.IGNORECASE,
 )
-_REQUEST: Final = re.compile(
+_REQUEST: Final = FilteredPattern(
     r"\b(?:up)?on (?:reasonable |email |e-mail |written |any )?(?:requests?|demand)\b|\bby (?:contacting|e-?mail\w*|writing to)|\bcontact(?:ing)? the (?:first |corresponding |lead )?authors?|\brequest(?:ed)? from the\b|\bfrom the (?:first |corresponding |lead )?authors?\b(?:\s(?:up)?on)?",
     re.IGNORECASE,
 )
-_NEGATED: Final = re.compile(
+_NEGATED: Final = FilteredPattern(
     r"\b(?:not|n't|never|cannot|neither|nor)\s(?:\w+\s){0,3}?(?:available|releas\w+|public\w*|open\w*|provid\w+|shar\w+|accessible|publish\w*|includ\w+|disclos\w+|distribut\w+)\b|\bunavailable\b|\bno (?:public |official |open |open-source |source |available )*(?:codes?|implementations?|software)\b|\bwithout (?:releas|public|open|source|code|access)|\b(?:unable|not able|not allowed|not permitted) to (?:releas|shar|publish|provid|open)|\bproprietary\b|\bclosed[- ]source\b|\bcannot be (?:shared|released|made)|\bcould not find\b|\bdid not (?:open|release|provide|publish)|\bdoes not (?:provide|include|release)|\black of (?:public|open|code)",
     re.IGNORECASE,
 )
-_NO_PROGRAM: Final = re.compile(
+_NO_PROGRAM: Final = FilteredPattern(
     r"\bcodes? of (?:ethics|conduct|practice|honou?r|law)\b|\bdress code|\bbar ?code|\bpseudo-?\s?code|\bzip code|\bmorse code|\b(?:error|channel|linear|binary|sparse|hash|output|block|cyclic|hamming|correcting|gray|huffman|polar|ldpc|icd(?:-\d+)?|billing|diagnosis|country|postal|color|area|penal|civil|tax|legal|building|genetic|neural|population|spike|predictive|product|residual|latent|discrete|visual|local|quantization|length|prefix) codes?\b|\bcode(?:book|word|word)s?\b|\bcode (?:length|dimension|distance|vector|size|rate|space)",
     re.IGNORECASE,
 )
-_DETAILS: Final = re.compile(
+_DETAILS: Final = FilteredPattern(
     r"\b(?:model |algorithm(?:ic)? |full |more |further |some |additional )*implementation(?:al)? (?:details?|notes?|choices?|and setup|and hyper\w+)\b"
     r"|\b(?:details?|outline|description|discussion|overview|efficiency|complexity) (?:of|on|about) (?:the |our |its )?(?:\w+ )?implementations?\b",
     re.IGNORECASE,
 )
-_OWN_CODE: Final = re.compile(
+_OWN_CODE: Final = FilteredPattern(
     rf"\b(?:our|my)\s(?:[\w+#’'-]+\s){{0,4}}?{_CODE}\b|\bwe (?:also |are |have |hereby |now |therefore |further )*(?:releas\w+|provide|open[- ]?sourc\w+|publish\w*|share|make|made)\b|\bthis (?:paper|work)\b"
     rf"|\b{_CODE}\s(?:of|for) (?:our|this|the proposed)\b|\baccompany\w*\b|\breproduc\w+|\b(?:can|could|may) be (?:found|accessed|downloaded|obtained)"
     r"|\bus(?:ing|e) the (?:\w+ )?code (?:at|in|from|under) (?:https?|www|git|the supp)",
@@ -98,7 +99,7 @@ _OWN: Final = re.compile(
     r"\b(?:our|my|we|us|the authors'? (?:of this)|this (?:paper|work|article|study|project|repository)|the (?:present|proposed|accompanying) (?:paper|work|method|algorithm|approach)|proposed|accompanying|reproduc\w*|replicat\w*|(?:all|these|the|this) (?:the )?(?:experiments?|results|figures|simulations?|methods?|algorithms?))\b",
     re.IGNORECASE,
 )
-_OTHERS: Final = re.compile(
+_OTHERS: Final = FilteredPattern(
     r"\b(?:their|his|her|its authors'?|the authors'|authors'|authors (?:of|original)|official|original|third-party|competing|competitors?'?|baselines?'?|existing|publicly[- ]available|public|open[- ]?sourced?|off-the-shelf|standard|popular)\s(?:\w+\s){0,2}?(?:source[ -]?codes?|codes?|code[ -]?bases?|implementations?|software|packages?|libraries|library|repositor(?:y|ies)|toolbox|releases?)\b"
     r"|\b(?:codes?|implementations?|software|packages?|repository|code[ -]?base|library|toolbox)\s(?:\w+\s){0,4}?(?:provided|released|published|shared|written|developed|maintained|made available|made public|supplied|offered|given|available)\s(?:\w+\s){0,2}?(?:by|from)\s(?:the\s)?(?:\w+\s){0,3}?(?:authors?|creators?|developers?|[A-Z]\w+|\[|\(|others|@citation)"
     r"|\b(?:provided|released|published|shared|obtained|downloaded|taken) (?:by|from) (?:the|their) (?:original )?(?:authors?|respective)"
@@ -106,7 +107,7 @@ _OTHERS: Final = re.compile(
     r"|\b(?:codes?|implementations?|code[ -]?base|repository|software|package)\s(?:of|by|from|for)\s(?:the\s)?(?:\w+\s){0,3}?(?:\(?[A-Z][\w-]+ (?:et al|and|&)|\[\d|\[[A-Z]|\([A-Z][\w-]+|baselines?|competitors?|other methods|compet\w+|previous|prior|existing)"
     r"|\b(?:baselines?|competing methods|competitors|other methods|comparison methods|compared methods|prior methods)\b[^.]{0,80}\b(?:codes?|implementations?)\b",
 )
-CODE_RELEASE: Final = re.compile(
+CODE_RELEASE: Final = FilteredPattern(
     rf"\bwe\s(?:\w+\s){{0,2}}?(?:releas\w*|provid\w*|open[- ]?sourc\w*|shar\w*|publish\w*|includ\w*|attach\w*|make|made|submit\w*|host\w*|upload\w*|suppl\w+)\b(?:\s[\w’'()/,.-]+){{0,12}}?\s?{_CODE}\b"
     rf"|\b(?:our|my)\s(?:[\w+#’'-]+\s){{0,4}}?{_CODE}\b"
     rf"|\b{_CODE}\s(?:\w+\s){{0,4}}?(?:of|for|to|used|that|in)\s(?:[\w’'-]+\s){{0,6}}?(?:this|our|all|the (?:experiments?|results|paper|proposed|figures|simulations?|algorithms?|methods?)|reproduc\w+|replicat\w+|experiments|figures|results|simulations|these)\b"
@@ -114,7 +115,7 @@ CODE_RELEASE: Final = re.compile(
     rf"|\b{_CODE}\b(?:\s\w+){{0,3}}?\s(?:is|are|can be|has been|have been)\s(?:\w+\s){{0,3}}?(?:available|released|found|provided|open[- ]?sourced?|accessible|accessed|included|hosted|downloaded|published|submitted|shared|public|part of|attached|online|obtained|at|on|here)\b",
     re.IGNORECASE,
 )
-_SUPPLEMENT: Final = re.compile(
+_SUPPLEMENT: Final = FilteredPattern(
     r"\bsupplement\w*\b|\bsupp\.|\bappendi(?:x|ces)\b|\battached\b|\b(?:zip|archive)\b|\bancillary\b", re.IGNORECASE
 )
 
@@ -154,40 +155,40 @@ def code_claim(text: str) -> str | None:
 
 # ---------------------------------------------------------------------------------------------- pseudocode
 
-CAPTION: Final = re.compile(
+CAPTION: Final = FilteredPattern(
     r"^\W*(?:algorithm|procedure|alg\.|pseudo-?code|listing)\s+(?:[A-Z]\.?)?\d+(?:\.\d+)*\s*[.:]?\s*\S", re.IGNORECASE
 )
 LINES: Final = re.compile(
     r"^\W*\d{1,2}:\s|\bend (?:for|if|while|procedure|function)\b|\b(?:input|output|require|ensure)s?\s?:|\bfor\b.{1,60}\bdo\b|\bwhile\b.{1,60}\bdo\b|\breturn\b.{0,40}\bend\b",
     re.IGNORECASE,
 )
-POINTER: Final = re.compile(r"\b(?:pseudo-?\s?code|algorithm\s+\d|alg\.\s*\d|procedure\s+\d)", re.IGNORECASE)
-_CAPTION_VERB: Final = re.compile(
+POINTER: Final = FilteredPattern(r"\b(?:pseudo-?\s?code|algorithm\s+\d|alg\.\s*\d|procedure\s+\d)", re.IGNORECASE)
+_CAPTION_VERB: Final = FilteredPattern(
     r"^\W*(?:algorithm|procedure|alg\.|listing)\s+(?:[A-Z]\.?)?\d+(?:\.\d+)*\s*(?:is|are|with|can|has|we|and|in|to|for|on|of|as|which|that|does|converges|terminates|outputs|requires|uses|runs|computes|satisfies|returns|achieves|finds|produces|was|will|using|by|at|from|also|then|after|where|when|if|or|until|line|starts|maintains|reveals|evaluates|works|Algorithm|takes|guarantees|performs|provides|gives|shows|describes|summari[sz]es)\b"
 )
-_ELSEWHERE_BLOCK: Final = re.compile(
+_ELSEWHERE_BLOCK: Final = FilteredPattern(
     r"\balgorithm\s+\d+\s(?:of|in|from|by)\s(?:our (?:earlier|previous)|the (?:earlier|original|previous)|their|\[|\(|[A-Z]\w+ et al)",
     re.IGNORECASE,
 )
 
 # ---------------------------------------------------------------------------------------------- data, splits, setup
 
-SYNTHETIC: Final = re.compile(
+SYNTHETIC: Final = FilteredPattern(
     r"\bsynthetic|\bsimulat\w+|\b(?:randomly |artificially )?generat(?:e|ed|ing) (?:\w+ ){0,4}(?:data|samples|points|instances|graphs)|\btoy (?:data|example|problem)|\bartificial (?:data|examples?)|\bdraw(?:n)? (?:\w+ ){0,4}(?:points|samples|from)",
     re.IGNORECASE,
 )
-PRIVATE: Final = re.compile(
+PRIVATE: Final = FilteredPattern(
     r"\bproprietary\b|\bin-house\b|\binternal (?:data|logs)|\bprivate data|\bconfidential\b|\bclick logs?\b|\bnot (?:publicly )?available\b|\bour own data\b|\bwe collect(?:ed)?\b",
     re.IGNORECASE,
 )
-DATA_WORD: Final = re.compile(
+DATA_WORD: Final = FilteredPattern(
     r"\bdata ?-?sets?\b|\bcorpus\b|\bcorpora\b|\bbenchmarks?\b|\bdata ?base\b|\bdata\b", re.IGNORECASE
 )
-SPLIT_WORD: Final = re.compile(
+SPLIT_WORD: Final = FilteredPattern(
     r"\b(?:train\w*|test\w*|validation|held-? ?out|hold-? ?out|development|dev)\s(?:sets?|data|splits?|partitions?|samples|examples|instances|images|points)\b|\bcross-?\s?validat\w*|\bsplits?\b|\bpartition\w*\b[^.]{0,30}\bdata\b|\bdata\b[^.]{0,30}\bpartition\w*\b",
     re.IGNORECASE,
 )
-ELSEWHERE: Final = re.compile(
+ELSEWHERE: Final = FilteredPattern(
     r"\b(?:details?|settings?|hyper-?\s?parameters?|parameters?|configurations?|setup|architectures?)\b[^.]{0,90}\b(?:in|see|to) (?:the |our )?(?:appendix|appendices|app\.|supplement\w*|section|table|original|\[|\()|\b(?:same|default|standard|original) (?:\w+ ){0,2}(?:settings?|hyper-?\s?parameters?|parameters|configuration|setup|values)\b|\b(?:tuned|chosen|selected) (?:by|via|using|on|with)\b|\b(?:settings?|hyper-?\s?parameters?|parameters?|configurations?|setup) (?:of|from|used (?:in|by)|as in|reported (?:in|by)|recommended (?:in|by)|suggested (?:in|by)) (?:the )?(?:original|authors?|earlier|previous|\[|\()",
     re.IGNORECASE,
 )
@@ -222,13 +223,19 @@ _HINT_RUNS: Final = frozenset(
     """.split()
 )
 _HINT: Final = re.compile(
-    r"\b\d+ (?:[AHV]\d{3}s?)|\b[AHVPKL]\d{2,3}s?\b.{0,25}(?:GPU|hour|day)|[A-Za-z][ -]\d+\.\d+\.\d|\bR \d\.\d|\bv\d+\.\d|open[- ]sourc|\b[Oo]ur implementation"
+    r"\b\d+ (?:[AHV]\d{3}s?)|\b[AHVPKL]\d{2,3}s?\b.{0,25}(?:GPU|hour|day)|[A-Za-z][ -]\d+\.\d+\.\d|\bR \d\.\d|\bv\d+\.\d"
 )
+_NUMBERED: Final = re.compile(r"[AHVPKL]\d\d|\d\.\d")
+_OWN_HINT: Final = re.compile(r"open[- ]sourc|\b[Oo]ur implementation")
 
 
 def hinted(text: str) -> bool:
     """Whether any of the rules may see something in a sentence: a quick test before the slow ones."""
-    return bool(letter_runs(text) & _HINT_RUNS or _HINT.search(text))
+    if letter_runs(text) & _HINT_RUNS:
+        return True
+    if ("open" in text or "ur implementation" in text) and _OWN_HINT.search(text):
+        return True
+    return bool(_NUMBERED.search(text) and _HINT.search(text))
 
 
 def may_prove(variable: str, text: str, whole: str = "", caller: str = "") -> bool:
@@ -261,18 +268,18 @@ def may_prove(variable: str, text: str, whole: str = "", caller: str = "") -> bo
     return not (_SECRET.search(text) and not re.search(r"\bpublic", text, re.IGNORECASE))
 
 
-_SECRET: Final = re.compile(
+_SECRET: Final = FilteredPattern(
     r"\bproprietary\b|\bin-house\b|\binternal (?:data|logs)|\bprivate data|\bconfidential\b|\bclick logs?\b|\bnot (?:publicly )?available\b",
     re.IGNORECASE,
 )
 
 
-_FOLDS: Final = re.compile(
+_FOLDS: Final = FilteredPattern(
     r"\b(?:\d+|two|three|four|five|ten|twenty)[\s-]?folds?\s(?:\w+\s)?(?:cross|cv\b)|\bleave-? ?one-? ?out (?:cross|cv\b)|\b(?:we|our)\b[^.]{0,60}\b(?:official|standard|predefined|provided|original|default|public|canonical)\s(?:\w+[\s/,-]+){0,5}?(?:splits?|partitions?)\b"
     r"|\b\d[\d,. ]*(?:k|%)?\s(?:\w+\s){0,3}for (?:the )?train\w*\b[^.]{0,60}\b(?:test|validation)|\b\d\d? ?% ?(?:for )?train\w*\b[^.]{0,60}\b(?:test|validation)|train\w* \(\d+ ?%\)",
     re.IGNORECASE,
 )
-_RECOMMENDS: Final = re.compile(
+_RECOMMENDS: Final = FilteredPattern(
     r"\b(?:recommend|suggest|should|could|would|can be|one can|one could|may be used|propose|proposed in|such as|instead of|indeed for|for example)\b",
     re.IGNORECASE,
 )
@@ -289,7 +296,7 @@ def surely_proves(variable: str, text: str) -> bool:
     if variable == "software_dependencies":
         return bool(software_versions(text)) and len(text.split()) > 2
     if variable == "hardware_specification":
-        return bool(_RAN.search(text) and hardware_models(text)) and not hardware_only_mentioned(text)
+        return bool(hardware_models(text) and _RAN.search(text)) and not hardware_only_mentioned(text)
     if variable == "open_source_code":
         return code_claim(text) == "own" and bool(
             CODE_HOST.search(text) or (_SUPPLEMENT.search(text) and _RELEASED.search(text))
@@ -299,7 +306,7 @@ def surely_proves(variable: str, text: str) -> bool:
     return variable == "pseudocode" and bool(CAPTION.match(text)) and len(text) < 200 and not _CAPTION_VERB.match(text)
 
 
-_RAN_ON: Final = re.compile(
+_RAN_ON: Final = FilteredPattern(
     r"\b(?:run|ran|runs|running|performed|conducted|executed|trained|training|carried out|timed|timings?|took|takes?|computed|measured|used)\b",
     re.IGNORECASE,
 )
@@ -337,4 +344,4 @@ def near_miss(variable: str, text: str) -> str | None:
     return "algorithm only named" if POINTER.search(text) else None
 
 
-DATA_OR_LOGS: Final = re.compile(r"\bdata\b|\bdata ?-?sets?\b|\blogs?\b|\brecords?\b|\bcorpus\b", re.IGNORECASE)
+DATA_OR_LOGS: Final = FilteredPattern(r"\bdata\b|\bdata ?-?sets?\b|\blogs?\b|\brecords?\b|\bcorpus\b", re.IGNORECASE)

@@ -7,8 +7,11 @@ word stands for optional white space or a hyphen.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final
+from re import _constants as codes  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any, Final
 
 
 def _words(text: str) -> str:
@@ -23,6 +26,82 @@ def letter_runs(text: str) -> frozenset[str]:
 
 
 _RUN: Final = re.compile(r"[a-z]+")
+
+
+@lru_cache(maxsize=4096)
+def trigrams(text: str) -> frozenset[str]:
+    """Every three neighbouring characters of a text, in lower case."""
+    if not text.isascii():  # letters that an expression without case takes for plain ones
+        text = text.replace("ı", "i").replace("İ", "i").replace("ſ", "s").replace("\u212a", "k")
+    lowered = text.lower()
+    return frozenset([lowered[at : at + 3] for at in range(len(lowered) - 2)])
+
+
+class FilteredPattern:
+    """A regular expression that runs only on texts with letters which each of its matches holds: most have none.
+
+    Raises ValueError where a match need not hold three letters in a row that the expression names.
+    """
+
+    __slots__ = ("_needed", "_regex")
+
+    def __init__(self, regex: str, flags: int = 0) -> None:
+        self._regex = re.compile(regex, flags)
+        needed = _needed(parser.parse(regex, flags))
+        if not needed:
+            raise ValueError(f"no three letters are in every match of {regex[:60]!r}")
+        self._needed = frozenset(min(_trigrams_of(word), key=_commonness) for word in needed)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """The first match, as ``re`` finds it."""
+        return None if self._needed.isdisjoint(trigrams(text)) else self._regex.search(text)
+
+    def match(self, text: str) -> re.Match[str] | None:
+        """The match at the beginning, as ``re`` finds it."""
+        return None if self._needed.isdisjoint(trigrams(text)) else self._regex.match(text)
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """All matches, as ``re`` finds them."""
+        return iter(()) if self._needed.isdisjoint(trigrams(text)) else self._regex.finditer(text)
+
+    def sub(self, instead: str, text: str) -> str:
+        """The text with something else in place of each match."""
+        return text if self._needed.isdisjoint(trigrams(text)) else self._regex.sub(instead, text)
+
+
+def _trigrams_of(word: str) -> list[str]:
+    return [word[at : at + 3] for at in range(len(word) - 2)]
+
+
+def _commonness(letters: str) -> int:
+    return sum("zqxjkvbpygfwmucldrhsnioate ".find(letter) for letter in letters)
+
+
+def _needed(items: Any) -> set[str] | None:
+    """Words of which every match of a parsed expression holds at least one; None where no such set is known."""
+    found: list[set[str] | None] = []
+    run = ""
+    for kind, value in [*items, (None, None)]:
+        letter = ""
+        if kind is codes.LITERAL:
+            letter = chr(value).lower()
+        elif kind is codes.IN and all(one is codes.LITERAL for one, _ in value):
+            letters = {chr(code).lower() for _, code in value}
+            letter = letters.pop() if len(letters) == 1 else ""
+        if letter.isascii() and len(letter) == 1:
+            run += letter
+            continue
+        found.append({run})
+        run = ""
+        if kind is codes.BRANCH:
+            branches = [_needed(branch) for branch in value[1]]
+            found.append(set().union(*branches) if all(branches) else None)  # type: ignore[arg-type]
+        elif kind is codes.SUBPATTERN:
+            found.append(_needed(value[3]))
+        elif kind in (codes.MAX_REPEAT, codes.MIN_REPEAT) and value[0] > 0:
+            found.append(_needed(value[2]))
+    usable = [words for words in found if words and min(map(len, words)) >= 3]
+    return max(usable, key=lambda words: (min(min(map(len, words)), 4), -len(words)), default=None)
 
 
 SOFTWARE: Final = _words(
@@ -67,7 +146,7 @@ _KNOWN: Final = re.compile(
     re.IGNORECASE,
 )
 #: Names whose whole numbers are versions too: "Python 3", "CUDA 11", "Windows 10", "TensorFlow 2".
-_WHOLE: Final = re.compile(
+_WHOLE: Final = FilteredPattern(
     r"(?<![\w-])(?:python|java|jdk|cuda|cudnn|centos|rhel|debian|fedora|tensor\s?flow|gurobi|cplex|mosek|gcc"
     r"|clang|scala|hadoop|angular|pymc|gams|octave|mathematica|visual studio|ubuntu|red hat|mac os|macos|stata|matlab"
     r"|maple|spss|sas)\s?-?(?:1[0-9]|2[0-4]|[2-9])(?![\w.,]?\d|\s?(?:%|[-x×]|times|cores?|gpus?|fold|samples|runs|hours"
@@ -192,7 +271,13 @@ _HARDWARE_RUNS: Final = frozenset(
     nodes node machine machines nc
     """.split()
 )
-_SYMBOL: Final = re.compile(
+_SHORT_RUNS: Final = frozenset("i e g cs ti m mi nc".split())
+_SHORT_MODEL: Final = re.compile(
+    r"[gem]?i\d|e\d|m\d|s-2|nc\d|v\d|\d[\s-]?ti|\d\s?-?\s?g|\.(?:\d|x?large|metal|medium|small|micro|nano)",
+    re.IGNORECASE,
+)
+"""What stands in every model that no longer word of ``_HARDWARE_RUNS`` gives away."""
+_SYMBOL: Final = FilteredPattern(
     r"\b(?:[Ll]et|[Ww]here|[Dd]enote[sd]?|[Mm]atri(?:x|ces)|[Vv]ectors?|[Gg]raphs?) (?:[A-Z]\d|by [A-Z]\d)"
 )
 _SHORT_HINT: Final = re.compile(r"[AHBVPKMLT]\d{1,3}")
@@ -201,8 +286,8 @@ _MACHINE_WORD: Final = re.compile(
     re.IGNORECASE,
 )
 _NUMBERS: Final = re.compile("|".join((_CLOCK, _RAM)), re.IGNORECASE)
-_CORE_COUNT: Final = re.compile(_CORES, re.IGNORECASE)
-MACHINE_KIND: Final = re.compile(
+_CORE_COUNT: Final = FilteredPattern(_CORES, re.IGNORECASE)
+MACHINE_KIND: Final = FilteredPattern(
     r"\b(?:gpus?|cpus?|tpus?|machines?|computers?|laptops?|desktops?|workstations?|servers?|clusters?|processors?|cores?|graphics cards?|ec2|aws|cloud|supercomputer|hardware|multi-?core)\b",
     re.IGNORECASE,
 )
@@ -218,6 +303,8 @@ def hardware_models(text: str) -> list[str]:
     known, short = letter_runs(text) & _HARDWARE_RUNS, _SHORT_HINT.search(text)
     if not known and not short:
         return []
+    if known and known <= _SHORT_RUNS and not _SHORT_MODEL.search(text):
+        known = frozenset()
     found = [(m.start(), m[0]) for pattern in ((_MODELS, _NUMBERS) if known else ()) for m in pattern.finditer(text)]
     if short and not _SYMBOL.search(text) and _MACHINE_WORD.search(text):
         found += [(m.start(), m[0]) for m in _SHORT.finditer(text)]

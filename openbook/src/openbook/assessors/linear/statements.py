@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from openbook.assessors.linear import claims, named_tools
 from openbook.assessors.linear.features import BREAK, Floats, Ints, plain, words
+from openbook.assessors.linear.named_tools import FilteredPattern
 from openbook.papers.paper import Paper, Part, SentenceKind
 
 LONGEST: Final = 400
@@ -180,16 +181,27 @@ FLAGS: Final = tuple(
     """.split()
 )
 """Named features of a statement; ``flags`` says which hold."""
-EXPERIMENT_SECTION: Final = re.compile(
+EXPERIMENT_SECTION: Final = FilteredPattern(
     r"experiment|empiric|evaluat|simulat|numeric|implementation|setup|setting|training|results|data|detail|hyper|application|case stud",
     re.IGNORECASE,
 )
-_RELATED: Final = re.compile(r"related|background|prior work|introduction|literature|prelimin", re.IGNORECASE)
-_METHOD: Final = re.compile(
+_RELATED: Final = FilteredPattern(r"related|background|prior work|introduction|literature|prelimin", re.IGNORECASE)
+_METHOD: Final = FilteredPattern(
     r"method|algorithm|model|approach|inference|learning|optimi|theor|proof|analysis", re.IGNORECASE
 )
 
 
+_THEOREM: Final = FilteredPattern(
+    r"\W*(?:theorem|lemma|proposition|corollary|definition|proof|assumption|remark)\b", re.IGNORECASE
+)
+_WE: Final = re.compile(r"\b[Ww]e\b")
+_OUR: Final = re.compile(r"\b[Oo]ur\b")
+_CITATION: Final = re.compile(
+    r"\((?:[^()]{0,80})(?:19|20)\d\d[a-z]?\)|\[[^\]]{0,80}(?:19|20)\d\d[a-z]?\]|\[\d+(?:, ?\d+)*\]"
+)
+_ADDRESS: Final = FilteredPattern(r"https?\s?:|www\.|github\.", re.IGNORECASE)
+_WEB_ADDRESS: Final = FilteredPattern(r"https?\s?:|www\.")
+_DIGITS: Final = re.compile(r"\d")
 _CLAIM_FLAGS: Final = {
     "own": "code_own",
     "promise": "code_promise",
@@ -223,19 +235,15 @@ def flags(statement: Statement) -> list[str]:
     note("ends_sentence", text.rstrip()[-1:] in ".!?")
     note(
         "theorem",
-        re.match(
-            r"\W*(?:theorem|lemma|proposition|corollary|definition|proof|assumption|remark)\b", text, re.IGNORECASE
-        ),
+        _THEOREM.match(text),
     )
-    note("we", re.search(r"\b[Ww]e\b", text))
-    note("our", re.search(r"\b[Oo]ur\b", text))
+    note("we", "e" in text and _WE.search(text))
+    note("our", "ur" in text and _OUR.search(text))
     note(
         "citation",
-        re.search(
-            r"\((?:[^()]{0,80})(?:19|20)\d\d[a-z]?\)|\[[^\]]{0,80}(?:19|20)\d\d[a-z]?\]|et al|\[\d+(?:, ?\d+)*\]", text
-        ),
+        "et al" in text or ((")" in text or "]" in text) and _CITATION.search(text)),
     )
-    note("link", re.search(r"https?\s?:|www\.|github\.", whole, re.IGNORECASE))
+    note("link", _ADDRESS.search(whole))
     claim = claims.code_claim(text)
     if claim is not None:
         found.append(_CLAIM_FLAGS[claim])
@@ -255,11 +263,11 @@ def flags(statement: Statement) -> list[str]:
     note("synthetic", claims.SYNTHETIC.search(text))
     note("private", claims.PRIVATE.search(text))
     note("data_word", claims.DATA_WORD.search(text))
-    note("data_link", claims.DATA_WORD.search(text) and re.search(r"https?\s?:|www\.", whole))
+    note("data_link", claims.DATA_WORD.search(text) and _WEB_ADDRESS.search(whole))
     note("split_word", claims.SPLIT_WORD.search(text))
     note("elsewhere", claims.ELSEWHERE.search(text))
     note("value", claims.gives_value(text))
-    note("many_numbers", len(re.findall(r"\d", text)) > 0.2 * max(len(text), 1))
+    note("many_numbers", len(_DIGITS.findall(text)) > 0.2 * max(len(text), 1))
     note("algorithm_caption", claims.CAPTION.match(text))
     note("algorithm_lines", claims.LINES.search(text))
     note("algorithm_pointer", claims.POINTER.search(text))
@@ -283,9 +291,6 @@ def _letters(word: str) -> tuple[int, ...]:
     )
 
 
-_DIGITS: Final = re.compile(r"\d")
-
-
 def _word_lists(texts: Sequence[str]) -> list[list[str]]:
     found: list[list[str]] = [[]]
     for word in words(plain(texts)):
@@ -298,45 +303,42 @@ def _word_lists(texts: Sequence[str]) -> list[list[str]]:
 
 def context_rows(items: Sequence[Statement], scores: Floats) -> tuple[Ints, Ints, Floats]:
     """(row, column, value) triples. ``scores`` (item, target) are the first layer's log odds of the sentences."""
-    rows: list[int] = []
     columns: list[int] = []
-    values: list[float] = []
-    own, before, after = (_word_lists([getattr(item, name) for item in items]) for name in ("text", "before", "after"))
-    sections = _word_lists([item.section for item in items])
-    notes = _word_lists([item.note or item.caller for item in items])
+    spans: list[tuple[int, int, float]] = []
+    """The row, the number of columns and the value of each group."""
+    around = [(item.text, item.before, item.after, item.section, item.note or item.caller) for item in items]
+    texts = list({text: None for found in around for text in found})
+    words_of = dict(zip(texts, _word_lists(texts), strict=True))
     lowered = plain([item.text for item in items])
     dense = BUCKETS + scores.shape[1]
-    places = {name: place for place, name in enumerate(FLAGS)}
+    places = {name: dense + place for place, name in enumerate(FLAGS)}
     for row, item in enumerate(items):
-        mine = own[row][:150]
+        own, before, after, section, note = (words_of[text] for text in around[row])
+        mine = own[:150]
         groups = {
             "w": mine,
             "p": [f"{one} {other}" for one, other in pairwise(["^", *mine, "$"])],
-            "b": before[row][-40:],
-            "a": after[row][:40],
-            "s": sections[row][:12],
-            "n": notes[row][:40],
+            "b": before[-40:],
+            "a": after[:40],
+            "s": section[:12],
+            "n": note[:40],
         }
-        hashes = {group: set(_hashes(group, features)) for group, features in groups.items()}
-        hashes["c"] = {
-            column for word in set(_DIGITS.sub("0", lowered[row][:500]).split()) for column in _letters(word)
-        }
+        hashes = {group: set(_hashes(group, features)) for group, features in groups.items() if features}
+        hashes["c"] = set().union(*map(_letters, set(_DIGITS.sub("0", lowered[row][:500]).split())))
         for group, distinct in hashes.items():
-            if not distinct:
-                continue
-            hashed = sorted(distinct)
-            value = _GROUP_WEIGHTS[group] / len(hashed) ** 0.5
-            rows += [row] * len(hashed)
-            columns += hashed
-            values += [value] * len(hashed)
+            if distinct:
+                columns += sorted(distinct)
+                spans.append((row, len(distinct), _GROUP_WEIGHTS[group] / len(distinct) ** 0.5))
         named = flags(item)
-        rows += [row] * len(named)
-        columns += [dense + places[name] for name in named]
-        values += [0.3] * len(named)
+        columns += [places[name] for name in named]
+        spans.append((row, len(named), 0.3))
+    rows, counts, values = (np.asarray(found) for found in zip(*spans, strict=True))
     return (
-        np.concatenate([np.asarray(rows, np.int64), np.repeat(np.arange(len(items)), scores.shape[1])]),
+        np.concatenate([np.repeat(rows, counts), np.repeat(np.arange(len(items)), scores.shape[1])]),
         np.concatenate([np.asarray(columns, np.int64), np.tile(BUCKETS + np.arange(scores.shape[1]), len(items))]),
-        np.concatenate([np.asarray(values, np.float32), (np.clip(scores, -8, 8) * 0.15).ravel().astype(np.float32)]),
+        np.concatenate(
+            [np.repeat(values.astype(np.float32), counts), (np.clip(scores, -8, 8) * 0.15).ravel().astype(np.float32)]
+        ),
     )
 
 
