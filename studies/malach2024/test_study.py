@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from openbook.assess.pipeline import assess_paper
-from openbook.assessors.linear.assessor import SHIPPED, LinearAssessor
+from openbook.assessors.linear.assessor import LinearAssessor
+from openbook.assessors.linear.weight_files import SHIPPED
 from openbook.papers.reading import read_paper
 from openbook.record.model import Record
 from openbook.studies import Study, load_study

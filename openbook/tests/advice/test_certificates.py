@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from openbook.advice.certificates import certify, proven_advice
 from openbook.assess.pipeline import assess_paper
 from openbook.assessors.base import sentence_evidence
-from openbook.assessors.linear.assessor import SHIPPED
+from openbook.assessors.linear.weight_files import SHIPPED
 from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.papers.edits import with_passage, without_sentences

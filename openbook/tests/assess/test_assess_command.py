@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from openbook.assessors.linear.assessor import SHIPPED
+from openbook.assessors.linear.weight_files import SHIPPED
 from openbook.papers.reading import read_paper
 from openbook.variables import SCORED, VARIABLES
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openbook.assessors.base import Assessor
-from openbook.assessors.linear.assessor import MOST_QUOTES, LinearAssessor, is_yes
-from openbook.assessors.linear.model import SURE
-from openbook.assessors.linear.statements import LONGEST
+from openbook.assessors.linear.answers import is_yes
+from openbook.assessors.linear.assessor import LinearAssessor
+from openbook.assessors.linear.weight_files import LONGEST, MOST_QUOTES, SURE
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from openbook.assessors.linear.assessor import LinearAssessor, readable
+from openbook.assessors.linear.answers import readable
+from openbook.assessors.linear.assessor import LinearAssessor
 from openbook.assessors.linear.named_tools import hardware_models, software_versions
-from openbook.assessors.linear.statements import LONGEST
+from openbook.assessors.linear.weight_files import LONGEST
 from openbook.papers.paper import Paper
 from openbook.variables import SCORED
 from openbook.variables.definitions import definitions

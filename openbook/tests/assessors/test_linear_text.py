@@ -147,4 +147,4 @@ def test_a_filtered_pattern_finds_what_the_expression_finds(regex: str, text: st
 @pytest.mark.parametrize("regex", [r"\d+", "code|us", "(?:code)?", "[a-c]de"])
 def test_a_pattern_that_no_letters_betray_is_not_filtered(regex: str) -> None:
     with pytest.raises(ValueError, match="three letters"):
-        FilteredPattern(regex)
+        FilteredPattern(regex).search("code")

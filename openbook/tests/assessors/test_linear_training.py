@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from openbook.assessors.linear.assessor import SHIPPED, LinearAssessor
+from openbook.assessors.linear.assessor import LinearAssessor
 from openbook.assessors.linear.corpus import UNKNOWN, gold_places, load_corpus, located, quoted_sentences, sentence_key
 from openbook.assessors.linear.evaluation import agreement
 from openbook.assessors.linear.examples import Settings
-from openbook.assessors.linear.model import CARD_FILE, TARGETS, WEIGHTS_FILE, load_model
+from openbook.assessors.linear.model import TARGETS, load_model
 from openbook.assessors.linear.training import _standardised, fold_numbers, stratified_folds, train
+from openbook.assessors.linear.weight_files import CARD_FILE, SHIPPED, WEIGHTS_FILE
 from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.papers.reading import read_text

@@ -12,7 +12,8 @@ from pypdf import PdfReader
 from typer.testing import CliRunner
 
 from openbook.assess.pipeline import assess_paper
-from openbook.assessors.linear.assessor import SHIPPED, LinearAssessor
+from openbook.assessors.linear.assessor import LinearAssessor
+from openbook.assessors.linear.weight_files import SHIPPED
 from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.papers.reading import read_paper

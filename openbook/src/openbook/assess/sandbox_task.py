@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 def warm_up() -> None:
     """Load what the first paper will need. The reading process calls this when it starts."""
+    import openbook.assess.pipeline
+    import openbook.assessors.linear.answers
+    import openbook.evidence.checking
+    import openbook.papers.pdf
+    import openbook.record.scores  # noqa: F401
     from openbook.assessors.linear.assessor import LinearAssessor
 
-    LinearAssessor()
+    LinearAssessor().load()
 
 
 @cache

@@ -19,7 +19,7 @@ def _data(*names: str) -> Path:
 
 
 def _shipped_labels() -> list[Path]:
-    from openbook.assessors.linear.assessor import SHIPPED
+    from openbook.assessors.linear.weight_files import SHIPPED
 
     return [path for path in (SHIPPED / "sentence_labels.csv",) if path.is_file()]
 

@@ -61,7 +61,9 @@ def lay_out(pages: list[RawPage]) -> Layout:
     """The rows of all pages, without stamps, running heads, page numbers and line numbers."""
     for page in pages:
         for line in page.lines:
-            line.opens, line.closes = not clean(line.text[0]), not clean(line.text[-1])
+            text = line.text
+            if not (text.isascii() and text.isprintable()):
+                line.opens, line.closes = not clean(text[0]), not clean(text[-1])
         page.lines = [line for line in page.lines if _rewrite(line, clean) and not outside(line, page)]
     if lose_ligatures(line.text for page in pages for line in page.lines):
         for page in pages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import unquote
 
 from openbook.papers.blocks import Block
@@ -52,15 +53,13 @@ def mend(block: Block, urls: list[str]) -> None:
     if not urls:
         return
     text = block.text
-    squeezed: str | None = None
+    squeezed = "".join(text.split()).lower()
     positions: list[int] = []
     for url in sorted(urls, key=len, reverse=True):
         for shown in _visible_forms(url):
-            if squeezed is None:
-                positions = [i for i, c in enumerate(text) if not c.isspace()]
-                squeezed = "".join(text[i] for i in positions).lower()
             start = 0
             while (at := squeezed.find(shown.lower(), start)) >= 0:
+                positions = positions or [i for i, c in enumerate(text) if not c.isspace()]
                 first, last = positions[at], positions[at + len(shown) - 1] + 1
                 start = at + len(shown)
                 if any(first < e and s < last for s, e, _ in block.links):
@@ -68,14 +67,15 @@ def mend(block: Block, urls: list[str]) -> None:
                 if text[first:last] != shown:
                     _replace(block, first, last, shown)
                     text = block.text
-                    positions = [i for i, c in enumerate(text) if not c.isspace()]
-                    squeezed = "".join(text[i] for i in positions).lower()
+                    positions = []
+                    squeezed = "".join(text.split()).lower()
                     last = first + len(shown)
                 block.links.append((first, last, url))
             if any(link[2] == url for link in block.links):
                 break
 
 
+@lru_cache(maxsize=1024)
 def _visible_forms(url: str) -> list[str]:
     """How an address may be printed: whole, decoded, without scheme, without ``www.`` or the last slash."""
     forms = []

@@ -1,54 +1,36 @@
 """The default assessor: linear, offline, calibrated. Its evidence is the sentence itself.
 
 It reads nothing but the paper, calls no network and is deterministic. Sentences are data to it: an instruction inside a
-paper is a row of words like any other. Sentences of the reference list and of author checklists are never evidence: the
-checklist says that something is documented, not what.
+paper is a row of words like any other. This module loads little: a command that leaves the answers to its reading
+processes only needs the assessor's name.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from openbook.assessors.base import sentence_evidence
-from openbook.assessors.linear import claims, named_tools
-from openbook.assessors.linear.affiliation import affiliation
-from openbook.assessors.linear.model import (
-    FLOOR,
-    LEAST,
-    SURE,
-    TARGETS,
-    THEORETICAL,
-    LinearModel,
-    PaperScores,
-    load_model,
-    paper_chance,
-    read,
-    sigmoid,
-    theory_features,
-)
-from openbook.assessors.linear.statements import EXPERIMENT_SECTION, LONGEST, Statement
+from openbook.assessors.linear.weight_files import FLOOR, LONGEST, MOST_QUOTES, SHIPPED, SURE, read_weights
 from openbook.errors import OpenbookError
-from openbook.papers.paper import Paper
-from openbook.record.model import Answer, Evidence, NearMiss
-from openbook.variables import SCORED
-from openbook.variables.definitions import near_miss_reason
 
-SHIPPED: Final = Path(__file__).parent / "weights"
-MOST_QUOTES: Final = 3
-_BLOCK: Final = 25
-"""A line of an algorithm belongs to a caption that stands at most this many sentences before it."""
-_BREAKS: Final = re.compile(r"(?<=[.;!?])\s+|\s+(?=[•▪◦●■]\s)")
+if TYPE_CHECKING:
+    from openbook.assessors.linear.answers import LinearWeighing
+    from openbook.assessors.linear.model import LinearModel, PaperScores
+    from openbook.papers.paper import Paper
+    from openbook.record.model import Answer
 
 
 @cache
 def _model(folder: Path) -> LinearModel:
+    from openbook.assessors.linear.model import load_model
+
     return load_model(folder)
+
+
+@cache
+def _card(folder: Path) -> dict[str, Any]:
+    return read_weights(folder)[0]
 
 
 class LinearAssessor:
@@ -62,7 +44,13 @@ class LinearAssessor:
 
     def __init__(self, weights: Path | None = None) -> None:
         self._folder = weights or SHIPPED
-        self._weights = _model(self._folder)
+        self._card = _card(self._folder)
+        if self._folder != SHIPPED:
+            self.load()
+
+    def load(self) -> None:
+        """Load the weights now, and not with the first paper."""
+        _model(self._folder)
 
     @property
     def recipe(self) -> tuple[str, dict[str, Any]]:
@@ -72,12 +60,12 @@ class LinearAssessor:
     @property
     def model(self) -> str:
         """Which weights: the first twelve hex digits of their SHA-256."""
-        return f"linear-{self._weights.card['weights_sha256'][:12]}"
+        return f"linear-{self._card['weights_sha256'][:12]}"
 
     @property
     def version(self) -> str:
         """The version of the weights file's format, and of the code that reads it."""
-        return str(self._weights.card["format"])
+        return str(self._card["format"])
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -86,222 +74,25 @@ class LinearAssessor:
 
     def assess(self, paper: Paper) -> dict[str, Answer]:
         """The answers for one paper that was read. Raises OpenbookError when it was not."""
-        reading = self.read(paper)
-        answers = {variable: self._scored(paper, variable, reading) for variable in SCORED}
-        answers["research_type"] = self._research_type(paper, reading)
-        answers["affiliation"] = _affiliation(paper)
-        return answers
+        from openbook.assessors.linear.answers import answers_of
+
+        return answers_of(paper, self.read(paper), _model(self._folder))
 
     def read(self, paper: Paper) -> PaperScores:
         """The candidates of a paper with the log odds that each proves each of the seven. Raises as ``assess`` does."""
         if paper.problem is not None:
             raise OpenbookError(f"{paper.source}: the paper was not read ({paper.problem}), so it cannot be assessed")
-        return read(paper, self._weights)
+        from openbook.assessors.linear.model import read
+
+        return read(paper, _model(self._folder))
 
     def weigh(self, paper: Paper) -> LinearWeighing:
         """How the sentences of a paper are weighed. Raises as ``assess`` does."""
-        return LinearWeighing(self.read(paper), self._weights)
+        from openbook.assessors.linear.answers import LinearWeighing
 
-    def _scored(self, paper: Paper, variable: str, reading: PaperScores) -> Answer:
-        odds = reading.odds[:, SCORED.index(variable)]
-        chance = paper_chance(self._weights.papers[variable], odds)
-        if is_yes(chance, odds):
-            evidence = [_evidence(paper, item) for item in best_statements(variable, reading.items, odds)]
-            return Answer(result="yes", confidence=chance, response=_response("Yes", chance), evidence=evidence)
-        right = 1 - min(chance, 0.5)
-        near = nearest_miss(variable, reading.items, odds)
-        return Answer(
-            result="no",
-            confidence=right,
-            response=_response("No", right, near_miss_reason(near[1]) if near else "no sentence was found that says so")
-            + _links(variable, paper),
-            near_miss=None if near is None else _near_miss(paper, *near),
-        )
-
-    def _research_type(self, paper: Paper, reading: PaperScores) -> Answer:
-        if not reading.keep.any():
-            return Answer(result="unknown", response="No sentence of the paper could be weighed.")
-        layer = self._weights.papers[THEORETICAL]
-        chance = layer.probability(theory_features(reading.scores, reading.flags, reading.keep))
-        theoretical = chance >= 0.5
-        column = reading.scores[:, TARGETS.index(THEORETICAL)] * (1 if theoretical else -1)
-        best = int(np.argmax(np.where(reading.keep, column, -np.inf)))
-        right = chance if theoretical else 1 - chance
-        return Answer(
-            result="theoretical" if theoretical else "experimental",
-            confidence=right,
-            response=_response(
-                "Theoretical" if theoretical else "Experimental", right, "by the sentences of the whole paper"
-            ),
-            evidence=[sentence_evidence(paper, paper.sentences[best])],
-        )
-
-
-class LinearWeighing:
-    """Which statements of a paper bear on each answer, and about what the answer would be without some of them."""
-
-    def __init__(self, reading: PaperScores, weights: LinearModel) -> None:
-        self._odds = reading.odds
-        self._places = np.array([item.place for item in reading.items], np.int64)
-        self._layers = weights.papers
-
-    def heaviest(self, variable: str) -> list[int]:
-        """The sentences that a rule lets prove the variable, the likeliest proof first."""
-        odds = self._odds[:, SCORED.index(variable)]
-        return [int(self._places[row]) for row in np.argsort(-odds, kind="stable") if odds[row] > LEAST]
-
-    def chance_without(self, variable: str, places: Collection[int]) -> float:
-        """About the probability of yes without these sentences; below one half where the answer would be no."""
-        odds = self._odds[~np.isin(self._places, list(places)), SCORED.index(variable)]
-        chance = paper_chance(self._layers[variable], odds)
-        return chance if is_yes(chance, odds) else min(chance, 0.49)
+        return LinearWeighing(self.read(paper), _model(self._folder))
 
 
 def from_folder(folder: str) -> LinearAssessor:
     """The assessor with the weights in a folder. Raises as ``LinearAssessor`` does."""
     return LinearAssessor(Path(folder))
-
-
-def is_yes(chance: float, odds: Any) -> bool:
-    """Whether the answer is yes: the paper's chance is one half or more, and one statement's is at least ``FLOOR``."""
-    return bool(chance >= 0.5 and len(odds) and sigmoid(float(np.max(odds))) >= FLOOR)
-
-
-def best_statements(variable: str, items: list[Statement], odds: Any) -> list[Statement]:
-    """The statement that proves best, and up to two others that prove by themselves; best first.
-
-    An algorithm is shown by its caption, where it has one among the statements, not by a line of it.
-    """
-    ranked = np.argsort(-odds, kind="stable").tolist()
-    proving = [place for rank, place in enumerate(ranked) if rank == 0 or odds[place] > 0]
-    if variable != "pseudocode":
-        return [items[place] for place in proving[:MOST_QUOTES]]
-    captions = [place for place, item in enumerate(items) if odds[place] > LEAST and claims.CAPTION.match(item.text)]
-    shown: list[int] = []
-    for place in proving:
-        before = [one for one in captions if 0 <= items[place].place - items[one].place <= _BLOCK]
-        block = claims.LINES.search(items[place].text) and before
-        shown.append(before[-1] if block else place)
-    # A caption says most: it comes first.
-    unique = list(dict.fromkeys(shown))[:MOST_QUOTES]
-    return [items[place] for place in sorted(unique, key=lambda place: place not in captions)]
-
-
-def nearest_miss(variable: str, items: list[Statement], odds: Any) -> tuple[Statement, str] | None:
-    """The statement that comes nearest to proving the variable, and the kind of its failure."""
-    found = []
-    for place, item in enumerate(items):
-        kind = claims.near_miss(variable, item.text)
-        if kind is not None and item.kind != "heading" and not _is_table(item.text):
-            named = kind != "link without a statement"
-            in_place = bool(EXPERIMENT_SECTION.search(item.section))
-            found.append(((named, item.part == "body", in_place, float(odds[place]), -place), item, kind))
-    if not found:
-        return None
-    best = max(found, key=lambda entry: entry[0])
-    return best[1], best[2]
-
-
-def _is_table(text: str) -> bool:
-    """Whether a text is a table or a formula rather than a sentence."""
-    return len(text) > 600 or sum(character.isdigit() for character in text) > 0.15 * len(text)
-
-
-def readable(text: str, key: str = "") -> tuple[int, int]:
-    """The span of a quote of at most ``LONGEST`` characters: whole clauses around ``key``, else the beginning."""
-    if len(text) <= LONGEST:
-        return 0, len(text)
-    middle = max(text.find(key), 0) if key else 0
-    ends = [0, *(match.end() for match in _BREAKS.finditer(text)), len(text)]
-    start = max(end for end in ends if end <= middle)
-    if middle - start > LONGEST // 2:
-        start = text.rfind(" ", 0, middle - LONGEST // 3) + 1
-    last = max((end for end in ends if start < end <= start + LONGEST), default=0)
-    if last <= middle:
-        last = text.rfind(" ", start, start + LONGEST)
-        last = last if last > start else start + LONGEST
-    while last > start and text[last - 1].isspace():
-        last -= 1
-    return start, last
-
-
-def _key(text: str) -> str:
-    for found in (named_tools.software_versions(text), named_tools.hardware_models(text)):
-        if found:
-            return found[0]
-    match = claims.CODE_RELEASE.search(text)
-    return match[0] if match else ""
-
-
-def _evidence(paper: Paper, item: Statement) -> Evidence:
-    whole = paper.text[item.start : item.end]
-    start, end = readable(whole, _key(whole))
-    return Evidence(
-        quote=whole[start:end],
-        page=paper.page_at(item.start + start),
-        start=item.start + start,
-        end=item.start + end,
-        match="exact",
-        part=item.part,
-        links=_links_beside(paper, item),
-    )
-
-
-def _links_beside(paper: Paper, item: Statement) -> list[str]:
-    """The addresses behind a statement's words, and those in the footnote that it calls."""
-    if not item.note:
-        return list(item.links)
-    notes = [one for one in paper.sentences if " ".join(paper.words(one).split()) == item.note]
-    shown = "".join(item.note.split())
-    noted = [
-        link.url
-        for link in paper.links
-        if link.url.split("://")[-1] in shown
-        or (link.start is not None and any(one.start <= link.start < one.end for one in notes))
-    ]
-    return [*item.links, *noted]
-
-
-def _near_miss(paper: Paper, item: Statement, kind: str) -> NearMiss:
-    evidence = _evidence(paper, item)
-    return NearMiss(quote=evidence.quote, page=evidence.page, start=evidence.start, end=evidence.end, kind=kind)
-
-
-def given_links(variable: str, paper: Paper) -> dict[str, int | None]:
-    """The addresses that a paper gives outside its references, with their pages; for code those of code hosts."""
-    found: dict[str, int | None] = {}
-    if variable not in ("open_source_code", "open_datasets"):
-        return found
-    for link in paper.links:
-        if link.start is not None and paper.part_at(link.start) in ("references", "checklist"):
-            continue
-        if link.url.lower().startswith(("http", "www")) and (
-            variable == "open_datasets" or claims.CODE_HOST.search(link.url)
-        ):
-            found.setdefault(link.url, link.page)
-    return found
-
-
-def _links(variable: str, paper: Paper) -> str:
-    found = given_links(variable, paper)
-    if not found:
-        return ""
-    named = [url if page is None else f"{url} (p. {page})" for url, page in list(found.items())[:5]]
-    return f" Links found: {', '.join(named)}."
-
-
-def _affiliation(paper: Paper) -> Answer:
-    result, chance, sentences = affiliation(paper)
-    if result == "unknown":
-        return Answer(result="unknown", response="No author block with institutions was found.")
-    return Answer(
-        result=result,
-        confidence=chance,
-        response=_response(result.capitalize(), chance, "by the institutions of the author block"),
-        evidence=[sentence_evidence(paper, sentence) for sentence in sentences],
-    )
-
-
-def _response(verdict: str, right: float, stated: str = "supported by the quoted sentences") -> str:
-    unsure = "" if right >= SURE else " Unsure: a person should look."
-    return f"{verdict}: {stated} (calibrated probability {right:.2f}).{unsure}"

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from openbook.assessors.linear.affiliation import affiliation
-from openbook.assessors.linear.assessor import best_statements
+from openbook.assessors.linear.answers import best_statements
 from openbook.assessors.linear.corpus import UNKNOWN, Corpus, Labels
-from openbook.assessors.linear.model import SURE, TARGETS
+from openbook.assessors.linear.model import TARGETS
+from openbook.assessors.linear.weight_files import SURE
 from openbook.text import percent
 from openbook.variables import SCORED
 

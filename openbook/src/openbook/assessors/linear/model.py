@@ -29,6 +29,7 @@ import numpy.typing as npt
 from openbook.assessors.linear import claims
 from openbook.assessors.linear.features import BREAK, NAMES, Floats, Rows, Vocabulary
 from openbook.assessors.linear.statements import WIDTH, Statement, context_rows, statements
+from openbook.assessors.linear.weight_files import AGAIN, CARD_FILE, FORMAT, WEIGHTS_FILE, read_weights
 from openbook.errors import OpenbookError
 from openbook.files import sha256, write_atomically
 from openbook.papers.paper import Paper
@@ -39,19 +40,12 @@ Bools = npt.NDArray[np.bool_]
 THEORETICAL: Final = "theoretical"
 TARGETS: Final = (*SCORED, THEORETICAL)
 """What layer one scores sentences for: the seven, and whether the paper is theoretical."""
-FORMAT: Final = 2
-WEIGHTS_FILE: Final = "linear.npz"
-CARD_FILE: Final = "linear.json"
-SURE: Final = 0.65
-"""Below this calibrated probability of its own answer, the assessor says that it is unsure."""
 PER_TARGET: Final = 8
 """How many sentences become candidates because layer one scores them best, per target."""
 LEAST: Final = -8.0
 """Log odds are cut at this and at its negative, so that one odd sentence cannot decide."""
 PLAIN: Final = 1.5
 """The least log odds of a statement that proves plainly, by a rule."""
-FLOOR: Final = 0.4
-"""The least probability of a yes' best statement: below it more first quotes fail to prove than proofs are found."""
 MARGIN: Final = 0.25
 """A paper's probability is at most this much lower than that of its best statement."""
 _BEST: Final = 10
@@ -272,25 +266,15 @@ def save_model(model: LinearModel, folder: Path) -> None:
 
 def load_model(folder: Path) -> LinearModel:
     """Read what ``save_model`` wrote. Raises OpenbookError when it is absent, broken, or of another version."""
-    again = "run openbook train"
-    try:
-        card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
-        data = (folder / WEIGHTS_FILE).read_bytes()
-    except FileNotFoundError as error:
-        missing = Path(error.filename).name
-        raise OpenbookError(f"no weights in {folder}: {missing} is missing; {again}") from error
-    except (OSError, ValueError) as error:
-        raise OpenbookError(f"the weights in {folder} cannot be read ({error}); {again}") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT or card.get("patterns") != list(NAMES):
-        raise OpenbookError(f"the weights in {folder} are for another version of openbook; {again}")
-    if card.get("weights_sha256") != sha256(data):
-        raise OpenbookError(f"{folder / WEIGHTS_FILE} is not the file its card describes; {again}")
+    card, data = read_weights(folder)
+    if card.get("patterns") != list(NAMES):
+        raise OpenbookError(f"the weights in {folder} are for another version of openbook; {AGAIN}")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             sentences, second = _sentence_layer(arrays), _statement_layer(arrays)
             papers = {target: _paper_layer(arrays, target, card["targets"][target]) for target in TARGETS}
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise OpenbookError(f"the weights in {folder} are broken ({error}); {again}") from error
+        raise OpenbookError(f"the weights in {folder} are broken ({error}); {AGAIN}") from error
     return LinearModel(sentences, second, papers, card)
 
 

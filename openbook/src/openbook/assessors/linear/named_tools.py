@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Final
@@ -40,17 +40,23 @@ def trigrams(text: str) -> frozenset[str]:
 class FilteredPattern:
     """A regular expression that runs only on texts with letters which each of its matches holds: most have none.
 
-    Raises ValueError where a match need not hold three letters in a row that the expression names.
+    It is compiled when a text first has such letters. Raises ValueError at its first use where a match need not hold
+    three letters in a row that the expression names.
     """
 
-    __slots__ = ("_needed", "_regex")
-
     def __init__(self, regex: str, flags: int = 0) -> None:
-        self._regex = re.compile(regex, flags)
-        needed = _needed(parser.parse(regex, flags))
+        self._given = regex, flags
+
+    @cached_property
+    def _needed(self) -> frozenset[str]:
+        needed = _needed(parser.parse(*self._given))
         if not needed:
-            raise ValueError(f"no three letters are in every match of {regex[:60]!r}")
-        self._needed = frozenset(min(_trigrams_of(word), key=_commonness) for word in needed)
+            raise ValueError(f"no three letters are in every match of {self._given[0][:60]!r}")
+        return frozenset(min(_trigrams_of(word), key=_commonness) for word in needed)
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        return re.compile(*self._given)
 
     def search(self, text: str) -> re.Match[str] | None:
         """The first match, as ``re`` finds it."""

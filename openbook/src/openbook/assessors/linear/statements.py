@@ -28,8 +28,6 @@ from openbook.assessors.linear.features import BREAK, Floats, Ints, plain, words
 from openbook.assessors.linear.named_tools import FilteredPattern
 from openbook.papers.paper import Paper, Part, SentenceKind
 
-LONGEST: Final = 400
-"""A quote has at most this many characters."""
 _NEAR: Final = 40
 """A footnote stands at most this many sentences from the sentence that calls it."""
 _CALLS: Final = re.compile(

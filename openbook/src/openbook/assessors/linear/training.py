@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix, vstack
 
-from openbook.assessors.linear.assessor import SHIPPED
 from openbook.assessors.linear.corpus import (
     UNKNOWN,
     Corpus,
@@ -41,6 +40,7 @@ from openbook.assessors.linear.model import (
     ruled,
     save_model,
 )
+from openbook.assessors.linear.weight_files import SHIPPED
 from openbook.errors import OpenbookError
 from openbook.files import file_sha256
 from openbook.variables import SCORED
@@ -252,7 +252,7 @@ def cross_validate(
 
 def decide(data: Examples, layers: dict[str, PaperLayer], odds: Floats, paper: int) -> tuple[list[float], list[bool]]:
     """Probability and answer of each target for one paper."""
-    from openbook.assessors.linear.assessor import is_yes
+    from openbook.assessors.linear.answers import is_yes
 
     chances, said = [], []
     span = slice(data.starts[paper], data.starts[paper + 1])

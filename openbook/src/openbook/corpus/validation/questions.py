@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from openbook.assessors.linear.assessor import LinearAssessor, given_links
+from openbook.assessors.linear.answers import given_links
+from openbook.assessors.linear.assessor import LinearAssessor
 from openbook.assessors.linear.model import LEAST
 from openbook.evidence.locating import Finder
 from openbook.ledger.store import ALLOWED
