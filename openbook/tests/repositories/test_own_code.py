@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from openbook.assessors.linear.assessor import SHIPPED
+from openbook.assessors.linear.weight_files import SHIPPED
 from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger
