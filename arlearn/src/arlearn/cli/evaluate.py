@@ -31,14 +31,14 @@ def evaluate(
         bool,
         typer.Option(
             "--score-padding",
-            help="Text: measure as the paper's code does as well, which scores padding. It is for comparison only.",
+            help="Text: measure also with padding scored, as the paper's code does. This is for comparison only.",
         ),
     ] = False,
     compare: Annotated[
         bool | None,
         typer.Option(
-            help="Text: measure a bigram, a 5-gram and the other runs beside this one on the same text as well. Default: unless "
-            "--json is given."
+            help="Text: measure a bigram, a 5-gram and the other runs in the same folder on this text too. Done by default "
+            "unless --json is given."
         ),
     ] = None,
     count: Annotated[

@@ -28,7 +28,7 @@ def explain(
     against: Annotated[
         str | None,
         typer.Option(
-            help="Explain by how much the logit exceeds this token's, or for the word `mean`, the mean of all logits."
+            help="Explain by how much the logit exceeds that of this token. The word `mean` stands for the mean of all logits."
         ),
     ] = None,
     tokens: Annotated[

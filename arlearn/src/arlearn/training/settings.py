@@ -52,14 +52,14 @@ class PredictorSettings:
         "packed",
         description="packed: a block for each pair of positions, the paper's. shift: a block for each distance",
     )
-    width: int = Field(256, ge=1, description="d: numbers that stand for one token")
+    width: int = Field(256, ge=1, description="d: how many numbers stand for one token")
     bias: bool = Field(
         False,
         description="whether the output embedding has a bias for each token; of a text it begins at the logarithm of "
         "how often the token occurs",
     )
     options: dict[str, Any] = Field(
-        default_factory=dict, description="whatever else the section says, for kinds that take more"
+        default_factory=dict, description="further settings of the section, for kinds that take them"
     )
 
 
@@ -105,13 +105,15 @@ class TrainingSettings:
     device: Literal["auto", "cpu"] = Field("auto", description="auto: a GPU if there is one; or cpu")
     seed: int = Field(0, ge=0, description="the seed of the first weights and of the data's order")
     checkpoint_steps: int = Field(
-        0, ge=0, description="write a checkpoint after every this many updates; 0: by time alone"
+        0, ge=0, description="write a checkpoint each time after this many updates; 0: by time alone"
     )
     checkpoint_minutes: float = Field(
-        1.0, ge=0, description="write a checkpoint after every this many minutes; 0: by updates alone"
+        1.0, ge=0, description="write a checkpoint each time after this many minutes; 0: by updates alone"
     )
     keep: int = Field(2, ge=1, description="keep this many checkpoints, the newest ones")
-    evaluate_every: int = Field(0, ge=0, description="measure after every this many updates, and at the end; 0: never")
+    evaluate_every: int = Field(
+        0, ge=0, description="measure each time after this many updates, and at the end; 0: never"
+    )
     evaluate_count: int = Field(2000, ge=1, description="held-out sequences to measure on, for tasks with answers")
     track: tuple[Literal["tensorboard", "wandb"], ...] = Field(
         (), description="where else the curves go while the run lasts: tensorboard, wandb; --track NAME adds one"
