@@ -135,8 +135,9 @@ def _show(record: Record, advice: list[Advice]) -> None:
             console.print(Text(f"{number}. {item.title}{note}", style="bold"))
             lines = [("", item.what)]
             if item.shortfall is not None:
-                page = f", page {item.shortfall['page']}" if item.shortfall["page"] is not None else ""
-                said = f"“{shortened(str(item.shortfall['sentence']), 160, tail=70)}”{page}. {item.shortfall['lacks']}"
+                quoted, at = shortened(str(item.shortfall["sentence"]), 160, tail=70), item.shortfall["page"]
+                end = f", page {at}." if at is not None else "" if quoted.endswith((".", "!", "?")) else "."
+                said = f"“{quoted}”{end} {item.shortfall['lacks']}"
                 lines.append(("So far: ", said))
             lines.append(("A good sentence states: ", item.states))
             if item.draft:
