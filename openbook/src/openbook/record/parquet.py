@@ -10,22 +10,12 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
 from openbook.errors import OpenbookError
 from openbook.files import NAMED, kind_of, write_atomically
 from openbook.record.files import read_folder, read_record, record_paths
-from openbook.record.model import (
-    Answer,
-    CodeReport,
-    Correction,
-    Evidence,
-    LinkCheck,
-    NearMiss,
-    PaperInfo,
-    Record,
-    Run,
-    Scores,
-)
+from openbook.record.model import Answer, CodeReport, PaperInfo, Record, Run, Scores
 from openbook.record.scores import score_answers
 from openbook.variables import SCORED, VARIABLES
 
@@ -45,6 +35,17 @@ _RESULTS: Final[dict[str, dict[int, str]]] = {
     "research_type": {0: "experimental", 1: "theoretical", UNKNOWN: "unknown"},
     "affiliation": {0: "academia", 1: "collaboration", 2: "industry", UNKNOWN: "unknown"},
 }
+_PLAIN: Final = (("confidence", "confidence"), ("response", "text"), ("rests_on", "rests_on"))
+#: Of each variable: the column of its result, then (field of the answer, column) of plain values and of JSON.
+_COLUMNS: Final = {
+    variable: (
+        f"{variable}_result",
+        [(name, f"{variable}_{column}") for name, column in _PLAIN],
+        [(name, f"{variable}_{name}") for name in ("evidence", "correction", "near_miss", "links")],
+    )
+    for variable in VARIABLES
+}
+_ANSWERS: Final = TypeAdapter(dict[str, Answer])
 
 
 def schema() -> pa.Schema:
@@ -122,11 +123,14 @@ def from_row(row: Mapping[str, Any]) -> Record:
     """A record from one row of our table or of the published index's.
 
     The published index gives no evidence, so a quote of its has none here: ``response`` holds its text as published.
-    Scores that the row lacks are counted from its answers. Raises OpenbookError on a row without an id.
+    Scores that the row lacks are counted from its answers. Raises OpenbookError on a row without an id, and ValueError
+    on values that no record can have.
     """
     if not row.get("id"):
         raise OpenbookError("a row of this table has no id; a table of records needs one per paper")
-    answers = {variable: _answer(row, variable) for variable in VARIABLES if _has(row, variable)}
+    answers = _ANSWERS.validate_python(
+        {variable: said for variable in VARIABLES if (said := _answer(row, variable)) is not None}
+    )
     authors = row.get("authors_list")
     if authors is None:
         authors = [name.strip() for name in (row.get("authors") or "").replace(";", ",").split(",") if name.strip()]
@@ -153,27 +157,23 @@ def from_row(row: Mapping[str, Any]) -> Record:
     return Record(paper=paper, answers=answers, scores=_scores(row, answers), run=run, code=code, **notice)
 
 
-def _has(row: Mapping[str, Any], variable: str) -> bool:
-    return row.get(f"{variable}_result") is not None or row.get(variable) is not None
-
-
-def _answer(row: Mapping[str, Any], variable: str) -> Answer:
-    result = row.get(f"{variable}_result")
+def _answer(row: Mapping[str, Any], variable: str) -> dict[str, Any] | None:
+    """The fields of an answer that a row gives; None where it has no answer."""
+    column, plain, packed = _COLUMNS[variable]
+    result = row.get(column)
     if result is None:
-        result = _RESULTS[variable].get(row[variable], "unknown" if variable not in SCORED else "no")
-    evidence, correction, near_miss, links = (
-        row.get(f"{variable}_{part}") for part in ("evidence", "correction", "near_miss", "links")
-    )
-    return Answer(
-        result=result,
-        confidence=row.get(f"{variable}_confidence"),
-        response=row.get(f"{variable}_text") or "",
-        evidence=[Evidence(**item) for item in json.loads(evidence)] if evidence else [],
-        correction=Correction(**json.loads(correction)) if correction else None,
-        near_miss=NearMiss(**json.loads(near_miss)) if near_miss else None,
-        rests_on=row.get(f"{variable}_rests_on"),
-        links=[LinkCheck(**link) for link in json.loads(links)] if links else None,
-    )
+        code = row.get(variable)
+        if code is None:
+            return None
+        result = _RESULTS[variable].get(code, "unknown" if variable not in SCORED else "no")
+    said = {"result": result}
+    for field, name in plain:
+        if (value := row.get(name)) is not None:
+            said[field] = value
+    for field, name in packed:
+        if value := row.get(name):
+            said[field] = json.loads(value)
+    return said
 
 
 def _scores(row: Mapping[str, Any], answers: Mapping[str, Answer]) -> Scores:

@@ -25,7 +25,7 @@ from openbook.web.site import explore, feeds, lists, pages, search_index, state
 from openbook.web.site.frame import Site, badge, bundle_file
 from openbook.web.site.page_code import seal
 from openbook.web.site.paper_page import StudyBox, badge_name
-from openbook.web.site.rendering import Bad, RenderJob, render, shard_of
+from openbook.web.site.rendering import Bad, RenderJob, render, seldom_collecting, shard_of
 from openbook.web.site.rows import Listed, by_title
 from openbook.web.site.sources import RecordSource, find_source, write_tables
 from openbook.web.site.state import Folder, digest
@@ -80,7 +80,8 @@ class Report:
 
 def build(settings: SiteSettings, progress: Progress = lambda what, done, of: None) -> Report:
     """Build the site, or bring it up to date. Raises OpenbookError."""
-    return _Build(settings, progress).run()
+    with seldom_collecting():
+        return _Build(settings, progress).run()
 
 
 class _Build:
