@@ -93,3 +93,42 @@ def test_no_records_are_one_line(tmp_path: Path) -> None:
     run = CliRunner().invoke(app, ["overview", str(tmp_path / "nothing"), "--out", str(tmp_path / "out")])
     assert isinstance(run.exception, OpenbookError)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_site_links_marked_pdfs_where_it_is_asked_to(tmp_path: Path) -> None:
+    """Each quote links to its page of the marked PDF; a PDF that differs or is gone leaves the page without the link."""
+    typst = pytest.importorskip("typst")
+    text = "= Sorting Pebbles\n\n== Experiments\n\n" + "We sort pebbles by colour, and we do so with great care. " * 20
+    code = "\n\nOur code is available at https://github.com/example/pebbles.\n"
+    papers, records, out = tmp_path / "papers", tmp_path / "records", tmp_path / "site"
+    papers.mkdir()
+    records.mkdir()
+    pdf = papers / "pebbles.pdf"
+    pdf.write_bytes(typst.compile((text + code).encode()))
+    write_record(assess_paper(read_paper(pdf), LinearAssessor()), records / "pebbles.json")
+    write_record(record("lost", 3), records / "lost.json")
+    command = ["site", "--records", str(records), "--out", str(out), "--no-search", "--processes", "1", "--json"]
+    asked = [*command, "--marked-pdfs", "--papers", str(papers)]
+    marked, page = out / "marked/pebbles.pdf", out / "papers/pebbles/index.html"
+
+    def build(arguments: list[str]) -> tuple[int, int, str]:
+        run = CliRunner().invoke(app, arguments)
+        assert run.exit_code == 0, run.output
+        report = json.loads(run.stdout)
+        assert run.stderr.count("\n") <= 1, "more than one line"
+        assert ("1 without a marked PDF" in run.stderr) == (len(report["unmarked"]) == 1)
+        return report["written"], report["marked"], page.read_text(encoding="utf-8")
+
+    written, count, html = build(asked)
+    assert (written, count) == (2, 1)
+    assert 'href="../../marked/pebbles.pdf#page=1"' in html
+    assert any(one.get("/Annots") for one in PdfReader(BytesIO(marked.read_bytes())).pages)
+    assert "marked/" not in (out / "papers/lost/index.html").read_text(encoding="utf-8")
+    assert build(asked)[0] == 0
+    pdf.write_bytes(typst.compile(text.encode()))  # another file than the record was made from
+    assert len(json.loads(CliRunner().invoke(app, asked).stdout)["unmarked"]) == 2
+    assert not marked.exists()
+    assert "marked/" not in page.read_text(encoding="utf-8")
+    assert build(command)[:2] == (0, 0)
+    refused = CliRunner().invoke(app, [*command, "--papers", str(papers)])
+    assert refused.exit_code == 2

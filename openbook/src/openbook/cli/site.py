@@ -48,6 +48,18 @@ def site(
             "These pages need JavaScript and a web server.",
         ),
     ] = False,
+    marked_pdfs: Annotated[
+        bool,
+        typer.Option(
+            "--marked-pdfs",
+            help="Add each paper's PDF with every quote marked, and link it beside the quotes. Off by default: "
+            "papers belong to others, so publish only those that you may.",
+        ),
+    ] = False,
+    papers: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the PDFs for --marked-pdfs; default: the sources that the records name."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Make a static site: a page per paper, lists, trends, audit, accuracy, studies, search, downloads.
@@ -61,6 +73,10 @@ def site(
     from openbook.cli._progress import ProgressBar
     from openbook.web.site.building import SiteSettings, build
 
+    if papers is not None and not marked_pdfs:
+        raise typer.BadParameter("it is only used with --marked-pdfs", param_hint="--papers")
+    if papers is not None and not papers.is_dir():
+        raise typer.BadParameter(f"there is no folder {papers}", param_hint="--papers")
     settings = SiteSettings(
         records,
         out,
@@ -71,6 +87,8 @@ def site(
         search,
         processes or _processors(),
         bundle,
+        marked_pdfs,
+        papers,
     )
     with ProgressBar("starting") as bar:
         report = build(settings, bar.show)
@@ -78,6 +96,8 @@ def site(
         print(f"openbook: left out: {why}", file=sys.stderr)
     if len(report.left_out) > 20:
         print(f"openbook: left out: {len(report.left_out) - 20} more", file=sys.stderr)
+    if report.unmarked:
+        print(f"openbook: {len(report.unmarked)} without a marked PDF, such as {report.unmarked[0]}", file=sys.stderr)
     print(report.as_json() if as_json else _told(report))
     if report.left_out:
         raise typer.Exit(3)

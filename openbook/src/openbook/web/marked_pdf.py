@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from io import BytesIO
+from pathlib import Path
 from typing import Final
 
 from pypdf import PdfReader, PdfWriter
@@ -14,11 +15,13 @@ from pypdf.generic import ArrayObject, Fit, FloatObject, NameObject, RectangleOb
 
 from openbook.errors import OpenbookError
 from openbook.files import sha256
+from openbook.papers.fetch import local_path
 from openbook.papers.paper import Paper
 from openbook.record.model import Answer, Box, Record
 from openbook.text import percent
 from openbook.variables import VARIABLES
 from openbook.variables.definitions import definition
+from openbook.web.record.page import paper_of
 
 # Damage that pypdf mends by itself is nothing that a user can act on.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -36,6 +39,17 @@ COLOURS: Final[dict[str, str]] = {
     "affiliation": "bcaaa4",
 }
 NEAR_MISS: Final = "bdbdbd"
+
+
+def marked_copy(record: Record, beside: Path) -> bytes:
+    """The marked copy of a record's PDF, which is at its source or in the folder ``beside``.
+
+    Raises OpenbookError where it is not at hand, is another file, or cannot be marked.
+    """
+    paper, reason = paper_of(record, beside=beside)
+    if paper is None:
+        raise OpenbookError(reason or "the paper is not at hand")
+    return mark_pdf(record, paper, local_path(paper.source).read_bytes())
 
 
 def mark_pdf(record: Record, paper: Paper, data: bytes) -> bytes:

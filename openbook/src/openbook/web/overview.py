@@ -14,15 +14,13 @@ from openbook.advice.advising import OF_THEORY
 from openbook.corpus.trends.figures import all_figures, write_figures
 from openbook.errors import OpenbookError
 from openbook.files import write_atomically
-from openbook.papers.fetch import local_path
 from openbook.record.model import Record
 from openbook.record.parquet import from_row, read_table
 from openbook.text import one_line
 from openbook.variables import SCORED
 from openbook.variables.definitions import definition
 from openbook.web.addresses import folder_name
-from openbook.web.marked_pdf import mark_pdf
-from openbook.web.record.page import paper_of
+from openbook.web.marked_pdf import marked_copy
 from openbook.web.site.building import Report, SiteSettings, build
 
 TABLE: Final = "papers.csv"
@@ -91,7 +89,7 @@ def write_overview(
         progress("marking PDFs", number, len(found))
         name = f"marked/{folder_name(record.paper.id)}.pdf"
         try:
-            write_atomically(out / name, _marked(record, beside))
+            write_atomically(out / name, marked_copy(record, beside))
         except OpenbookError as error:
             overview.unmarked.append(f"{record.paper.id}: {error}")
             (out / name).unlink(missing_ok=True)  # one of an earlier record would mislead
@@ -108,14 +106,6 @@ def write_overview(
         out / TABLE, papers_table(ranked, {name: page for name, page in pages.items() if (out / page).exists()}, marked)
     )
     return overview
-
-
-def _marked(record: Record, beside: Path) -> bytes:
-    """The marked copy of a record's PDF. Raises OpenbookError where it is not at hand or cannot be marked."""
-    paper, reason = paper_of(record, beside=beside)
-    if paper is None:
-        raise OpenbookError(reason or "the paper is not at hand")
-    return mark_pdf(record, paper, local_path(paper.source).read_bytes())
 
 
 def _title(record: Record) -> str:

@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from site_records import ADDRESS, STUDY, VERDICTS, made_up, special, write_folder
 
-from openbook.web.site import search_index
+from openbook.web.site import explore
 from openbook.web.site.building import Report, SiteSettings, build
 
 
@@ -36,7 +36,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, records: Path, studies: Path) -> tuple[Path, Report]:
     out = tmp_path_factory.mktemp("built") / "site"
-    return out, build(SiteSettings(records, out, studies, base_url=ADDRESS, search=search_index.available()))
+    return out, build(SiteSettings(records, out, studies, base_url=ADDRESS, search=explore.available()))
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,13 @@ from site_records import EVIL
 
 from openbook.record.files import read_record
 from openbook.web.addresses import folder_name
-from openbook.web.site import search_index
+from openbook.web.site import explore
 from openbook.web.site.building import SiteSettings, build
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
-needs_search = pytest.mark.skipif(not search_index.available(), reason="Pagefind is not installed")
+needs_search = pytest.mark.skipif(not explore.available(), reason="Pagefind is not installed")
 
 KINDS = """
     index.html papers/paper_1/index.html papers/promised/index.html papers/unread/index.html venues/index.html

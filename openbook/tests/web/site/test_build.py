@@ -21,7 +21,7 @@ from openbook.record.model import Answer, Evidence, NearMiss
 from openbook.record.parquet import to_table, write_table
 from openbook.record.scores import score_answers
 from openbook.web.addresses import folder_name
-from openbook.web.site import feeds, rendering
+from openbook.web.site import lists, rendering
 from openbook.web.site.building import Report, SiteSettings, build
 
 LIGHT = 60_000
@@ -187,12 +187,12 @@ def test_atom_and_sitemaps(site: Path, records: Path, tmp_path: Path, monkeypatc
     atom = "{http://www.w3.org/2005/Atom}"
     feed = ElementTree.parse(site / "feed.xml").getroot()
     entries = feed.findall(f"{atom}entry")
-    assert len(entries) == feeds.NEWEST
+    assert len(entries) == lists.NEWEST
     for entry in [feed, *entries]:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry.findtext(f"{atom}updated") or "")
         assert (entry.findtext(f"{atom}id") or "").startswith(ADDRESS)
     assert len({entry.findtext(f"{atom}id") for entry in entries}) == len(entries)
-    monkeypatch.setattr(feeds, "PER_SITEMAP", 100)
+    monkeypatch.setattr(lists, "PER_SITEMAP", 100)
     build(SiteSettings(records, tmp_path / "site", base_url=ADDRESS, search=False))
     space = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
     parts = [node.text or "" for node in ElementTree.parse(tmp_path / "site/sitemap.xml").getroot().iter(f"{space}loc")]

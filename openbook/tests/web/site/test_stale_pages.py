@@ -13,7 +13,7 @@ import pytest
 from site_records import made_up, write_folder
 
 import openbook
-from openbook.web.site.page_code import page_files, seal
+from openbook.web.site.state import page_files, seal
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ MAKERS = """
     web/templating.py web/addresses.py
 """.split()
 OTHERS = """
-    web/server/pages.py web/templates/server/home.html.jinja web/templates/site/home.html.jinja web/site/feeds.py
+    web/server/pages.py web/templates/server/home.html.jinja web/templates/site/home.html.jinja web/site/lists.py
     cli/show.py web/static/theme.css
 """.split()
 

@@ -20,15 +20,16 @@ import psutil
 from openbook.corpus.trends.figures import all_figures
 from openbook.corpus.trends.report import learn_errors
 from openbook.errors import OpenbookError
+from openbook.record.parquet import from_row, read_table
 from openbook.studies import Study
-from openbook.web.site import explore, feeds, lists, pages, search_index, state
+from openbook.web.addresses import folder_name
+from openbook.web.site import explore, lists, pages, state
 from openbook.web.site.frame import Site, badge, bundle_file
-from openbook.web.site.page_code import seal
 from openbook.web.site.paper_page import StudyBox, badge_name
 from openbook.web.site.rendering import Bad, RenderJob, render, seldom_collecting, shard_of
 from openbook.web.site.rows import Listed, by_title
 from openbook.web.site.sources import RecordSource, find_source, write_tables
-from openbook.web.site.state import Folder, digest
+from openbook.web.site.state import Folder, digest, seal
 from openbook.web.templating import static_text
 
 #: Told what is being done, how much of it is done, and how much there is of it (0: not known).
@@ -40,6 +41,7 @@ class SiteSettings:
     """What a site is built from. ``base_url`` is its address, ``correct`` where corrections are proposed.
 
     ``bundle`` keeps papers' pages in packed files, for hosts that refuse many files.
+    ``marked_pdfs`` adds each paper's PDF with its quotes marked, where the PDF is in ``papers`` or at the record's source.
     """
 
     records: Path
@@ -51,6 +53,8 @@ class SiteSettings:
     search: bool = True
     processes: int = 1
     bundle: bool = False
+    marked_pdfs: bool = False
+    papers: Path | None = None
 
 
 @dataclass(slots=True)
@@ -73,6 +77,8 @@ class Report:
     bytes: int = 0
     largest_page: int = 0
     left_out: list[str] = field(default_factory=list)
+    marked: int = 0
+    unmarked: list[str] = field(default_factory=list)
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
@@ -99,18 +105,19 @@ class _Build:
         with Peak() as peak:
             source = find_source(self.settings.records)
             studies = pages.read_studies(self.settings.studies)
-            if self.settings.search and not search_index.available():
+            if self.settings.search and not explore.available():
                 raise OpenbookError(
                     "search needs Pagefind; install it with: pip install 'openbook[search]', or build with --no-search"
                 )
             state.check_ours(self.out)
             current = seal(self.site)
             before = state.read_state(self.out, current)
+            folder = Folder(self.out, before.files)
+            marked = self._mark_pdfs(folder) if self.settings.marked_pdfs else frozenset()
             papers = self._papers(
-                source, current, before, pages.study_boxes(studies, "../" if self.site.bundle else "../../")
+                source, current, before, pages.study_boxes(studies, "../" if self.site.bundle else "../../"), marked
             )
             self.progress("lists and trends", 0, 0)
-            folder = Folder(self.out, before.files)
             search: dict[str, Any] = {key: before.search[key] for key in ("listed", "bytes") if key in before.search}
             search["papers"] = digest(one.hash for one in papers)
             self._other_pages(source, folder, papers, studies, search["papers"] != before.search.get("papers"))
@@ -129,7 +136,12 @@ class _Build:
         return report
 
     def _papers(
-        self, source: RecordSource, current: str, before: state.State, boxes: dict[str, StudyBox]
+        self,
+        source: RecordSource,
+        current: str,
+        before: state.State,
+        boxes: dict[str, StudyBox],
+        marked: frozenset[str],
     ) -> list[Listed]:
         """Render what is new or changed; the rows of all papers, in the order of the source."""
         self.progress("reading records", 0, 0)
@@ -144,11 +156,12 @@ class _Build:
                 continue
             identities[identity] = place
             fingerprints[place] = fingerprint + (f"-{digest([repr(boxes[identity])])}" if identity in boxes else "")
+            fingerprints[place] += "-marked" if identity in marked else ""
             old = before.papers.get(identity)
             if old is not None and old.hash == fingerprints[place] and self._kept(old) in there:
                 kept[place] = old
         wanted = set(fingerprints) - set(kept)
-        job = RenderJob(source, self.out, self.site, fingerprints, _now(), boxes)
+        job = RenderJob(source, self.out, self.site, fingerprints, _now(), boxes, marked)
         (self.out / "papers").mkdir(exist_ok=True)
         journal = state.Journal(self.out, current)
         self.progress("papers", 0, len(wanted))
@@ -168,6 +181,25 @@ class _Build:
             raise OpenbookError(f"{self.settings.records} holds no record that can be shown: {why}")
         self._clean_papers(papers, before)
         return papers
+
+    def _mark_pdfs(self, folder: Folder) -> frozenset[str]:
+        """Write the marked PDFs; the ids of the papers that have one. A paper without one still has its page."""
+        from openbook.web.marked_pdf import marked_copy
+
+        records = self.settings.records
+        beside = self.settings.papers or (records if records.is_dir() else records.parent)
+        rows = read_table(records).to_pylist()
+        marked: set[str] = set()
+        for number, row in enumerate(rows):
+            self.progress("marking PDFs", number, len(rows))
+            try:
+                record = from_row(row)
+                folder.put(f"marked/{folder_name(record.paper.id)}.pdf", marked_copy(record, beside))
+                marked.add(record.paper.id)
+            except (OpenbookError, ValueError) as error:
+                self.report.unmarked.append(f"{row.get('id')}: {str(error).splitlines()[0]}")
+        self.report.marked = len(marked)
+        return frozenset(marked)
 
     def _kept(self, one: Listed) -> str:
         """What holds a paper's page in the folder of papers."""
@@ -229,8 +261,8 @@ class _Build:
         made.update(lists.audit_files(site, ordered))
         made.update(explore.explore_files(site, ordered, settings.search))
         made.update(pages.study_pages(site, studies, {one.id: one.folder for one in papers}))
-        made["index.json"] = feeds.index_json(site, papers)
-        made["feed.xml"] = feeds.atom(site, papers, _now())
+        made["index.json"] = lists.index_json(site, papers)
+        made["feed.xml"] = lists.atom(site, papers, _now())
         for path, content in made.items():
             folder.put(path, content)
         sizes = [
@@ -242,12 +274,12 @@ class _Build:
         downloads = [(path, what, folder.written[path][1]) for path, what in sizes]
         folder.put("data/index.html", pages.downloads(site, downloads))
         places = [path for path in sorted(made) if path.endswith(".html") and not path.startswith("search/")]
-        for path, content in feeds.sitemaps(site, papers, [*places, "data/index.html"]):
+        for path, content in lists.sitemaps(site, papers, [*places, "data/index.html"]):
             folder.put(path, content)
 
     def _search(self, papers: Sequence[Listed], search: dict[str, Any]) -> None:
         """Build the index where titles or authors changed since the last one; without search, remove it."""
-        report, index = self.report, self.out / search_index.FOLDER
+        report, index = self.report, self.out / explore.FOLDER
         if not self.settings.search:
             rmtree(index, ignore_errors=True)
             search.pop("listed", None)
@@ -266,7 +298,7 @@ class _Build:
                         self.progress("search index", done, len(papers))
 
                 self.progress("search index", 0, len(papers))
-                search_index.build_index(explore.search_entries(by_title(papers)), self.out, step)
+                explore.build_index(explore.search_entries(by_title(papers)), self.out, step)
             search["listed"] = listed
             search["bytes"] = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
             report.search_seconds, report.search_peak_mb = round(time.monotonic() - started, 2), peak.megabytes

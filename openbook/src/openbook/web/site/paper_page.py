@@ -60,12 +60,13 @@ class PageAttachments:
 
 class AnswerRow(NamedTuple):
     """A row of the table of answers. ``head`` is its variable and result; ``quotes`` are (quote, whether it is absent from
-    the paper, where it stands)."""
+    the paper, where it stands, the link to it in the
+    marked PDF)."""
 
     head: str
     sure: str
     said: str
-    quotes: Sequence[tuple[str, bool, str]]
+    quotes: Sequence[tuple[str, bool, str, str]]
     more: str
     corrected: bool
 
@@ -105,15 +106,18 @@ def paper_page(
     findings: Sequence[Finding] = (),
     groups: tuple[str, str] | None = None,
     rebuilt: StudyBox | None = None,
+    marked: bool = False,
 ) -> tuple[str, dict[str, str]]:
     """The page, and the texts that were too long for it: name -> content.
 
-    ``groups`` are the paths of its venue's and its year's lists; ``rebuilt`` is what studies of the paper found.
+    ``groups`` are the paths of its venue's and its year's lists; ``rebuilt`` is what studies of the paper found;
+    ``marked`` says whether the site has the paper's PDF with its quotes marked.
     """
     paper, run, scores, folded = record.paper, record.run, record.scores, PageAttachments()
     title = plain_title(paper.title) or paper.id
     at = "papers/index.html" if site.bundle else f"papers/{folder}/index.html"
     root = "../" * at.count("/")
+    pdf = f"{root}marked/{href(folder)}.pdf" if marked else ""
     kinds = [(name, record.answers[name].result) for name in ("research_type", "affiliation") if name in record.answers]
     facts = [str(fact) for fact in (paper.venue, paper.year) if fact]
     facts += [f"{paper.pages} pages"] if paper.pages else []
@@ -148,9 +152,10 @@ def paper_page(
             for one in findings[:FINDINGS]
         ],
         more_findings=max(0, len(findings) - FINDINGS),
-        answers=[_row(name, record.answers[name], record, folded) for name in VARIABLES if name in record.answers],
+        answers=[_row(name, record.answers[name], record, folded, pdf) for name in VARIABLES if name in record.answers],
         published=is_published(record),
         code=code_view(record.code) if record.code else None,
+        pdf=pdf,
         run=run,
         advice=cached("advice.html.jinja", tuple(map(_advice, lacking))) if lacking else "",
         corrections=[
@@ -214,9 +219,9 @@ def _scores(record: Record) -> Markup:
     )
 
 
-def _row(variable: str, answer: Answer, record: Record, folded: PageAttachments) -> AnswerRow:
+def _row(variable: str, answer: Answer, record: Record, folded: PageAttachments, pdf: str) -> AnswerRow:
     kind, word = shown_result(answer)
-    quotes, more = _quotes(variable, answer.evidence, folded) if answer.evidence else ((), "")
+    quotes, more = _quotes(variable, answer.evidence, folded, pdf) if answer.evidence else ((), "")
     said = answer.response if is_published(record) else response_of(answer, record.run.assessor)
     return AnswerRow(
         cached("answer.html.jinja", variable, _titles()[variable], kind, word),
@@ -229,10 +234,10 @@ def _row(variable: str, answer: Answer, record: Record, folded: PageAttachments)
 
 
 def _quotes(
-    variable: str, evidence: list[Evidence], folded: PageAttachments
-) -> tuple[list[tuple[str, bool, str]], str]:
+    variable: str, evidence: list[Evidence], folded: PageAttachments, pdf: str
+) -> tuple[list[tuple[str, bool, str, str]], str]:
     """The quotes that a page has room for, and a link to the others."""
-    items: list[tuple[str, bool, str]] = []
+    items: list[tuple[str, bool, str, str]] = []
     used = 0
     for place, item in enumerate(evidence):
         if used > LONGEST:
@@ -242,7 +247,8 @@ def _quotes(
             return items, link.format(variable, len(evidence) - place)
         quote = folded.fold(item.quote, f"{variable}-{place + 1}.txt", LONGEST // 2)
         used += len(escape(quote).encode())
-        items.append((quote, item.match == "absent", evidence_place(item)))
+        there = f"{pdf}#page={item.page}" if pdf and item.page else ""
+        items.append((quote, item.match == "absent", evidence_place(item), there))
     return items, ""
 
 

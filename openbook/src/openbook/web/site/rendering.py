@@ -44,6 +44,7 @@ class RenderJob:
     fingerprints: dict[int, str]
     seen: str
     rebuilt: dict[str, StudyBox] = field(default_factory=dict)
+    marked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ def _make(job: RenderJob, place: int, record: Record, row: dict[str, Any]) -> tu
     findings, _ = audit_entry(entry_of(row, answered))
     folder = folder_name(record.paper.id)
     groups = groups_of(record.paper.venue or UNKNOWN, record.paper.year)
-    page, texts = paper_page(record, folder, job.site, findings, groups, job.rebuilt.get(record.paper.id))
+    rebuilt, marked = job.rebuilt.get(record.paper.id), record.paper.id in job.marked
+    page, texts = paper_page(record, folder, job.site, findings, groups, rebuilt, marked)
     files = {"index.html": page, "record.json": dump_record(record)}
     files |= texts if job.site.bundle else {"badge.svg": badge(record.scores.documentation), **texts}
     contents = {name: content.encode("utf-8", "replace") for name, content in files.items()}
