@@ -14,7 +14,7 @@ from openbook.cli import app
 from openbook.cli._asking import BrowserOption, PortOption, ask_in_browser, one_key
 
 if TYPE_CHECKING:
-    from openbook.corpus.validation.questions import Question, ReviewQuestions
+    from openbook.corpus.validation.questions import AnswerQuestion, ReviewQuestions
     from openbook.ledger import Ledger
     from openbook.papers.paper import Paper
 
@@ -104,7 +104,7 @@ def _walk(queue: ReviewQuestions) -> None:
             queue.answer(question.now)
 
 
-def _show(question: Question) -> None:
+def _show(question: AnswerQuestion) -> None:
     print(f"\n[{question.number}/{question.total}] {question.paper}")
     print(f"{question.title}: {question.asked}")
     print(f"answer: {question.now} ({question.why})  {question.response}")
@@ -120,7 +120,7 @@ def _show(question: Question) -> None:
         print(f"  {question.missing} --papers FOLDER says where papers are.")
 
 
-def _said(question: Question) -> str | None:
+def _said(question: AnswerQuestion) -> str | None:
     """A result, ``s``, ``b``, or nothing to keep the answer; None to stop."""
     allowed = list(question.keys.values())
     while True:

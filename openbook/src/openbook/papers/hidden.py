@@ -111,7 +111,7 @@ _FLOATS_AT = _FLOATS.buffer_info()[0]
 
 
 @dataclass(slots=True)
-class Seen:
+class PageInspection:
     """What the objects of a page tell about its text. Text objects are named by their addresses."""
 
     hidden: set[int] = field(default_factory=set)
@@ -122,9 +122,9 @@ class Seen:
     """The share of the page that images cover."""
 
 
-def inspect(page: Any, box: Box, *, layered: bool = False) -> Seen:
+def inspect(page: Any, box: Box, *, layered: bool = False) -> PageInspection:
     """Look at all objects of a page, whose visible part is ``box``. ``layered``: some layers are switched off."""
-    seen = Seen()
+    seen = PageInspection()
     hidden, suspects = seen.hidden, seen.suspects
     texts: list[tuple[int, int, _Matrix]] = []
     covers: list[tuple[int, Box]] = []
@@ -173,7 +173,7 @@ def _letters(texts: list[tuple[int, int, _Matrix]], suspects: set[int]) -> float
     return sum(2 * (right - left) / max(top - bottom, 0.1) for left, bottom, right, top in boxes)
 
 
-def unseen_characters(page: Any, text_page: Any, count: int, seen: Seen) -> list[int]:
+def unseen_characters(page: Any, text_page: Any, count: int, seen: PageInspection) -> list[int]:
     """The indices of the characters, of the first ``count``, that a reader of the page does not see.
 
     A page that is mostly images and mostly invisible text is a scan: its recognised text counts as visible.
@@ -202,7 +202,7 @@ def unseen_characters(page: Any, text_page: Any, count: int, seen: Seen) -> list
 
 
 def _suspect_covered(
-    seen: Seen, texts: list[tuple[int, int, _Matrix]], covers: list[tuple[int, Box]], most: int = 1000
+    seen: PageInspection, texts: list[tuple[int, int, _Matrix]], covers: list[tuple[int, Box]], most: int = 1000
 ) -> None:
     """Suspect every text object that lies under something painted later."""
     covers = covers[-most:]
@@ -218,7 +218,7 @@ def _suspect_covered(
                 break
 
 
-def _shown(page: Any, text_page: Any, places: list[int], seen: Seen) -> set[int]:
+def _shown(page: Any, text_page: Any, places: list[int], seen: PageInspection) -> set[int]:
     """Which of these characters change the picture of the page."""
     import numpy as np  # few papers need it
 

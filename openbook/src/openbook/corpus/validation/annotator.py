@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from openbook.corpus.validation.questions import KEYS, SHOWN, Candidates, Passage
+from openbook.corpus.validation.questions import KEYS, SHOWN, Candidate, Candidates
 from openbook.errors import OpenbookError
 from openbook.files import write_atomically
 from openbook.papers.paper import Paper
@@ -146,7 +146,7 @@ def _question(candidates: Candidates, variable: str, ask: Ask, say: Say) -> str:
             say(f"  {key!r} is not one of the keys.")
 
 
-def _show_some(rest: Iterator[Passage], say: Say) -> None:
+def _show_some(rest: Iterator[Candidate], say: Say) -> None:
     shown = 0
     for passage in rest:
         where = f"p. {passage.page}" if passage.page is not None else "·"

@@ -46,7 +46,7 @@ _COMPILED: Final = {variable: re.compile(cue, re.IGNORECASE) for variable, cue i
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class Candidate:
     """A sentence that may decide an answer, and where it stands."""
 
     words: str
@@ -70,7 +70,7 @@ class Candidates:
         self.paper = paper
         self._reading: PaperScores | None = None
 
-    def passages(self, variable: str) -> list[Passage]:
+    def passages(self, variable: str) -> list[Candidate]:
         """First the assessor's, the most telling first, then the sentences with telling words, the densest first.
 
         Of the affiliation, only what stands on the first page.
@@ -83,7 +83,7 @@ class Candidates:
         found = given_links(variable, self.paper)
         return [url if page is None else f"{url} (page {page})" for url, page in found.items()]
 
-    def _assessors(self, variable: str) -> list[Passage]:
+    def _assessors(self, variable: str) -> list[Candidate]:
         if variable not in SCORED or not self.paper.sentences:
             return []
         if self._reading is None:
@@ -95,9 +95,9 @@ class Candidates:
             for item in (self._reading.items[place] for place in ranked if odds[place] > LEAST)
         ]
 
-    def _passage(self, start: int, end: int) -> Passage:
+    def _passage(self, start: int, end: int) -> Candidate:
         section = self.paper.section_at(start)
-        return Passage(
+        return Candidate(
             one_line(self.paper.text[start:end]),
             self.paper.page_at(start),
             shortened(one_line(section.title), 60) if section else "",
@@ -105,9 +105,9 @@ class Candidates:
             end,
         )
 
-    def _with_cues(self, variable: str) -> list[Passage]:
+    def _with_cues(self, variable: str) -> list[Candidate]:
         paper, cue = self.paper, _COMPILED[variable]
-        found: list[tuple[int, int, Passage]] = []
+        found: list[tuple[int, int, Candidate]] = []
         for place, sentence in enumerate(paper.sentences):
             if variable == "affiliation" and sentence.start > _FRONT:
                 break
@@ -119,7 +119,7 @@ class Candidates:
                 passage = self._passage(sentence.start, sentence.end)
                 found.append((-hits - (sentence.kind == "caption"), place, passage))
         if variable == "affiliation" and not found:
-            front = Passage(one_line(paper.text[:_FRONT]), 1 if paper.pages else None)
+            front = Candidate(one_line(paper.text[:_FRONT]), 1 if paper.pages else None)
             found.append((0, 0, front))
         return [passage for _, _, passage in sorted(found, key=lambda one: one[:2])]
 
@@ -133,7 +133,7 @@ KEYS: Final[dict[str, dict[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AnswerQuestion:
     """One variable of one paper, and what to look at. ``keys`` are the answers by key, ``now`` the record's own."""
 
     id: str
@@ -145,8 +145,8 @@ class Question:
     now: str = ""
     why: str = ""
     response: str = ""
-    quotes: list[Passage] = field(default_factory=list)
-    passages: list[Passage] = field(default_factory=list)
+    quotes: list[Candidate] = field(default_factory=list)
+    passages: list[Candidate] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     missing: str = ""
 
@@ -172,10 +172,10 @@ class QuestionQueue(Protocol):
     heading: str
     done: int
 
-    def current(self) -> Question | None:
+    def current(self) -> AnswerQuestion | None:
         """The next question; None when there is none left."""
 
-    def answer(self, result: str, why: str = "", proof: Passage | None = None) -> None:
+    def answer(self, result: str, why: str = "", proof: Candidate | None = None) -> None:
         """Keep the answer to the current question at once. ``proof`` is the passage that says so."""
 
     def skip(self) -> None:
@@ -201,7 +201,7 @@ class ReviewQuestions:
         self._papers: dict[str, Candidates | None] = {}
         self.done = 0
 
-    def current(self) -> Question | None:
+    def current(self) -> AnswerQuestion | None:
         """The next doubtful answer. A paper that is not at hand has no passages, and the question says so."""
         if self._at >= len(self._found):
             return None
@@ -211,10 +211,12 @@ class ReviewQuestions:
         if answer.near_miss is not None:
             miss = answer.near_miss
             quotes.append(
-                Passage(one_line(miss.quote), miss.page, start=miss.start, end=miss.end, note=f"near miss: {miss.kind}")
+                Candidate(
+                    one_line(miss.quote), miss.page, start=miss.start, end=miss.end, note=f"near miss: {miss.kind}"
+                )
             )
         unsure = answer.result in ("no", "unverified", "unknown")
-        return Question(
+        return AnswerQuestion(
             id=f"{item.key}:{item.variable}",
             paper=item.paper.title or item.paper.id,
             variable=item.variable,
@@ -230,7 +232,7 @@ class ReviewQuestions:
             missing=_MISSING if unsure and candidates is None else "",
         )
 
-    def answer(self, result: str, why: str = "", proof: Passage | None = None) -> None:
+    def answer(self, result: str, why: str = "", proof: Candidate | None = None) -> None:
         """Append the answer to the ledger. Raises LedgerError."""
         item = self._found[self._at]
         same = result == item.answer.result
@@ -247,7 +249,7 @@ class ReviewQuestions:
         """Return to the answer before."""
         self._at = max(0, self._at - 1)
 
-    def _located(self, proof: Passage | None) -> list[Evidence]:
+    def _located(self, proof: Candidate | None) -> list[Evidence]:
         candidates = self._candidates(self._found[self._at].key)
         if proof is None or candidates is None:
             return []
@@ -276,7 +278,7 @@ class LabelQuestions:
         self._read: tuple[int, Candidates] | None = None
         self.done = 0
 
-    def current(self) -> Question | None:
+    def current(self) -> AnswerQuestion | None:
         """The next cell of the file. Papers that cannot be read are passed over."""
         while self._at < len(self._open):
             place, variable = self._open[self._at]
@@ -285,7 +287,7 @@ class LabelQuestions:
                 self._read = place, Candidates(item.read())
             candidates = self._read[1]
             if candidates.paper.problem is None:
-                return Question(
+                return AnswerQuestion(
                     id=f"{item.id}:{variable}",
                     paper=candidates.paper.title or item.id,
                     variable=variable,
@@ -298,7 +300,7 @@ class LabelQuestions:
             self._at += 1
         return None
 
-    def answer(self, result: str, why: str = "", proof: Passage | None = None) -> None:
+    def answer(self, result: str, why: str = "", proof: Candidate | None = None) -> None:
         """Write the answer to the file. Raises OpenbookError where it cannot be written."""
         place, variable = self._open[self._at]
         item = self._items[place]
@@ -324,7 +326,7 @@ class LabelQuestions:
             self.done -= 1
 
 
-def _quoted(item: Evidence) -> Passage:
+def _quoted(item: Evidence) -> Candidate:
     score = f" ({item.score:.0f} of 100)" if item.match == "fuzzy" and item.score is not None else ""
     note = "not in the paper" if item.match == "absent" else f"{item.match}{score}"
-    return Passage(one_line(item.quote), item.page, item.part or "", item.start, item.end, note)
+    return Candidate(one_line(item.quote), item.page, item.part or "", item.start, item.end, note)
