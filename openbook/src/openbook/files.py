@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,14 +20,16 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary file beside ``path`` to write; rename it over ``path`` at the end of the block.
 
     The file is flushed to the disk and gets the rights that the umask allows. An exception inside the block, or a
-    failing disk, removes the temporary file and leaves the old ``path`` as it was. Raises OpenbookError on an OSError.
+    failing disk, removes the temporary file and leaves the old ``path`` as it was. A temporary file is locked as long as
+    it is written, so that ``sweep`` knows those of killed processes. Raises OpenbookError on an OSError.
     """
     beside: Path | None = None
+    handle = -1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        os.close(handle)
         beside = Path(name)
+        _lock(handle)
         yield beside
         with beside.open("rb+") as written:
             os.fsync(written.fileno())
@@ -40,6 +44,44 @@ def replacing(path: Path) -> Iterator[Path]:
                 f"cannot write {path}: {error.strerror or error}; free the space or choose another folder"
             ) from error
         raise
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def sweep(folder: Path, *, older: float = 1.0) -> None:
+    """Delete the temporary files that ``replacing`` left in a folder when its process was killed.
+
+    Those of processes that are still writing are locked, and stay; so do those made in the last ``older`` seconds.
+    """
+    for left in folder.glob(".*.part"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime < older:
+                continue
+            handle = os.open(left, os.O_RDWR)
+            try:
+                if _lock(handle):
+                    left.unlink()
+            finally:
+                os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file until it is closed or the process ends; whether nobody else has it locked."""
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # a file system without locks
+        return (
+            error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+            and time.time() - os.fstat(handle).st_mtime > 3600
+        )
+    return True
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:

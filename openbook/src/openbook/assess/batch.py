@@ -19,7 +19,7 @@ from openbook.assess.papers_list import PaperSource
 from openbook.assess.pipeline import Pipeline, run_of, same_run
 from openbook.assessors.base import Assessor, StillWaiting, StopAssessing
 from openbook.errors import OpenbookError
-from openbook.files import file_sha256
+from openbook.files import file_sha256, sweep
 from openbook.papers.paper import Paper
 from openbook.papers.sandbox import MEGABYTES, SECONDS, ReaderPool
 from openbook.record.files import read_folder, read_record, write_record
@@ -226,6 +226,7 @@ class BatchWriter:
         outcome.failures.sort(key=lambda failure: self._order[failure.source])
         outcome.records.sort(key=self._place.__getitem__)
         _write_table(self._folder, changed=self._changed)
+        sweep(self._folder)
         outcome.seconds = time.perf_counter() - self._start
 
 
@@ -245,10 +246,7 @@ def _prepare(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OpenbookError(f"cannot make the folder {folder}: {error.strerror}; choose another --out") from error
-    for left in folder.glob(".*.part"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > 3600:
-                left.unlink()
+    sweep(folder)
 
 
 def _read_ahead(

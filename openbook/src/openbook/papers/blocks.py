@@ -97,7 +97,7 @@ def build(
     position = 0
     for block in blocks:
         text = block.text
-        if not text:
+        if not text.strip():
             continue
         for offset, number in block.pages:
             if not marks or number > marks[-1][0]:

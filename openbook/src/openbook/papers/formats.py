@@ -23,9 +23,7 @@ _REFUSED: Final = (
     (b"AT&TFORM", "djvu", "DjVu"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "doc", "a Word document of the old kind (.doc)"),
 )
-_PROLOG: Final = (
-    r"\A(?:\s|<\?.{0,500}?\?>|<!--.{0,4000}?-->|(?P<doctype><!DOCTYPE[^>\[]{0,1000}(?:\[.{0,4000}?\]\s*)?>))*"
-)
+_PROLOG: Final = r"\A(?>\s|<\?.{0,500}?\?>|<!--.{0,4000}?-->|(?P<doctype><!DOCTYPE[^>\[]{0,1000}(?:\[.{0,4000}?\]\s*)?>))*+"  # atomic: a prolog of many instructions has many readings, and trying them all would never end
 _ROOT: Final = re.compile(_PROLOG + r"<(?:\w+:)?(?P<root>[A-Za-z][\w.-]*)", re.DOTALL | re.IGNORECASE)
 _HTML_TAGS: Final = frozenset(
     "html head body div p h1 h2 h3 main section header article table center span meta title style script link".split()

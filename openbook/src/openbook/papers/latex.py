@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from pylatexenc.latex2text import LatexNodes2Text
@@ -334,6 +335,7 @@ _ROW_END: Final = re.compile(r"\\\\\*?(?:\[[^\[\]]{0,20}\])?")
 _CONVERTER: LatexNodes2Text | None = None
 
 
+@lru_cache(maxsize=1024)  # macros write the same note again and again
 def words(text: str) -> str:
     """LaTeX markup as words. Text that the parser cannot follow is stripped of its commands instead."""
     global _CONVERTER

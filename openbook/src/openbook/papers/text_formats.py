@@ -32,7 +32,7 @@ _FIRST: Final = re.compile(r"(?:[1I]\.?\s+)?(?:abstract|introduction|summary)\W{
 _ALONE: Final = re.compile(
     r"Abstract|ABSTRACT|References|REFERENCES|Bibliography|BIBLIOGRAPHY|Acknowledge?ments|Introduction"
 )
-_NUMBERED: Final = re.compile(r"[\dA-Z]\d?\.?(?:\d+\.?)*\s")
+_NUMBERED: Final = re.compile(r"[\dA-Z]\d?\.?(?:\d++\.?+)*+\s")  # possessive: a line of 200 digits has 2^200 readings
 #: A paper's first lines, title and authors, are at most so many.
 _FRONT_LINES: Final = 30
 

@@ -350,5 +350,7 @@ class LineMeasure:
 def _direction(angle: float) -> Direction | None:
     """The direction nearest to this angle, None where none is near: the line is slanted."""
     turns = angle / 90
+    if not math.isfinite(turns):  # a matrix of numbers too large to have one
+        return None
     nearest = round(turns)
     return nearest % 4 if abs(turns - nearest) < 0.11 else None  # type: ignore[return-value]

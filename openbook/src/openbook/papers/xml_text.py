@@ -50,7 +50,7 @@ def words_of(
 
     The address of a link replaces words that differ from it by spaces only.
     """
-    if element is None:
+    if element is None or not isinstance(element.tag, str):  # comments and instructions have no words
         return "", []
     text = ""
     links: list[tuple[int, int, str]] = []
