@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: setup demo test bench docs lint fuzz clean
+.PHONY: setup demo test bench docs lint fuzz campaign clean
 setup: $(VENV)/.tests
 
 # What `make demo` needs: both packages, and what writes a report.
@@ -52,12 +52,24 @@ bench: setup
 	$(BIN)/arlearn bench step
 	$(BIN)/arlearn bench generate
 
-# FUZZ_SECONDS: for each format; FUZZ_SEED: the first mutation
+# FUZZ_SECONDS: for each format; FUZZ_MUTATIONS: so many over all formats instead, and a table; FUZZ_SEED: the first
 FUZZ_SECONDS ?= 300
 FUZZ_SEED ?= 1000
 fuzz: setup
+ifdef FUZZ_MUTATIONS
+	$(BIN)/python tests/campaign/fuzz.py --mutations $(FUZZ_MUTATIONS) --seed $(FUZZ_SEED) --out build/fuzz
+else
 	OPENBOOK_FUZZ_SECONDS=$(FUZZ_SECONDS) OPENBOOK_FUZZ_SEED=$(FUZZ_SEED) \
 	  $(BIN)/python -m pytest openbook/tests/fuzz --timeout 0
+endif
+
+# Kills at random moments of a batch, of a server with uploads queued and of training; then full disks.
+CAMPAIGN_KILLS ?= 100
+campaign: setup
+	$(BIN)/python tests/campaign/kills.py batch --kills $(CAMPAIGN_KILLS)
+	$(BIN)/python tests/campaign/kills.py serve --kills $(CAMPAIGN_KILLS)
+	$(BIN)/python tests/campaign/kills.py train --kills $(CAMPAIGN_KILLS)
+	$(BIN)/python -m pytest tests/campaign/test_full_disk.py --timeout 0
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -44,11 +44,13 @@ def test_killed_at_any_moment_and_resumed(tiny_recipe: Path, story_file: Path, t
         process.wait()
     assert kills
     assert not (broken / "model.safetensors").exists()
+    (broken / ".killed.part").write_text("half")
     subprocess.run([*command, "--out", str(broken), "--resume"], check=True, capture_output=True)
     assert losses(broken) == losses(tmp_path / "whole")
     one, other = (safetensors.torch.load_file(place / "model.safetensors") for place in (tmp_path / "whole", broken))
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert not [path for path in (broken / "checkpoints").iterdir() if path.name.startswith(".")]
+    assert not list(broken.glob(".*.part"))
 
 
 def some(step: int, run: str = "this") -> Checkpoint:
@@ -153,3 +155,22 @@ def test_bad_input_is_one_line(
     if code == 1:
         assert told.err.strip().splitlines()[-1].startswith("arlearn: ")
     assert not list(tmp_path.glob("runs/*/model.safetensors"))
+
+
+def test_killed_while_it_deletes_an_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_checkpoint(tmp_path, some(5), keep=1)
+
+    def killed(path: Path, ignore_errors: bool = False) -> None:
+        if path.exists():
+            (path / "about.json").unlink()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_checkpoint(tmp_path, some(10), keep=1)
+    assert sorted(path.name for path in tmp_path.glob("[0-9]*")) == ["00000010"]
+    found, wrong = newest_checkpoint(tmp_path, "this")
+    assert found is not None
+    assert (found.step, wrong) == (10, [])
+    assert [path.name for path in tmp_path.iterdir()] == ["00000010"]

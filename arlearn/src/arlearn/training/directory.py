@@ -94,6 +94,8 @@ def open_directory(out: Path, recipe: Recipe, resume: bool, overwrite: bool, loc
             raise ArlearnError(f"{out} is not empty and holds no run; give another --out")
         out.mkdir(parents=True, exist_ok=True)
         lock.take()
+        for left in out.glob(".*.part"):  # of a process that was killed while it wrote: the lock is ours
+            left.unlink()
         if overwrite:
             for name in FILES:
                 (out / name).unlink(missing_ok=True)
@@ -209,7 +211,12 @@ def write_checkpoint(directory: Path, checkpoint: Checkpoint, keep: int) -> Path
             f"{'the disk is full' if full else error}; {last}; make room and go on with --resume"
         ) from error
     for _, path in sorted(_steps(directory))[:-keep]:
-        shutil.rmtree(path, ignore_errors=True)
+        gone = (
+            directory / f".{path.name}-{os.getpid()}"
+        )  # renamed first: killed while it deletes, it leaves no torn one
+        with suppress(OSError):
+            os.rename(path, gone)
+        shutil.rmtree(gone, ignore_errors=True)
     return place
 
 

@@ -237,7 +237,7 @@ class Macros:
     def _counted(self) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
         """The arguments that ``[2][default]`` describes."""
         count, default = self._scan.optional(), self._scan.optional()
-        number = min(int(count), 9) if count and count.strip().isdigit() else 0
+        number = min(int(count), 9) if count and count.strip().isdecimal() else 0
         if default is None or not number:
             return ("m",) * number, (None,) * number
         return ("o",) + ("m",) * (number - 1), (re.sub(r"^1=", "", default),) + (None,) * (number - 1)

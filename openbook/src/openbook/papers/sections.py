@@ -114,7 +114,7 @@ class Outline:
         if _NAMED.fullmatch(title):
             return True
         head, _, rest = number.partition(".")
-        if head.isdigit():
+        if head.isdecimal():
             top = int(head)
             if rest:
                 return top == self.major or top == self.major + 1 or (marked and self.part == "appendix")
@@ -157,7 +157,7 @@ class Outline:
             head, _, _rest = number.partition(".")
             level = 1 + number.count(".")
             supplement = _LETTER_DIGIT.fullmatch(head)
-            if head.isdigit():
+            if head.isdecimal():
                 self.major = int(head)
             elif supplement:
                 self.lettered = supplement.group(1), int(supplement.group(2))

@@ -85,7 +85,7 @@ def _tei_page(element: etree._Element) -> int | None:
         coordinates = part.get("coords") if isinstance(part.tag, str) else None
         if coordinates:
             number = coordinates.split(",", 1)[0]
-            return int(number) if number.isdigit() and len(number) < 6 else None
+            return int(number) if number.isdecimal() and len(number) < 6 else None
     return None
 
 
