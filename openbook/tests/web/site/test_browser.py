@@ -54,6 +54,7 @@ class Watched:
     def __init__(self, browser: Any, address: str, **settings: Any) -> None:
         self.address = address
         self.context = browser.new_context(**settings)
+        self.context.set_default_timeout(120_000)  # a busy machine is no failure
         self.page = self.context.new_page()
         self.said: list[str] = []
         self.asked: list[str] = []
@@ -78,7 +79,7 @@ class Watched:
 
 def until(page: Any, expression: str) -> None:
     """Wait for a condition. Playwright's own waiting would need ``eval``, which the pages' policy forbids."""
-    for _ in range(400):
+    for _ in range(2400):  # a busy machine is no failure
         if page.evaluate(expression):
             return
         page.wait_for_timeout(50)
