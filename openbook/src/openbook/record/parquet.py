@@ -166,7 +166,10 @@ def _answer(row: Mapping[str, Any], variable: str) -> dict[str, Any] | None:
         if code is None:
             return None
         result = _RESULTS[variable].get(code, "unknown" if variable not in SCORED else "no")
-    said = {"result": result, "evidence": []}  # pydantic would copy its default, which costs more than all the rest
+    said: dict[str, Any] = {
+        "result": result,
+        "evidence": [],
+    }  # pydantic would copy its default, which costs more than all the rest
     for field, name in plain:
         if (value := row.get(name)) is not None:
             said[field] = value
