@@ -5,6 +5,8 @@ They are there as long as the uploaded file is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Final
 
@@ -33,10 +35,8 @@ def _binary(kind: str, description: str) -> dict[int | str, dict[str, Any]]:
 def pages(state: Reader, paper: Annotated[str, PAPER]) -> PageViews:
     """The pages of the uploaded PDF, and where on them the quotes stand. 410 once the file is deleted."""
     _, record, path = _pdf_of(state, paper)
-    try:
+    with _told():
         return state.pages.views(path, record)
-    except OpenbookError as error:
-        raise _problem(error) from error
 
 
 @router.get(
@@ -49,10 +49,8 @@ def pages(state: Reader, paper: Annotated[str, PAPER]) -> PageViews:
 def picture(state: Reader, paper: Annotated[str, PAPER], number: Annotated[int, Path(ge=1, le=MOST_PAGES)]) -> Response:
     """A page as a picture."""
     key, _, path = _pdf_of(state, paper)
-    try:
+    with _told():
         made = state.pages.picture(path, key, number)
-    except OpenbookError as error:
-        raise _problem(error) from error
     # a browser may keep it for a while, nobody else; it is gone here when the file is
     return Response(made, media_type="image/webp", headers={"Cache-Control": "private, max-age=600"})
 
@@ -67,10 +65,8 @@ def picture(state: Reader, paper: Annotated[str, PAPER], number: Annotated[int, 
 def marked(state: Reader, paper: Annotated[str, PAPER]) -> Response:
     """The uploaded PDF with the record's marks in it, as `openbook show --pdf` writes it."""
     key, record, path = _pdf_of(state, paper)
-    try:
+    with _told():
         made = state.pages.marked_pdf(path, record)
-    except OpenbookError as error:
-        raise _problem(error) from error
     name = f"{key[:8]}-marked.pdf"
     return Response(
         made, media_type="application/pdf", headers={"Content-Disposition": f'attachment; filename="{name}"'}
@@ -88,8 +84,13 @@ def _pdf_of(state: ServerState, paper: str) -> tuple[str, Record, FilePath]:
     return key, record, path
 
 
-def _problem(error: OpenbookError) -> Problem:
-    if isinstance(error, PagesBusy):
-        return Problem(503, "Busy", f"Try again in a moment: {error}.", headers={"Retry-After": "5"})
-    said = str(error)
-    return Problem(404 if "no page" in said else 422, "Cannot be shown", f"{said[:300]}.")
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong with drawing, as a Problem: 503 while many wait, 404 for a page that is not there, else 422."""
+    try:
+        yield
+    except PagesBusy as busy:
+        raise Problem(503, "Busy", f"Try again in a moment: {busy}.", headers={"Retry-After": "5"}) from busy
+    except OpenbookError as error:
+        said = str(error)
+        raise Problem(404 if "no page" in said else 422, "Cannot be shown", f"{said[:300]}.") from error
