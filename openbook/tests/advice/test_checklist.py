@@ -119,6 +119,22 @@ def test_every_reply_rests_on_the_paper(venue: str) -> None:
         assert all(passage.quote in " ".join(paper.text.split()) for passage in item.passages)
 
 
+@pytest.mark.parametrize("venue", VENUES)
+def test_no_form_asks_the_same_question_twice(venue: str) -> None:
+    asked = [topic.asks for _, topic in checklist(venue).items]
+    assert len(set(asked)) == len(asked)
+
+
+def test_the_icml_form_asks_for_four_things_about_shared_code() -> None:
+    released = "Our code is available at https://github.com/ada/shells. The trained weights are available there as well."
+    paper = read_text(BODY.replace("A training run took 3 hours.", f"A training run took 3 hours. {released}"))
+    code = ("yes", 0.95, released.partition(" The")[0])
+    found = {item.number: item for item in draft(paper, record(open_source_code=code), "icml")}
+    assert (found["4.2"].reply, found["4.2"].passages[0].quote) == ("yes", code[2])
+    assert {found[number].reply for number in ("4.3", "4.4", "4.5")} == {"for the author"}
+    assert "trained weights" in found["4.4"].passages[0].quote
+
+
 def test_a_draft_of_the_neurips_form() -> None:
     items = {
         item.number: item
