@@ -126,7 +126,9 @@ def test_no_form_asks_the_same_question_twice(venue: str) -> None:
 
 
 def test_the_icml_form_asks_for_four_things_about_shared_code() -> None:
-    released = "Our code is available at https://github.com/ada/shells. The trained weights are available there as well."
+    released = (
+        "Our code is available at https://github.com/ada/shells. The trained weights are available there as well."
+    )
     paper = read_text(BODY.replace("A training run took 3 hours.", f"A training run took 3 hours. {released}"))
     code = ("yes", 0.95, released.partition(" The")[0])
     found = {item.number: item for item in draft(paper, record(open_source_code=code), "icml")}

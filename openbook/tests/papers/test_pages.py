@@ -191,6 +191,35 @@ def test_a_scan_in_strips_is_read() -> None:
     assert paper.problem is None
     assert "We train on four NVIDIA V100 GPUs with a batch size of 64" in paper.text
     assert urls(paper) == {"https://github.com/example/rivers"}
+    assert paper.title == "River Levels from Rain Gauges"
+    assert [section.title for section in paper.sections[1:4]] == ["Abstract", "1 Introduction", "2 Setup"]
+
+
+@pytest.mark.parametrize("gap", [24, 36])
+def test_a_scan_of_short_paragraphs_keeps_its_title_and_headings(
+    pdf_of: Writer, line: Text, block: Text, prose: str, gap: int
+) -> None:
+    """Recognised text has one size, and most of its gaps may be those between paragraphs."""
+    strips = "".join(f"q 612 0 0 99 0 {99 * row} cm BI /W 1 /H 1 /BPC 8 /CS /G ID \x80 EI Q " for row in range(8))
+    head, size = "Measured Leaves of Old Trees", 10
+    sentences = [sentence + "." for sentence in prose.strip(" .").split(". ") if "Fig" not in sentence]
+    pages = []
+    for number in range(2):
+        top, content = 740, strips + "3 Tr "
+        for words in [
+            head,
+            *(["Ada Example, Ben Sample", "Abstract"] if not number else []),
+            *sentences,
+            f"{number + 1} Words",
+        ]:
+            content += block(72, top, words, size=size)
+            top -= gap + 12 * (len(words) > 90)
+        pages.append(content + block(72, top, prose))
+    paper = read_bytes(pdf_of(pages), source="x.pdf")
+    assert (paper.problem, paper.title, paper.authors) == (None, head, ["Ada Example", "Ben Sample"])
+    assert paper.text.startswith(f"{head}\n\nAda Example, Ben Sample\n\nAbstract\n\nWe study")
+    assert paper.text.count(head) == 1, "on later pages it is a running head"
+    assert [section.title for section in paper.sections if section.title] == ["Abstract", "1 Words", "2 Words"]
 
 
 def test_invisible_text_beside_a_large_picture_is_hidden(pdf_of: Writer, line: Text, block: Text, prose: str) -> None:

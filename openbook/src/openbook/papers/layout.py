@@ -231,7 +231,13 @@ def _leading(rows: list[PrintedRow], size: float) -> float:
         gap = before.base - after.base
         if before.column == after.column and abs(after.size - size) < 0.6 and 0.9 * size < gap < 2.6 * size:
             gaps[round(gap * 2) / 2] += 1
-    return gaps.most_common(1)[0][0] if gaps else 1.2 * size
+    if not gaps:
+        return 1.2 * size
+    commonest, count = gaps.most_common(1)[0]
+    # in notes and scans of short paragraphs most gaps are those between paragraphs
+    return min(
+        gap for gap, times in gaps.items() if gap == commonest or (gap < 0.7 * commonest and times > 0.25 * count)
+    )
 
 
 def _margins(rows: list[PrintedRow]) -> dict[tuple[int, int], tuple[float, float]]:

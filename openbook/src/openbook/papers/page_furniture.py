@@ -224,17 +224,26 @@ def _drop_running_heads(pages: list[RawPage], furniture: Furniture) -> None:
         counts.update({key for _, key in marked if key})
         kept.append(marked)
     often = 2 if len(pages) <= 6 else 3
+    titled = _has_title(pages)
     for page, marked in zip(pages, kept, strict=True):
         page.lines = []
         for line, key in marked:
+            title = page.number == 1 and not titled and line.base > 0.9 * page.height
             if key is None or not (
-                (counts[key] >= often and len(key) < 200)
+                (counts[key] >= often and len(key) < 200 and not title)
                 or re.fullmatch(r"(?:page )?[-–— ]*#[-–— ]*(?:(?:of|/) ?#)?", key)
                 or _RUNNING.fullmatch(key)
             ):
                 page.lines.append(line)
             elif page.number == 1:
                 furniture.edges.append(line.text)
+
+
+def _has_title(pages: list[RawPage]) -> bool:
+    """Whether the first page has larger print than its text: else a line that returns on later pages may be the title."""
+    first = [line for page in pages if page.number == 1 for line in page.lines]
+    size = usual_size(pages)
+    return any(line.size > size + 0.8 and sum(map(str.isalpha, line.text)) > 3 for line in first)
 
 
 def usual_size(pages: list[RawPage]) -> float:
