@@ -151,7 +151,7 @@ def test_sizes_are_the_papers() -> None:
 
 
 def assessed(study: Study, out: Path, without: list[str]) -> Record:
-    typesetting = pytest.importorskip("openbook.studies.report.output")
+    typesetting = pytest.importorskip("openbook.studies.report.composing")
     out.write_bytes(typesetting.to_pdf(compose(study, without)))
     return assess_paper(read_paper(out), LinearAssessor())
 

@@ -89,8 +89,8 @@ def check_ledger(path: Path) -> dict[str, int]:
 def batch(kills: int, seed: int, folder: Path, papers: int = 24, concurrency: int = 4) -> Figures:
     """``openbook assess`` with a ledger: by turns with the linear assessor, and asking a model on loopback."""
     from openbook.assessors.llm.cached_client import most_unkept
+    from openbook.benchmarks.stages import make_text
     from openbook.benchmarks.stub_model import Stub
-    from openbook.benchmarks.synthetic import make_text
     from openbook.record.files import read_record
 
     chance, figures = random.Random(seed), Figures()
@@ -164,7 +164,7 @@ def serve(kills: int, seed: int, folder: Path, papers: int = 16) -> Figures:
     """``openbook serve`` with 16 uploads queued, killed again and again until all are read."""
     import httpx
 
-    from openbook.benchmarks.synthetic import make_text
+    from openbook.benchmarks.stages import make_text
 
     chance, figures = random.Random(seed), Figures()
 

@@ -16,7 +16,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from openbook.benchmarks.synthetic import make_text
+from openbook.benchmarks.stages import make_text
 from openbook.record.files import read_record
 
 OPENBOOK = [sys.executable, "-m", "openbook.cli"]

@@ -12,9 +12,8 @@ from arlearn.errors import ArlearnError
 from arlearn.evaluation.attribution import attribute, walk
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps.base import CausalMap
-from arlearn.predictors.maps.blocks import BlocksMap, PeriodicMap
+from arlearn.predictors.maps.blocks import BlocksMap, PeriodicMap, ShiftMap
 from arlearn.predictors.maps.packed import PackedMap
-from arlearn.predictors.maps.shift import ShiftMap
 from arlearn.predictors.mlp import MLPPredictor
 from arlearn.tasks.arithmetic import MultiplicationTask
 

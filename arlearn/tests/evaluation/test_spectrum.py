@@ -11,8 +11,7 @@ import torch
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.spectrum import spectrum_of, write_spectrum
 from arlearn.predictors.linear import LinearPredictor
-from arlearn.predictors.maps.blocks import BlocksMap
-from arlearn.predictors.maps.shift import ShiftMap
+from arlearn.predictors.maps.blocks import BlocksMap, ShiftMap
 from arlearn.predictors.mlp import MLPPredictor
 
 

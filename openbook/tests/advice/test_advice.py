@@ -9,8 +9,7 @@ from openbook.advice.advising import by_place
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
-from openbook.record.model import Answer, NearMiss, PaperInfo, Record, Run
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, NearMiss, PaperInfo, Record, Run, score_answers
 from openbook.variables import SCORED
 
 TEXT = """A Study of Sorting Pebbles by Colour

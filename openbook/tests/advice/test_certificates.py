@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from openbook.advice.certificates import certify, proven_advice
+from openbook.advice.certificates import certify, proven_advice, with_passage, without_sentences
 from openbook.assess.pipeline import assess_paper
 from openbook.assessors.base import sentence_evidence
 from openbook.assessors.linear.weight_files import SHIPPED
 from openbook.cli import app
 from openbook.errors import OpenbookError
-from openbook.papers.edits import with_passage, without_sentences
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
 from openbook.record.files import read_record, write_record

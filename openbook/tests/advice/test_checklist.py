@@ -13,8 +13,7 @@ from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
-from openbook.record.model import Answer, Evidence, PaperInfo, Record, Run
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, Evidence, PaperInfo, Record, Run, score_answers
 from openbook.variables import SCORED
 from openbook.variables.checklists import VENUES, checklist
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from openbook.assessors.base import StopAssessing, Usage, sentence_evidence
-from openbook.benchmarks.synthetic import make_pdf, make_text
+from openbook.benchmarks.stages import make_pdf, make_text
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.record.model import Answer, Evidence

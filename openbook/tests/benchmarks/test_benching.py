@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from openbook.benchmarks.links import measure
-from openbook.benchmarks.synthetic import make_pdf, make_text, write_papers
+from openbook.benchmarks.stages import make_pdf, make_text, write_papers
 from openbook.papers.reading import read_bytes, read_text
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from openbook.benchmarks.synthetic import make_pdf, make_text
+from openbook.benchmarks.stages import make_pdf, make_text
 
 #: Nothing that answering one paper needs.
 UNUSED = ("sklearn", "duckdb", "httpx", "rich", "pandas", "sqlalchemy", "alembic", "jinja2", "torch", "ray")

@@ -13,12 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from openbook.benchmarks.synthetic import make_pdf, make_text
+from openbook.benchmarks.stages import make_pdf, make_text
 from openbook.cli import main
 from openbook.ledger import Ledger
 from openbook.record.files import write_record
-from openbook.record.model import Answer, PaperInfo, Record, Run
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, PaperInfo, Record, Run, score_answers
 from openbook.variables import SCORED
 
 KINDS = ("pdf", "record", "folder", "papers", "parquet", "json", "binary", "empty", "missing", "csv", "ledger")

@@ -12,8 +12,7 @@ from openbook.cli import app
 from openbook.corpus.comparing import compare, compare_records
 from openbook.errors import OpenbookError
 from openbook.record.files import write_record
-from openbook.record.model import Answer, Evidence, PaperInfo, Record, Run
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, Evidence, PaperInfo, Record, Run, score_answers
 from openbook.variables import SCORED
 
 

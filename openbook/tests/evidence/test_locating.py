@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openbook.benchmarks.synthetic import make_text
+from openbook.benchmarks.stages import make_text
 from openbook.evidence.letters import fold
 from openbook.evidence.locating import Finder
 from openbook.evidence.measuring import alter

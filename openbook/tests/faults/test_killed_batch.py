@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from openbook.benchmarks.synthetic import make_text
+from openbook.benchmarks.stages import make_text
 from openbook.record.files import read_record
 
 PAPERS = 12

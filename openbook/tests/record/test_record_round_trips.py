@@ -29,9 +29,9 @@ from openbook.record.model import (
     PaperInfo,
     Record,
     Run,
+    score_answers,
 )
 from openbook.record.parquet import from_row, read_table, schema, to_table, write_table
-from openbook.record.scores import score_answers
 from openbook.variables import SCORED
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=30)

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openbook.record.model import Answer, PaperInfo, Record, Run
-from openbook.record.scores import count_unclear, is_unclear, score_answers, wilson
+from openbook.record.model import Answer, PaperInfo, Record, Run, count_unclear, is_unclear, score_answers, wilson
 from openbook.variables import SCORED
 
 RESULTS = st.sampled_from(["yes", "no", "unverified", "unread"])

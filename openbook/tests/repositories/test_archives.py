@@ -15,8 +15,7 @@ from typer.testing import CliRunner
 
 from openbook.cli import app
 from openbook.errors import OpenbookError
-from openbook.record.model import Answer, Evidence, LinkCheck, PaperInfo, Record, Run
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, Evidence, LinkCheck, PaperInfo, Record, Run, score_answers
 from openbook.repositories import archives, links
 from openbook.repositories.archives import archive_of
 from openbook.repositories.links import LinkChecker, links_of

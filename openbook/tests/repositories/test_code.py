@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 
 from openbook.cli import app
 from openbook.errors import OpenbookError
-from openbook.record.model import Answer, CodeReport, Evidence, PaperInfo, Record, Run
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, CodeReport, Evidence, PaperInfo, Record, Run, score_answers
 from openbook.repositories.cloning import cloned, refuse_private
 from openbook.repositories.inspection import KINDS, inspect_code
 from openbook.variables import SCORED

@@ -17,9 +17,8 @@ from openbook.assessors.linear.weight_files import SHIPPED
 from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.record.files import read_record, write_record
-from openbook.record.model import Answer, Evidence, NearMiss, PaperInfo, Record, Run
+from openbook.record.model import Answer, Evidence, NearMiss, PaperInfo, Record, Run, score_answers
 from openbook.record.parquet import from_row, to_table
-from openbook.record.scores import score_answers
 from openbook.repositories.links import LinkChecker, check_links, links_of
 from openbook.variables import VARIABLES
 from openbook.web.record.page import render_page

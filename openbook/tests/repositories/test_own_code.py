@@ -18,9 +18,8 @@ from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger
 from openbook.record.files import read_record
-from openbook.record.model import Answer, Evidence, PaperInfo, Record, Run
+from openbook.record.model import Answer, Evidence, PaperInfo, Record, Run, score_answers
 from openbook.record.parquet import from_row, read_table
-from openbook.record.scores import score_answers
 from openbook.repositories import cloning, own_code
 from openbook.repositories.own_code import CodeVisitor
 from openbook.variables import SCORED

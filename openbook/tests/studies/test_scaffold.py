@@ -16,8 +16,7 @@ from openbook.errors import OpenbookError
 from openbook.papers.reading import read_bytes, read_text
 from openbook.papers.tables import read_tables
 from openbook.studies import load_study
-from openbook.studies.rubric import read_rubric
-from openbook.studies.scaffold import scaffold, write_scaffold
+from openbook.studies.scaffold import read_rubric, scaffold, write_scaffold
 
 TEXT = """River Levels from Rain Gauges
 

@@ -20,8 +20,7 @@ from openbook.files import sha256
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_bytes
 from openbook.papers.sandbox import read_safely
-from openbook.record.model import Answer, NearMiss, PaperInfo, Record, Run
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, NearMiss, PaperInfo, Record, Run, score_answers
 from openbook.variables import SCORED
 from openbook.web.marked_pdf import mark_pdf
 

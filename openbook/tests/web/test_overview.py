@@ -18,8 +18,7 @@ from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.papers.reading import read_paper
 from openbook.record.files import write_record
-from openbook.record.model import Answer, PaperInfo, Record, Run
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, PaperInfo, Record, Run, score_answers
 from openbook.variables import SCORED
 
 

@@ -39,8 +39,7 @@ from arlearn.files import replacing
 from arlearn.predictors.base import Predictor
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps.base import CausalMap
-from arlearn.predictors.maps.blocks import PeriodicMap
-from arlearn.predictors.maps.shift import ShiftMap
+from arlearn.predictors.maps.blocks import PeriodicMap, ShiftMap
 
 
 @dataclass(frozen=True)

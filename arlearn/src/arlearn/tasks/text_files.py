@@ -35,8 +35,7 @@ from numpy.typing import NDArray
 import arlearn
 from arlearn.errors import ArlearnError
 from arlearn.files import cache_directory, file_sha256, write_atomically
-from arlearn.tokens.bytepair import END_OF_TEXT, BytePair
-from arlearn.tokens.hub import fetch
+from arlearn.tokens.bytepair import END_OF_TEXT, BytePair, fetch
 
 CHUNK = 1 << 20
 

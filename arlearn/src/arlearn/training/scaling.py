@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from arlearn.errors import ArlearnError
-from arlearn.predictors.maps.shift import SHORT
+from arlearn.predictors.maps.blocks import SHORT
 from arlearn.training.processes import machine
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Update, read_metrics
@@ -93,7 +93,7 @@ class Shape:
             return 3.0 * 2 * rows * length * (length + 1) / 2 * square
         if size <= SHORT:
             return 3.0 * 2 * rows * sum(length - k for k in range(size)) * square
-        # by frequencies (predictors/maps/shift.py): there and back have no weights, so their backward is one product
+        # by frequencies (predictors/maps/blocks.py): there and back have no weights, so their backward is one product
         blocks = -(-length // size)
         seen = size if blocks == 1 else 2 * size
         there = 2.0 * 2 * (size + 1) * seen * blocks * rows * self.width

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arlearn.predictors.maps.shift import SHORT, _by_frequencies, _written_out, causal_convolution
+from arlearn.predictors.maps.blocks import SHORT, _by_frequencies, _written_out, causal_convolution
 
 
 @settings(max_examples=40, deadline=None)

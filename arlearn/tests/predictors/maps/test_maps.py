@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from arlearn.errors import ArlearnError
 from arlearn.predictors.maps import build_map
 from arlearn.predictors.maps.base import CausalMap
-from arlearn.predictors.maps.blocks import BlocksMap, PeriodicMap
+from arlearn.predictors.maps.blocks import BlocksMap, PeriodicMap, ShiftMap
 from arlearn.predictors.maps.packed import PackedMap
-from arlearn.predictors.maps.shift import ShiftMap
 
 
 def make(kind: str, context: int, inputs: int, outputs: int, seed: int = 0) -> CausalMap:

@@ -123,7 +123,7 @@ def _evidence_steps(
 ) -> Steps:
     """From answers to the record: each quote is located in the paper, and the scores are counted."""
     from openbook.evidence.checking import check_answers
-    from openbook.record.scores import score_answers
+    from openbook.record.model import score_answers
 
     usage = _usage_of(assessor)
     yes = sum(answer.result == "yes" for answer in answers.values())

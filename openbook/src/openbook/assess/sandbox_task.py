@@ -24,8 +24,7 @@ def warm_up() -> None:
     import openbook.assess.pipeline
     import openbook.assessors.linear.answers
     import openbook.evidence.checking
-    import openbook.papers.pdf
-    import openbook.record.scores  # noqa: F401
+    import openbook.papers.pdf  # noqa: F401
     from openbook.assessors.linear.assessor import LinearAssessor
 
     LinearAssessor().load()

@@ -1,8 +1,14 @@
-"""Papers per second of each stage, in one process and in several at once."""
+"""Papers per second of each stage, in one process and in several at once; and made-up papers to measure with.
+
+Made-up papers come from a seed. They have the size and layout of papers, and meaningless words.
+"""
 
 from __future__ import annotations
 
+import random
+import textwrap
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +17,123 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from openbook.papers.paper import Paper
+
+_WORDS: Final = """
+    the of a in to and we is for that with on as by are model data method learning function each algorithm results
+    set training bound problem our this matrix sample error number between optimal estimate which parameter
+    variables can distribution kernel gradient convex linear performance approach consider random online regret
+    policy value feature
+""".split()
+_SECTIONS: Final = (
+    "Introduction",
+    "Related Work",
+    "Preliminaries",
+    "Method",
+    "Analysis",
+    "Experiments",
+    "Results",
+    "Conclusion",
+)
+_FACTS: Final = (
+    "Algorithm {n}: a search over {m} candidate orderings with early pruning.",
+    "The code of this paper is available at https://example.org/release/{n}.",
+    "We use the Orchard benchmark (Gardener and Miller, 20{n:02d}) with {m} labelled images.",
+    "We train on {m} examples, validate on {n} and test on {n}.",
+    "All runs took {n} hours on two processors of the model Q-{m} with {n} GB of memory.",
+    "The software is written in Python 3.{n} with the library tensorbox {n}.{n}.",
+    "The learning rate is 0.{n:02d}, the batch size {m}, and training lasts {n} epochs.",
+)
+
+
+def make_text(seed: int, pages: int = 9) -> str:
+    """The text of one paper: title, authors, abstract, numbered sections, references; form feeds between pages."""
+    chance = random.Random(seed)
+    words_per_section = pages * 620 // len(_SECTIONS)
+    blocks = [_title(chance), "Ada Example, Boole Sample", "Abstract", _paragraph(chance, 150)]
+    for number, title in enumerate(_SECTIONS, 1):
+        blocks.append(f"{number} {title}")
+        blocks += [_paragraph(chance, 110) for _ in range(max(1, words_per_section // 110))]
+    blocks.append("References")
+    blocks += [f"Writer, A. and Reader, B. {_title(chance)}. Journal of Samples, 20{n:02d}." for n in range(5, 25)]
+    whole = "\n\n".join(blocks)
+    lines = whole.split("\n\n")
+    size = max(1, len(lines) // pages)
+    return "\f".join("\n\n".join(lines[at : at + size]) for at in range(0, len(lines), size))
+
+
+def _title(chance: random.Random) -> str:
+    return " ".join(chance.choice(_WORDS) for _ in range(8)).title()
+
+
+def _paragraph(chance: random.Random, words: int) -> str:
+    sentences: list[str] = []
+    while sum(len(sentence.split()) for sentence in sentences) < words:
+        if chance.random() < 0.04:
+            sentences.append(chance.choice(_FACTS).format(n=chance.randint(2, 20), m=chance.randint(100, 9999)))
+            continue
+        body = " ".join(chance.choice(_WORDS) for _ in range(chance.randint(9, 32)))
+        sentences.append(f"{body.capitalize()}.")
+    return " ".join(sentences)
+
+
+def make_pdf(text: str) -> bytes:
+    """A two-column PDF of a text, in a standard font, with compressed pages."""
+    columns: list[list[str]] = [[]]
+    for block in text.replace("\f", "\n\n").split("\n\n"):
+        for line in [*textwrap.wrap(block, 52), ""]:
+            if len(columns[-1]) == 58:
+                columns.append([])
+            columns[-1].append(line)
+    pages = [columns[at : at + 2] for at in range(0, len(columns), 2)]
+    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
+    objects.append(b"<< /Type /Font /Subtype /Type1 /BaseFont /Times-Roman >>")
+    kids = []
+    for page in pages:
+        stream = zlib.compress(_drawn(page))
+        objects.append(b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(stream), stream))
+        objects.append(
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F 3 0 R >> >> "
+            b"/Contents %d 0 R >>" % len(objects)
+        )
+        kids.append(b"%d 0 R" % len(objects))
+    objects[1] = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(kids), b" ".join(kids))
+    return _assembled(objects)
+
+
+def _drawn(columns: list[list[str]]) -> bytes:
+    parts = [b"BT /F 9 Tf 12 TL"]
+    for place, lines in enumerate(columns):
+        parts.append(b"1 0 0 1 %d 740 Tm" % (50 + 265 * place))
+        for line in lines:
+            escaped = line.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+            parts.append(b"(%s) Tj T*" % escaped.encode("latin-1", "replace"))
+    return b"\n".join([*parts, b"ET"])
+
+
+def _assembled(objects: list[bytes]) -> bytes:
+    out = bytearray(b"%PDF-1.5\n")
+    offsets = []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    out += b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
+    return bytes(out)
+
+
+def write_papers(folder: Path, count: int, *, seed: int = 0) -> list[Path]:
+    """``count`` papers, as PDF and as text, in a folder. The same seed gives the same files."""
+    paths = []
+    for index in range(count):
+        text = make_text(seed * 1_000_003 + index)
+        for ending, data in ((".pdf", make_pdf(text)), (".txt", text.encode())):
+            path = folder / f"synthetic_{index:03d}{ending}"
+            path.write_bytes(data)
+            paths.append(path)
+    return paths
+
 
 #: Quotes looked for in each paper in the stage ``evidence``: this many sentences of it, every other one damaged.
 QUOTES: Final = 14

@@ -1,11 +1,20 @@
-"""Line charts with bands, in one panel or several that share their axes, and dumbbell charts of pairs of values."""
+"""Figures, each with the data behind it as a table: line charts with bands, and dumbbell charts of pairs of values.
+
+Line charts have one panel, or several that share their axes.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from openbook.charts.svg import LOOKS, SECOND, Look, document, element, line, marker, paint, path, text
 
@@ -269,3 +278,37 @@ def draw_pairs(
             body.append(marker(look, x(value), height, f"{pair.label}, {label}: {form(value)}", 4.4))
             body.append(text(form(value), column, y + 4, "end", "ob-tick"))
     return document(name, title, description, WIDTH, bottom + 14, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart as SVG with the table of its data. ``name`` is its file name without ending."""
+
+    name: str
+    title: str
+    description: str
+    svg: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+    def csv(self) -> str:
+        """The data as CSV, unrounded."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(["" if cell is None else cell for cell in row] for row in self.rows)
+        return out.getvalue()
+
+    def table(self) -> Markup:
+        """The data as an HTML table, rounded to four places."""
+        return Markup(_templates().get_template("table.html.jinja").render(figure=self))
+
+    def page(self, notice: str = "") -> str:
+        """A self-contained page: the chart, what it shows in words, and its table."""
+        return _templates().get_template("figure.html.jinja").render(figure=self, notice=notice)
+
+
+@cache
+def _templates() -> Environment:
+    loader = PackageLoader("openbook.charts", "")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

@@ -15,10 +15,7 @@ from openbook.errors import OpenbookError
 
 
 class CommandsOnUse(TyperGroup):
-    """The commands of this package, by the names of its modules. A module is imported when its command is looked at.
-
-    A module registers its command with ``app``. ``bench_llm`` adds to the command of ``bench``, and is imported with it.
-    """
+    """The commands of this package, by the names of its modules. A module is imported when its command is looked at."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(_modules())
@@ -27,7 +24,8 @@ class CommandsOnUse(TyperGroup):
         if cmd_name not in self.commands:
             modules = _modules()
             # an older name, such as train-linear, is registered by the module of the first word
-            for module in modules.get(cmd_name) or modules.get(cmd_name.split("-")[0]) or []:
+            module = modules.get(cmd_name) or modules.get(cmd_name.split("-")[0])
+            if module:
                 import_module(f"{__name__}.{module}")
             found = _registered(cmd_name)
             if found is None:
@@ -36,14 +34,10 @@ class CommandsOnUse(TyperGroup):
         return self.commands[cmd_name]
 
 
-def _modules() -> dict[str, list[str]]:
-    """Which modules make each command: ``bench-llm`` is made by ``bench_llm``, ``import`` by ``import_``."""
-    names = sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
-    found: dict[str, list[str]] = {}
-    for name in names:
-        owner = next((other for other in names if name.startswith(f"{other}_") and name.strip("_") != other), name)
-        found.setdefault(get_command_name(owner).strip("-"), []).append(name)
-    return found
+def _modules() -> dict[str, str]:
+    """The module of each command: ``import`` is made by ``import_``."""
+    names = (module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
+    return {get_command_name(name).strip("-"): name for name in names}
 
 
 def _registered(name: str) -> Any:

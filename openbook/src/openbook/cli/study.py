@@ -100,8 +100,7 @@ def import_rubric(
     """
     import json
 
-    from openbook.studies.rubric import read_rubric
-    from openbook.studies.scaffold import write_scaffold
+    from openbook.studies.scaffold import read_rubric, write_scaffold
 
     claims = read_rubric(rubric)
     name = _study_name(out)

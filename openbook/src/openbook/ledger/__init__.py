@@ -6,7 +6,7 @@ and no question in it is asked twice.
 
 from openbook.ledger.database import LedgerError
 from openbook.ledger.reply_cache import CachedReply, Claims, Question, ReplyCache
-from openbook.ledger.rows import run_key
 from openbook.ledger.store import Event, Ledger
+from openbook.ledger.tables import run_key
 
 __all__ = ["CachedReply", "Claims", "Event", "Ledger", "LedgerError", "Question", "ReplyCache", "run_key"]

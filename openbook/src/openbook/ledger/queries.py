@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, or_, select
 
 from openbook.ledger.database import reading
-from openbook.ledger.rows import paper_key
 from openbook.ledger.store import Ledger
-from openbook.ledger.tables import assessments, papers
+from openbook.ledger.tables import assessments, paper_key, papers
 from openbook.record.model import Answer, PaperInfo, Record
 
 

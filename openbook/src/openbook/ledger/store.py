@@ -14,18 +14,24 @@ from sqlalchemy.dialects import postgresql, sqlite
 from openbook.ledger.batch_jobs import BatchJobs
 from openbook.ledger.database import LedgerError, now, open_engine, reading, writing
 from openbook.ledger.reply_cache import LEASE, ReplyCache
-from openbook.ledger.rows import (
+from openbook.ledger.tables import (
+    answers,
     assessment_row,
+    assessments,
     corrected,
+    corrections,
+    evidence,
+    excerpts,
     info_of,
     paper_key,
     paper_row,
+    papers,
     run_key,
     run_of,
     run_row,
+    runs,
     scores_of,
 )
-from openbook.ledger.tables import answers, assessments, corrections, evidence, excerpts, papers, runs
 from openbook.record.model import Answer, CodeReport, Evidence, NearMiss, Record
 from openbook.variables import SCORED, VARIABLES
 

@@ -15,8 +15,7 @@ from pydantic import TypeAdapter
 from openbook.errors import OpenbookError
 from openbook.files import NAMED, kind_of, write_atomically
 from openbook.record.files import read_folder, read_record, record_paths
-from openbook.record.model import Answer, CodeReport, PaperInfo, Record, Run, Scores
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, CodeReport, PaperInfo, Record, Run, Scores, score_answers
 from openbook.variables import SCORED, VARIABLES
 
 TABLE_NAME: Final = "records.parquet"

@@ -9,8 +9,7 @@ from typing import Final
 
 from openbook.record.model import CodeFinding, CodeReport, Record
 from openbook.repositories.cloning import MEGABYTES, SECONDS, cloned, git_output, is_address
-from openbook.repositories.contents import content_findings
-from openbook.repositories.files import Repository, read_repository
+from openbook.repositories.contents import Repository, content_findings, read_repository
 from openbook.repositories.structure import (
     command_findings,
     dependencies_in,

@@ -17,7 +17,7 @@ from openbook.errors import OpenbookError
 from openbook.record.model import CodeReport, Record
 from openbook.repositories.archives import archive_of
 from openbook.repositories.cloning import cloned, is_address
-from openbook.repositories.files import read_repository
+from openbook.repositories.contents import read_repository
 from openbook.repositories.inspection import compared, inspect_folder
 from openbook.repositories.links import LinkChecker, addresses_in
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from openbook.record.model import CodeFinding
-from openbook.repositories.files import Repository, RepositoryFile
+from openbook.repositories.contents import Repository, RepositoryFile
 
 #: What reviewers look for in a README, and the words that tell that it is there.
 TOPICS: Final[dict[str, str]] = {

@@ -17,8 +17,7 @@ from rich.console import Console
 from selectolax.lexbor import LexborHTMLParser
 
 from openbook.papers.paper import Page, Paper, Section
-from openbook.record.model import Answer, Correction, Evidence, PaperInfo, Record, Run
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, Correction, Evidence, PaperInfo, Record, Run, score_answers
 from openbook.variables import SCORED
 from openbook.web.record.page import render_page
 from openbook.web.record.terminal import show_record

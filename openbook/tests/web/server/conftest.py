@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from openbook.benchmarks.synthetic import make_pdf, make_text
+from openbook.benchmarks.stages import make_pdf, make_text
 
 pytest.importorskip("fastapi", reason="the server's libraries are not installed (extra: server)")
 
 from starlette.testclient import TestClient
 
-from openbook.web.server.app import create_app
+from openbook.web.server.run import create_app
 from openbook.web.server.settings import ServerSettings
 
 BASE = "http://127.0.0.1"

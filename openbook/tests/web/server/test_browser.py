@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from openbook.benchmarks.synthetic import make_pdf, make_text
+from openbook.benchmarks.stages import make_pdf, make_text
 
 pytest.importorskip("fastapi", reason="the server's libraries are not installed (extra: server)")
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: browser)")

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from openbook.benchmarks.synthetic import make_text
+from openbook.benchmarks.stages import make_text
 
 pytest.importorskip("fastapi", reason="the server's libraries are not installed (extra: server)")
 pytest.importorskip("schemathesis", reason="schemathesis is not installed (extra: browser)")

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from openbook.assess.pipeline import assess_paper
 from openbook.assessors.linear.assessor import LinearAssessor
-from openbook.benchmarks.synthetic import make_pdf, make_text
+from openbook.benchmarks.stages import make_pdf, make_text
 from openbook.errors import OpenbookError
 from openbook.papers.reading import read_bytes
 from openbook.record.model import Evidence, Record

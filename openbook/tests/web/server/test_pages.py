@@ -77,8 +77,7 @@ def test_a_deleted_file_leaves_quotes_in_context_and_advice(serve: Serve, wait: 
 
 def test_a_look_at_the_papers_code_is_on_its_page(serve: Serve, tmp_path: Path) -> None:
     from openbook.ledger import Ledger
-    from openbook.record.model import Answer, CodeFinding, CodeReport, PaperInfo, Run
-    from openbook.record.scores import score_answers
+    from openbook.record.model import Answer, CodeFinding, CodeReport, PaperInfo, Run, score_answers
     from openbook.variables import VARIABLES
 
     answers = {name: Answer(result="no") for name in VARIABLES}

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("uvicorn", reason="the server's libraries are not installed (extra: server)")
 
-from openbook.benchmarks.synthetic import make_pdf, make_text
+from openbook.benchmarks.stages import make_pdf, make_text
 from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.web.server.run import run

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from openbook.record.files import write_record
-from openbook.record.model import Answer, Correction, Evidence, PaperInfo, Record, Run
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, Correction, Evidence, PaperInfo, Record, Run, score_answers
 from openbook.variables import SCORED
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{ 7*7 }}]]>\u2028"

@@ -17,9 +17,8 @@ from selectolax.lexbor import LexborHTMLParser
 from site_records import ADDRESS, EVIL, made_up, write_folder
 
 from openbook.record.files import read_record
-from openbook.record.model import Answer, Evidence, NearMiss
+from openbook.record.model import Answer, Evidence, NearMiss, score_answers
 from openbook.record.parquet import to_table, write_table
-from openbook.record.scores import score_answers
 from openbook.web.addresses import folder_name
 from openbook.web.site import lists, rendering
 from openbook.web.site.building import Report, SiteSettings, build

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from openbook.record.model import Answer, CodeFinding, CodeReport, PaperInfo, Record, Run
-from openbook.record.scores import score_answers
+from openbook.record.model import Answer, CodeFinding, CodeReport, PaperInfo, Record, Run, score_answers
 from openbook.variables import VARIABLES
 from openbook.web.site.frame import Site
 from openbook.web.site.paper_page import paper_page

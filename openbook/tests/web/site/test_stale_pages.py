@@ -25,7 +25,7 @@ def package(tmp_path: Path) -> Path:
 
 
 MAKERS = """
-    web/site/paper_page.py web/site/rows.py web/record/view.py record/scores.py corpus/audit/findings.py
+    web/site/paper_page.py web/site/rows.py web/record/view.py record/model.py corpus/audit/findings.py
     advice/advising.py advice/drafts.toml variables/definitions.toml web/templates/site/paper.html.jinja
     web/templates/site/base.html.jinja web/templates/site/bar.html.jinja web/templates/site/badge.svg.jinja
     web/templating.py web/addresses.py

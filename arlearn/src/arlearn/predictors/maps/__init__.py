@@ -6,9 +6,8 @@ from typing import Any
 
 from arlearn.errors import ArlearnError
 from arlearn.predictors.maps.base import CausalMap
-from arlearn.predictors.maps.blocks import BlocksMap, PeriodicMap
+from arlearn.predictors.maps.blocks import BlocksMap, PeriodicMap, ShiftMap
 from arlearn.predictors.maps.packed import PackedMap
-from arlearn.predictors.maps.shift import ShiftMap
 
 __all__ = ["MAPS", "BlocksMap", "CausalMap", "PackedMap", "PeriodicMap", "ShiftMap", "build_map"]
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from openbook.charts import Axis, Figure, Pair, Panel, Point, Series, draw, draw_pairs
-from openbook.corpus.trends.cuts import ALL, UNKNOWN
-from openbook.corpus.trends.report import ErrorModel
+from openbook.corpus.trends.report import ALL, UNKNOWN, ErrorModel
 from openbook.corpus.trends.report import rows as cut
 from openbook.corpus.validation.statistics import wilson
 from openbook.files import write_atomically

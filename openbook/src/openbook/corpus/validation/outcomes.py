@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from openbook.corpus.validation.statistics import percentile
 from openbook.errors import OpenbookError
-from openbook.record.model import Record
+from openbook.record.model import RATE_CODE_AND_DATA, RATE_DATA_ONLY, Record
 from openbook.record.parquet import from_row, read_table
-from openbook.record.scores import RATE_CODE_AND_DATA, RATE_DATA_ONLY
 
 #: The classes of the Reproducibility Score, and what it gives them.
 CLASSES: Final = ("code and data", "data only", "neither")

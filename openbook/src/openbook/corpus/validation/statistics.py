@@ -9,8 +9,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from openbook.record import scores
-from openbook.record.scores import Z95
+from openbook.record.model import Z95
+from openbook.record.model import wilson as score_interval
 
 Interval: TypeAlias = tuple[float, float]
 
@@ -21,7 +21,7 @@ SEED: Final = 20261123
 
 def wilson(successes: float, trials: float) -> Interval | None:
     """The Wilson score interval of ``successes / trials``; None without trials."""
-    return scores.wilson(successes, trials) if trials > 0 else None
+    return score_interval(successes, trials) if trials > 0 else None
 
 
 def percentile(values: NDArray[np.float64], level: float = LEVEL) -> Interval | None:

@@ -13,8 +13,7 @@ from markupsafe import Markup
 from openbook.assess.pipeline import text_hash
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
-from openbook.record.model import Record
-from openbook.record.scores import CODE_AND_DATA, DATA_ONLY, count_unclear
+from openbook.record.model import CODE_AND_DATA, DATA_ONLY, Record, count_unclear
 from openbook.web.addresses import is_web, source_name
 from openbook.web.record.view import AnswerView, answers_of, code_view, interval_text, plain_title
 from openbook.web.templating import environment, static_text

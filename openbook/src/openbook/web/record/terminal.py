@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from openbook.record.model import CodeReport, Record
-from openbook.record.scores import CLEAR_FROM, count_unclear
+from openbook.record.model import CLEAR_FROM, CodeReport, Record, count_unclear
 from openbook.text import percent
 from openbook.web.record.view import SEVERITIES, AnswerView, answers_of, code_view, interval_text, place_of, plain_title
 

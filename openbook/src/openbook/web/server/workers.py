@@ -23,7 +23,7 @@ from openbook.assessors.llm.settings import LlmSettings
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger, LedgerError, run_key
 from openbook.ledger.jobs import Job, JobQueue
-from openbook.ledger.rows import paper_key
+from openbook.ledger.tables import paper_key
 from openbook.record.model import Record, Run
 from openbook.web.server.events import JobEvents
 from openbook.web.server.excerpts import Excerpts, excerpts_of, read_excerpts

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from openbook.charts import Figure
 from openbook.errors import OpenbookError
-from openbook.record.scores import (
+from openbook.record.model import (
     CLEAR_FROM,
     CODE_AND_DATA,
     DATA_ONLY,

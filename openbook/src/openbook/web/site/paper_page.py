@@ -12,8 +12,7 @@ from markupsafe import Markup, escape
 
 from openbook.advice.advising import drafts
 from openbook.corpus.audit.findings import KINDS, Finding
-from openbook.record.model import Answer, Evidence, Record
-from openbook.record.scores import CODE_AND_DATA, DATA_ONLY, count_unclear
+from openbook.record.model import CODE_AND_DATA, DATA_ONLY, Answer, Evidence, Record, count_unclear
 from openbook.text import shortened
 from openbook.variables import SCORED, VARIABLES
 from openbook.variables.definitions import definition

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from openbook.corpus.audit.findings import Finding
-from openbook.record.model import Record
-from openbook.record.scores import reproducibility, wilson
+from openbook.record.model import Record, reproducibility, wilson
 from openbook.variables import SCORED
 from openbook.web.record.view import plain_title
 
