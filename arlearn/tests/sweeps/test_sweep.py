@@ -129,7 +129,7 @@ def test_a_trial_that_fails_is_a_row(tmp_path, here, monkeypatch) -> None:
     assert len(here) == 3
     call(recipe, "--over", "width=2,3,4", "--out", out, "--retry")
     assert [recipe.predictor.width for recipe in here] == [2, 3, 4, 3]
-    with pytest.raises(ArlearnError, match="none of 1 trials came to a exact_match: it does not like threes"):
+    with pytest.raises(ArlearnError, match="none of 1 trials has a result in exact_match: it does not like threes"):
         call(recipe, "--over", "width=3", "--out", tmp_path / "bad")
 
 

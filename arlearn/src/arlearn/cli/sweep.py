@@ -127,12 +127,8 @@ def _print(record: dict[str, Any]) -> None:
     table = Table(box=None, header_style="bold")
     for key in (*keys, "state"):
         table.add_column(key, justify="left" if key == "state" else "right")
-    order = {trial["trial"]: trial for trial in record["trials"]}
-    best = record["best"]
-    rows = sorted(
-        order.values(),
-        key=lambda t: (t[measure] is None, (t[measure] or 0) * (1 if record["less_is_better"] else -1), t["trial"]),
-    )
+    best, sign = record["best"], 1 if record["less_is_better"] else -1
+    rows = sorted(record["trials"], key=lambda t: (t[measure] is None, sign * (t[measure] or 0), t["trial"]))
     for trial in rows:
         shown = [_shown(trial[key]) for key in keys]
         state = trial["error"] or trial["state"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 WIDE = 10.0  # a range whose ends differ by this factor is searched by orders of magnitude
+# a value and the comma after it; commas inside quotes and brackets are part of the value
+VALUE = re.compile(r"""((?:"[^"]*"|'[^']*'|\[[^\]]*\]|\{[^}]*\}|[^,])*),""")
 MOST_CHECKED = 10_000  # combinations that are checked before anything is trained
 
 
@@ -107,7 +110,7 @@ def _read(text: str) -> Over:
         raise ArlearnError(f"--over {text}: write key=a,b,c or key=low..high")
     if ".." in values and not values.startswith(("[", "'", '"')):
         return _range(text, key, values)
-    choices = _split(values)
+    choices = [value.strip() for value in VALUE.findall(values + ",")]
     if "" in choices:
         raise ArlearnError(f"--over {text}: there is an empty value")
     if len(set(choices)) < len(choices):
@@ -125,22 +128,3 @@ def _range(text: str, key: str, values: str) -> Over:
     if not over.low < over.high < float("inf"):
         raise ArlearnError(f"--over {text}: a range runs from a smaller number to a larger one")
     return over
-
-
-def _split(values: str) -> list[str]:
-    """At commas outside brackets and quotes."""
-    parts, depth, quote = [""], 0, ""
-    for character in values:
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"":
-            quote = character
-        elif character in "[{":
-            depth += 1
-        elif character in "]}":
-            depth -= 1
-        elif character == "," and depth == 0:
-            parts.append("")
-            continue
-        parts[-1] += character
-    return [part.strip() for part in parts]

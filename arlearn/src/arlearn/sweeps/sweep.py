@@ -11,10 +11,8 @@ import csv
 import io
 import itertools
 import json
-import shutil
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,7 @@ from arlearn.files import replacing, write_atomically
 from arlearn.sweeps.space import Over, as_changes, combinations
 from arlearn.sweeps.trials import TrialOutcome, run_trial
 from arlearn.tasks.text_files import TextFile
-from arlearn.training.directory import LOCK, TOKENIZER, DirectoryLock, vocabulary_for
+from arlearn.training.directory import TOKENIZER, DirectoryLock, claim_directory, vocabulary_for
 from arlearn.training.processes import terminable
 from arlearn.training.recipe import Recipe
 from arlearn.training.reporting import Reporter, Work
@@ -31,21 +29,20 @@ from arlearn.training.reporting import Reporter, Work
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.study import Study
-    from optuna.trial import Trial
+    from optuna.trial import FrozenTrial, Trial
 
 # what can rank trials: whether less is better
 LESS_IS_BETTER = {"bits_per_byte": True, "exact_match": False, "digit_accuracy": False, "loss": True, "seconds": True}
 STORAGE, TRIALS = "sweep.db", "trials"
 TABLE, RECORD, FIGURE, BEST = "sweep.csv", "sweep.json", "sweep.png", "best.toml"
-FILES = (STORAGE, TABLE, RECORD, FIGURE, BEST, TOKENIZER)
+FILES = (STORAGE, TRIALS, TABLE, RECORD, FIGURE, BEST, TOKENIZER)
 SEARCHED = 20  # trials of a sweep over ranges, unless another number is given
 STATES = {"COMPLETE": "finished", "FAIL": "failed", "RUNNING": "running"}
-Rows = list[dict[str, Any]]  # of the table, one for each trial that has begun
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is asked for.
+    """What is asked for. Raises ArlearnError if the space and the sampler do not go together.
 
     Attributes:
         base: the recipe as it would be trained (its text and its measurements included).
@@ -63,8 +60,7 @@ class Sweep:
     sampler: str
     seed: int
 
-    def check(self) -> None:
-        """Raises ArlearnError if the space and the sampler do not go together."""
+    def __post_init__(self) -> None:
         if not self.space:
             raise ArlearnError("a sweep goes over something: give --over key=a,b,c")
         ranges = ", ".join(str(over) for over in self.space if not over.choices)
@@ -98,12 +94,6 @@ class Sweep:
             return samplers.RandomSampler(seed=seed)
         return samplers.TPESampler(seed=seed, multivariate=len(self.space) > 1)
 
-    def ranked(self, rows: Rows) -> Rows:
-        """Finished trials, the best first; of equals the faster one."""
-        sign = 1 if LESS_IS_BETTER[self.measure] else -1
-        finished = [row for row in rows if row["state"] == "finished"]
-        return sorted(finished, key=lambda row: (sign * row[self.measure], row["seconds"], row["trial"]))
-
 
 def sweep(
     asked: Sweep, out: Path, reporter: Reporter, *, overwrite: bool = False, retry: bool = False
@@ -116,19 +106,22 @@ def sweep(
     from optuna.exceptions import OptunaError
     from sqlalchemy.exc import SQLAlchemyError
 
-    asked.check()
     lock = DirectoryLock(out)
     try:
-        _open(out, overwrite, lock)
+        claim_directory(out, lock, "sweep", (STORAGE,), FILES if overwrite else ())
         study = _study(asked, out)
         with terminable(), reporter.work("sweep") as work:
-            _Runner(_with_vocabulary(asked, out, reporter), out, study, work, reporter).run(retry)
-        rows = _rows(asked, out, study)
-        if not asked.ranked(rows):
-            reason = next((f": {row['error']}" for row in rows if row["error"]), "")
-            raise ArlearnError(f"none of {len(rows)} trials came to a {asked.measure}{reason}; see {out / TABLE}")
+            running = _Running(_with_vocabulary(asked, out, reporter), out, study, work, reporter)
+            running.run(retry)
+        record = running.report()
+        if record["best"] is None:
+            trials = record["trials"]
+            reason = next((f": {row['error']}" for row in trials if row["error"]), "")
+            raise ArlearnError(
+                f"none of {len(trials)} trials has a result in {asked.measure}{reason}; see {out / TABLE}"
+            )
         _draw(asked, study, out / FIGURE)
-        return _report(asked, out, rows)
+        return record
     except (OptunaError, SQLAlchemyError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise ArlearnError(f"{out / STORAGE} cannot be used: {reason}; --overwrite starts anew") from error
@@ -136,83 +129,126 @@ def sweep(
         lock.release()
 
 
-class _Runner:
-    """Asks the study for trials until the sweep is whole, and tells it what they came to."""
+@dataclass(frozen=True)
+class _Running:
+    """A sweep under way: asks the study for trials until the sweep is whole, and tells it what they came to."""
 
-    def __init__(self, asked: Sweep, out: Path, study: Study, work: Work, reporter: Reporter) -> None:
-        self.asked, self.out, self.study, self.work, self.reporter = asked, out, study, work, reporter
+    asked: Sweep
+    out: Path
+    study: Study
+    work: Work
+    reporter: Reporter
 
     def run(self, retry: bool) -> None:
         from optuna.trial import Trial
 
-        trials = self.study.get_trials(deepcopy=False)
-        for frozen in trials:
-            if frozen.state.name == "RUNNING":  # the sweep was killed in it
-                self._one(Trial(self.study, frozen._trial_id))
+        before = self._trials(*STATES)
+        for frozen in self._trials("RUNNING"):  # the sweep was killed in it
+            self.study.sampler = self.asked.build_sampler(frozen.number)
+            self._train(Trial(self.study, frozen._trial_id))
         if self.asked.sampler == "grid":  # in order, so that a table that is not whole can be read as well
             for values in itertools.islice(combinations(self.asked.space), self.asked.count):
                 self.study.enqueue_trial(values, skip_if_exists=True)
-        newest = {tuple(sorted(trial.params.items())): trial for trial in trials}
+        newest = {tuple(sorted(trial.params.items())): trial for trial in before}
         for trial in newest.values() if retry else ():
             if trial.state.name == "FAIL" and trial.params:
                 self.study.enqueue_trial(trial.params, user_attrs={"retry": True})
-        while self._ended() < self.asked.count or any(t.state.name == "WAITING" for t in self.study.get_trials(False)):
+        while self._ended() < self.asked.count or self._trials("WAITING"):
             self.study.sampler = self.asked.build_sampler(len(self.study.get_trials(deepcopy=False)))
-            self._one(self.study.ask())
+            self._train(self.study.ask())
+
+    def _trials(self, *states: str) -> list[FrozenTrial]:
+        return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.name in states]
 
     def _ended(self) -> int:
         """Trials that ended, retries left out."""
-        trials = self.study.get_trials(deepcopy=False)
-        return sum(t.state.name in ("COMPLETE", "FAIL") and "retry" not in t.user_attrs for t in trials)
+        return sum("retry" not in trial.user_attrs for trial in self._trials("COMPLETE", "FAIL"))
 
-    def _one(self, trial: Trial) -> None:
+    def _train(self, trial: Trial) -> None:
         from optuna.trial import TrialState
 
-        values = {over.key: over.suggest(trial) for over in self.asked.space}
-        name = f"trial {trial.number + 1}: {', '.join(as_changes(values))}"
-        done, count = self._ended(), max(self.asked.count, 1)
-        same = [t for t in self.study.get_trials(False) if t.state.name == "COMPLETE" and t.params == trial.params]
+        values = as_changes({over.key: over.suggest(trial) for over in self.asked.space})
+        name = f"trial {trial.number + 1}: {', '.join(values)}"
+        same = [done for done in self._trials("COMPLETE") if done.params == trial.params]
         if same:  # a search may ask twice
-            about = dict(same[0].user_attrs)
+            outcome = TrialOutcome(**{each.name: same[0].user_attrs[each.name] for each in fields(TrialOutcome)})
         else:
+            ended, count = self._ended(), max(self.asked.count, 1)
             try:
-                recipe = self.asked.base.with_changes(as_changes(values))
-                place = self.out / TRIALS / f"{trial.number + 1:04d}"
                 outcome = run_trial(
-                    recipe, place, lambda share, detail: self.work.show((done + share) / count, f"{name}; {detail}")
+                    self.asked.base.with_changes(values),
+                    self._directory(trial.number),
+                    lambda share, detail: self.work.show((ended + share) / count, f"{name}; {detail}"),
                 )
             except ArlearnError as error:  # a combination of a search that the recipe does not allow
                 outcome = TrialOutcome(0.0, str(error))
-            about = {key: getattr(outcome, key) for key in ("error", "seconds", "parameters", "metrics")}
-        measured = about["seconds"] if self.asked.measure == "seconds" else about["metrics"].get(self.asked.measure)
-        if not about["error"] and measured is None:
-            about["error"] = f"it was not measured in {self.asked.measure}"
-        for key in ("error", "seconds", "parameters", "metrics"):
-            trial.set_user_attr(key, about[key])
-        if about["error"]:
+        measured = outcome.seconds if self.asked.measure == "seconds" else outcome.metrics.get(self.asked.measure)
+        if not outcome.error and measured is None:
+            outcome = replace(outcome, error=f"{self.asked.measure} was not measured")
+        for key, value in asdict(outcome).items():
+            trial.set_user_attr(key, value)
+        if outcome.error:
             self.study.tell(trial, state=TrialState.FAIL)
-            self.reporter.note(f"{name}: failed: {about['error']}")
+            self.reporter.note(f"{name}: failed: {outcome.error}")
         else:
-            self.study.tell(trial, float(measured))
-            self.reporter.note(f"{name}: {self.asked.measure} {float(measured):.4f}")
-        _report(self.asked, self.out, _rows(self.asked, self.out, self.study))
+            self.study.tell(trial, measured)
+            self.reporter.note(f"{name}: {self.asked.measure} {measured:.4f}")
+        self.report()
 
+    def _directory(self, number: int) -> Path:
+        return self.out / TRIALS / f"{number + 1:04d}"
 
-def _open(out: Path, overwrite: bool, lock: DirectoryLock) -> None:
-    try:
-        if out.exists() and not out.is_dir():
-            raise ArlearnError(f"{out} is a file; --out names a directory")
-        there = (out / STORAGE).exists()
-        if out.is_dir() and not there and any(path.name != LOCK for path in out.iterdir()):
-            raise ArlearnError(f"{out} is not empty and holds no sweep; give another --out")
-        out.mkdir(parents=True, exist_ok=True)
-        lock.take()
-        if overwrite:
-            for name in FILES:
-                (out / name).unlink(missing_ok=True)
-            shutil.rmtree(out / TRIALS, ignore_errors=True)
-    except OSError as error:
-        raise ArlearnError(f"cannot use {out}: {error.strerror or error}") from error
+    def _row(self, trial: FrozenTrial) -> dict[str, Any]:
+        about = trial.user_attrs
+        metrics = about.get("metrics", {})
+        return {
+            "trial": trial.number + 1,
+            "state": STATES[trial.state.name],
+            **{over.key: over.written(trial.params.get(over.key, "")) for over in self.asked.space},
+            self.asked.measure: trial.value,
+            "loss": metrics.get("loss"),
+            "parameters": about.get("parameters"),
+            "tokens": metrics.get("tokens"),
+            "seconds": about.get("seconds"),
+            "error": about.get("error", ""),
+            "directory": str(self._directory(trial.number)),
+        }
+
+    def report(self) -> dict[str, Any]:
+        """Write the tables and ``best.toml``; what ``--json`` prints. Raises ArlearnError if they cannot be written."""
+        asked, out = self.asked, self.out
+        rows = [self._row(trial) for trial in self._trials(*STATES)]
+        sign = 1 if LESS_IS_BETTER[asked.measure] else -1
+        finished = [row for row in rows if row["state"] == "finished"]
+        # of equals the faster one
+        best = min(finished, key=lambda row: (sign * row[asked.measure], row["seconds"], row["trial"]), default=None)
+        if best is not None:
+            changes = as_changes({over.key: best[over.key] for over in asked.space})
+            told = f"{asked.plain.description.rstrip('.')}. Best of {len(rows)} trials: {', '.join(changes)}"
+            recipe = replace(asked.plain.with_changes(changes), description=told.lstrip(". "))
+            write_atomically(out / BEST, recipe.to_toml())
+        record = {
+            "base": asked.plain.name,
+            "measure": asked.measure,
+            "less_is_better": LESS_IS_BETTER[asked.measure],
+            "sampler": asked.sampler,
+            "title": f"{asked.plain.name}: {len(finished)} trials",
+            "over": [str(over) for over in asked.space],
+            "finished": len(finished),
+            "failed": sum(row["state"] == "failed" for row in rows),
+            "best": best,
+            "table": str(out / TABLE),
+            "figure": str(out / FIGURE),
+            "recipe": None if best is None else str(out / BEST),
+            "trials": rows,
+        }
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(out / TABLE, text.getvalue())
+        write_atomically(out / RECORD, json.dumps(record, indent=1) + "\n")
+        return record
 
 
 def _study(asked: Sweep, out: Path) -> Study:
@@ -242,67 +278,12 @@ def _with_vocabulary(asked: Sweep, out: Path, reporter: Reporter) -> Sweep:
     return replace(asked, base=asked.base.with_inputs(None, str((out / TOKENIZER).resolve())))
 
 
-def _rows(asked: Sweep, out: Path, study: Study) -> Rows:
-    rows = []
-    for trial in study.get_trials(deepcopy=False):
-        if trial.state.name in STATES:  # trials of a grid that have not begun are no rows
-            about = trial.user_attrs
-            metrics = about.get("metrics", {})
-            rows.append(
-                {
-                    "trial": trial.number + 1,
-                    "state": STATES[trial.state.name],
-                    **{over.key: over.written(trial.params.get(over.key, "")) for over in asked.space},
-                    asked.measure: about.get("seconds") if asked.measure == "seconds" else metrics.get(asked.measure),
-                    "loss": metrics.get("loss"),
-                    "parameters": about.get("parameters"),
-                    "tokens": metrics.get("tokens"),
-                    "seconds": about.get("seconds"),
-                    "error": about.get("error", ""),
-                    "directory": str(out / TRIALS / f"{trial.number + 1:04d}"),
-                }
-            )
-    return rows
-
-
-def _report(asked: Sweep, out: Path, rows: Rows) -> dict[str, Any]:
-    """Write the tables and ``best.toml``; what ``--json`` prints. Raises ArlearnError if they cannot be written."""
-    ranked = asked.ranked(rows)
-    best = ranked[0] if ranked else None
-    if best is not None:
-        changes = as_changes({over.key: best[over.key] for over in asked.space})
-        told = f"{asked.plain.description.rstrip('.')}. Best of {len(rows)} trials: {', '.join(changes)}"
-        recipe = replace(asked.plain.with_changes(changes), description=told.lstrip(". "))
-        write_atomically(out / BEST, recipe.to_toml())
-    record = {
-        "base": asked.plain.name,
-        "measure": asked.measure,
-        "less_is_better": LESS_IS_BETTER[asked.measure],
-        "sampler": asked.sampler,
-        "title": f"{asked.plain.name}: {len(ranked)} trials",
-        "over": [str(over) for over in asked.space],
-        "finished": len(ranked),
-        "failed": sum(row["state"] == "failed" for row in rows),
-        "best": best,
-        "table": str(out / TABLE),
-        "figure": str(out / FIGURE),
-        "recipe": None if best is None else str(out / BEST),
-        "trials": rows,
-    }
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(out / TABLE, text.getvalue())
-    write_atomically(out / RECORD, json.dumps(record, indent=1) + "\n")
-    return record
-
-
 def _draw(asked: Sweep, study: Study, path: Path) -> None:
     """Optuna's slice plot: for each setting a panel with every finished trial at its value."""
     import matplotlib
 
     matplotlib.use("Agg")
+    import numpy
     from matplotlib import pyplot
     from optuna.visualization.matplotlib import plot_slice
 
@@ -312,7 +293,7 @@ def _draw(asked: Sweep, study: Study, path: Path) -> None:
         drawn = plot_slice(
             study, [over.key for over in asked.space], target_name=f"{asked.measure} ({better} is better)"
         )
-    axes: Sequence[Any] = drawn if isinstance(drawn, Sequence) else list(getattr(drawn, "flat", [drawn]))
+    axes = numpy.ravel([drawn])  # one setting gives one panel, several an array
     figure = axes[0].figure
     figure.set_size_inches(4.2 * len(axes) + 1, 3.8)
     figure.suptitle(f"{asked.plain.name}: trials of a sweep")

@@ -68,9 +68,9 @@ def run_trial(recipe: Recipe, directory: Path, show: Callable[[float, str], None
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-    if process.returncode != 0:
-        return TrialOutcome(round(time.monotonic() - began, 2), _reason(process.returncode, log))
     try:
+        if process.returncode != 0:
+            raise ArlearnError(_reason(process.returncode, log))
         card = load_card(directory)
     except ArlearnError as error:
         return TrialOutcome(round(time.monotonic() - began, 2), str(error))

@@ -20,7 +20,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +76,44 @@ class DirectoryLock:
         self._lock.release()
 
 
+def claim_directory(
+    out: Path,
+    lock: DirectoryLock,
+    kind: str,
+    marks: Collection[str],
+    remove: Collection[str] = (),
+    others: bool = False,
+) -> None:
+    """Make the directory ``out``, take its lock and remove what is named there.
+
+    Args:
+        kind: what such a directory holds, for messages: a run, a sweep.
+        marks: names of files of which one at least is there if it holds one.
+        remove: names of files and folders to remove.
+        others: whether ``out`` may hold something else.
+
+    Raises:
+        ArlearnError: ``out`` is a file, holds something else or cannot be written, or another command has the lock.
+    """
+    try:
+        if out.exists() and not out.is_dir():
+            raise ArlearnError(f"{out} is a file; --out names a directory")
+        known = others or any((out / name).exists() for name in marks)
+        if not known and out.is_dir() and any(path.name != LOCK for path in out.iterdir()):
+            raise ArlearnError(f"{out} is not empty and holds no {kind}; give another --out")
+        out.mkdir(parents=True, exist_ok=True)
+        lock.take()
+        for left in out.glob(".*.part"):  # of a process that was killed while it wrote: the lock is ours
+            left.unlink()
+        for name in remove:
+            if (out / name).is_dir():
+                shutil.rmtree(out / name, ignore_errors=True)
+            else:
+                (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise ArlearnError(f"cannot use {out}: {error.strerror or error}") from error
+
+
 def open_directory(out: Path, recipe: Recipe, resume: bool, overwrite: bool, lock: DirectoryLock) -> None:
     """Make ``out`` ready for this recipe, and take its lock.
 
@@ -83,24 +121,12 @@ def open_directory(out: Path, recipe: Recipe, resume: bool, overwrite: bool, loc
     another recipe, if another command is writing there, or if ``out`` cannot be written.
     """
     if resume and overwrite:
-        raise ArlearnError("--resume goes on with the run that is there, --overwrite removes it: choose one")
+        raise ArlearnError("--resume continues the run that is there, --overwrite removes it: choose one")
     try:
-        if out.exists() and not out.is_dir():
-            raise ArlearnError(f"{out} is a file; --out names a directory")
-        there = [name for name in (*FILES, CHECKPOINTS) if (out / name).exists()]
-        if there and not resume and not overwrite:
-            raise ArlearnError(f"{out} already holds a run; go on with it by --resume, or replace it by --overwrite")
-        if not there and not resume and out.is_dir() and any(path.name != LOCK for path in out.iterdir()):
-            raise ArlearnError(f"{out} is not empty and holds no run; give another --out")
-        out.mkdir(parents=True, exist_ok=True)
-        lock.take()
-        for left in out.glob(".*.part"):  # of a process that was killed while it wrote: the lock is ours
-            left.unlink()
-        if overwrite:
-            for name in FILES:
-                (out / name).unlink(missing_ok=True)
-            for name in (CHECKPOINTS, *TRACKED):
-                shutil.rmtree(out / name, ignore_errors=True)
+        if not resume and not overwrite and any((out / name).exists() for name in (*FILES, CHECKPOINTS)):
+            raise ArlearnError(f"{out} already holds a run; continue it with --resume, or replace it with --overwrite")
+        remove = (*FILES, CHECKPOINTS, *TRACKED) if overwrite else ()
+        claim_directory(out, lock, "run", (*FILES, CHECKPOINTS), remove, others=resume)
         if resume and (out / "recipe.toml").is_file():
             _check_same(Recipe.from_toml((out / "recipe.toml").read_text(encoding="utf-8"), recipe.name), recipe, out)
         write_atomically(out / "recipe.toml", recipe.to_toml())
