@@ -15,7 +15,7 @@ from openbook.papers.paper import Paper
 from openbook.papers.reading import read_text
 from openbook.record.model import Answer, Evidence, PaperInfo, Record, Run, score_answers
 from openbook.variables import SCORED
-from openbook.variables.checklists import VENUES, checklist
+from openbook.variables.definitions import VENUES, checklist
 
 BODY = """Sorting Shells by Sound
 

@@ -11,8 +11,7 @@ from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper, Sentence
 from openbook.record.model import Record
 from openbook.text import one_line
-from openbook.variables.checklists import Topic, checklist
-from openbook.variables.definitions import definition
+from openbook.variables.definitions import Topic, checklist, definition
 
 Reply = Literal["yes", "no", "not applicable", "for the author"]
 

@@ -15,7 +15,7 @@ from openbook.cli import app
 
 if TYPE_CHECKING:
     from openbook.advice.checklist import ChecklistDoubt, DraftItem
-    from openbook.variables.checklists import Checklist
+    from openbook.variables.definitions import Checklist
 
 
 class Venue(StrEnum):
@@ -70,7 +70,7 @@ def checklist_command(
     from openbook.advice.checklist import verify as hold_against_text
     from openbook.cli.advise import record_and_paper
     from openbook.files import write_atomically
-    from openbook.variables.checklists import checklist
+    from openbook.variables.definitions import checklist
 
     record, read = record_and_paper(source, paper)
     if read.problem is not None:

@@ -70,7 +70,7 @@ def mcp_server(root: Path) -> Any:
     def checklist(path: str, venue: str = "generic") -> dict[str, Any]:
         """Draft a venue's checklist (neurips, neurips-2021, icml, aaai, acl, generic) from located sentences."""
         from openbook.advice.checklist import draft
-        from openbook.variables.checklists import VENUES
+        from openbook.variables.definitions import VENUES
 
         if venue not in VENUES:
             raise OpenbookError(f"{venue!r} is not a venue; the venues are {', '.join(VENUES)}")
