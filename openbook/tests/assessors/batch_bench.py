@@ -16,7 +16,7 @@ from openbook.assess.papers_list import Locator, name_sources
 from openbook.assessors.llm.assessor import LlmAssessor
 from openbook.assessors.llm.batch_api import BatchApi
 from openbook.assessors.llm.batch_job import BatchAssessor, BatchCounts, BatchRunner
-from openbook.assessors.llm.reply_cache import LedgerReplyCache
+from openbook.assessors.llm.cached_client import LedgerReplyCache
 from openbook.assessors.llm.settings import LlmSettings
 from openbook.benchmarks.stub_model import PAPER, Sent, Stub
 from openbook.ledger import Ledger

@@ -11,9 +11,8 @@ from batch_bench import Bench, error
 from openbook.assessors.llm import batch_job
 from openbook.assessors.llm.batch_api import BatchApi, request_line
 from openbook.assessors.llm.batch_job import BatchRound
-from openbook.assessors.llm.budget import batch_price_source, price_of
 from openbook.assessors.llm.client import CallFailed
-from openbook.assessors.llm.settings import LlmSettings
+from openbook.assessors.llm.settings import LlmSettings, batch_price_source, price_of
 from openbook.benchmarks.stub_model import Sent, answers, completion
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger, Question

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from openbook.assessors.llm.assessor import LlmAssessor
-from openbook.assessors.llm.budget import Budget, BudgetReached, Price
-from openbook.assessors.llm.reply_cache import LedgerReplyCache, MemoryReplyCache
-from openbook.assessors.llm.settings import LlmSettings
+from openbook.assessors.llm.cached_client import LedgerReplyCache, MemoryReplyCache
+from openbook.assessors.llm.settings import Budget, BudgetReached, LlmSettings, Price
 from openbook.benchmarks.stub_model import Sent, Stub, answers, completion
 from openbook.errors import OpenbookError
 from openbook.evidence.checking import check_answers
@@ -275,7 +274,7 @@ def test_a_budget_holds_what_is_under_way() -> None:
 
 def test_a_budget_without_a_price_is_refused() -> None:
     with pytest.raises(OpenbookError, match="--input-price"):
-        LlmAssessor(LlmSettings(model="x", base_url="http://203.0.113.1/v1", budget=1.0), client=lambda: None)  # type: ignore[arg-type,return-value]
+        LlmAssessor(LlmSettings(model="x", base_url="http://203.0.113.1/v1", budget=1.0), questions=lambda: None)  # type: ignore[arg-type,return-value]
 
 
 def test_nothing_is_asked_twice_with_a_ledger(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ FORKS = """
 import json, os, sys
 import aiolimiter, alembic.command, alembic.runtime.migration, genai_prices, tenacity
 import any_llm.providers.openai
-import openbook.assess.batch, openbook.assessors.llm.reply_cache, openbook.cli.assess, openbook.ledger, openbook.record.files
+import openbook.assess.batch, openbook.assessors.llm.cached_client, openbook.cli.assess, openbook.ledger, openbook.record.files
 from openbook.cli import main
 for line in sys.stdin:
     child = os.fork()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openbook.assessors.llm.assessor import LlmAssessor
-from openbook.assessors.llm.reply_cache import LedgerReplyCache
+from openbook.assessors.llm.cached_client import LedgerReplyCache
 from openbook.assessors.llm.settings import LlmSettings
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger

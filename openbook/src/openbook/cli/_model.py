@@ -34,7 +34,7 @@ class AssessorFactory:
 
             return LinearAssessor()
         from openbook.assessors.llm.assessor import LlmAssessor
-        from openbook.assessors.llm.reply_cache import LedgerReplyCache
+        from openbook.assessors.llm.cached_client import LedgerReplyCache
 
         if batch:  # for an estimate: nobody is asked
             from openbook.assessors.llm.batch_api import BatchApi
@@ -70,7 +70,7 @@ def dry_run(
     assessor: LlmAssessor, papers: Sequence[PaperSource], locate: Locate, *, as_json: bool, batch: bool = False
 ) -> None:
     """Print what a run would ask and cost at most. Nothing is asked."""
-    from openbook.assessors.llm.budget import batch_price_source
+    from openbook.assessors.llm.settings import batch_price_source
     from openbook.papers.sandbox import ReaderPool
 
     unread: list[dict[str, str]] = []
@@ -126,12 +126,14 @@ class BatchJobRun:
     def __init__(self, settings: LlmSettings, ledger: Ledger, *, poll: float | None, wait: bool) -> None:
         from openbook.assessors.llm.batch_api import BatchApi
         from openbook.assessors.llm.batch_job import BatchAssessor, BatchRunner
+        from openbook.assessors.llm.settings import batch_price_source
 
         self._api = BatchApi(settings)
         self._store = ledger.batch_jobs()
         self._assessor = BatchAssessor(settings, self._store)
         self._runner = BatchRunner(self._assessor, self._store, self._api, poll=poll, tell=_ProgressLines())
         self._wait = wait
+        self._price = batch_price_source(settings)
 
     def close(self) -> None:
         self._api.close()
@@ -174,7 +176,7 @@ class BatchJobRun:
         self._say(
             f"{counts.submitted} batches submitted with {counts.questions} questions, {counts.collected} answers "
             f"collected, {counts.failed} failed; {counts.input_tokens} + {counts.output_tokens} tokens, "
-            f"${counts.cost:.4f} ({self._runner.price_source})"
+            f"${counts.cost:.4f} ({self._price})"
         )
         if outcome.waiting and not outcome.stopped:
             self._say(f"{len(outcome.waiting)} papers wait for answers; the same command collects them")
@@ -182,8 +184,8 @@ class BatchJobRun:
 
     def report(self) -> dict[str, object]:
         """The account, for JSON; ``under_way`` are the provider's names of batches that are not collected."""
-        waiting = [batch.provider_id or batch.id for batch in self._runner.under_way]
-        return asdict(self._runner.counts) | {"price": self._runner.price_source, "under_way": waiting}
+        waiting = [batch.provider_id or batch.id for batch in self._store.open(self._api.address)]
+        return asdict(self._runner.counts) | {"price": self._price, "under_way": waiting}
 
     def _say(self, text: str) -> None:
         print(f"openbook: {text}", file=sys.stderr)

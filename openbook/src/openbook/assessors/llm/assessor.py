@@ -1,38 +1,47 @@
-"""The assessor that asks a language model."""
+"""The assessor that asks a language model. Nothing in a reply is believed that the paper does not show."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
+import json
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 import openbook
 from openbook.assessors.agreement import combine
 from openbook.assessors.base import Usage
 from openbook.assessors.llm import prompt_template
-from openbook.assessors.llm.answers import ModelAnswer, read_reply, to_answer, unproven
-from openbook.assessors.llm.budget import Budget, price_of
-from openbook.assessors.llm.cached_client import CachedClient, CallCounts, QuestionClient
-from openbook.assessors.llm.client import CallFailed, Client, Messages, make_client
-from openbook.assessors.llm.prompt_template import CHARACTERS_PER_TOKEN, fit, tokens_in
-from openbook.assessors.llm.reply_cache import MemoryReplyCache
-from openbook.assessors.llm.settings import LlmSettings, require_extra
+from openbook.assessors.llm.cached_client import CachedClient, CallCounts, MemoryReplyCache, QuestionClient
+from openbook.assessors.llm.client import CallFailed, Messages, make_client
+from openbook.assessors.llm.prompt_template import CHARACTERS_PER_TOKEN, fit, results, tokens_in
+from openbook.assessors.llm.settings import Budget, LlmSettings, price_of, require_extra
 from openbook.errors import OpenbookError
-from openbook.evidence.locating import Finder
+from openbook.evidence.checking import speaks_to_the_assessor
+from openbook.evidence.locating import Finder, is_proven
 from openbook.files import sha256
 from openbook.papers.paper import Paper
-from openbook.record.model import Answer
-from openbook.variables import VARIABLES
+from openbook.record.model import Answer, Evidence
+from openbook.variables import SCORED, VARIABLES
 
 #: How often a question is asked whose reply cannot be read, before the paper fails.
 READABLE_ATTEMPTS: Final = 3
 #: A paper's text must have at least this many tokens of the context.
 LEAST_ROOM: Final = 500
+
+
+class ModelAnswer(BaseModel):
+    """A model's answer to one variable, as its reply gives it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    result: str
+    quotes: list[str] = []
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +58,30 @@ class Estimate:
 class LlmAssessor:
     """Asks a model for all nine variables of a paper, or for one at a time, and has it repair absent quotes once.
 
-    ``cache`` makes the cache of replies for a run: a ledger's, or the run's memory. ``client`` makes the client; the
-    settings choose it when none is given. ``watch`` is told of the counts after every answered call. Raises
-    OpenbookError where the model, its key or its price is missing, before any paper is read.
+    ``cache`` makes the cache of replies for a run: a ledger's, or the run's memory. ``watch`` is told of the counts
+    after every answered call. ``questions`` makes what answers the questions of a run, where the model is not called
+    directly. Raises OpenbookError where the model, its key or its price is missing, before any paper is read.
     """
 
     def __init__(
         self,
         settings: LlmSettings,
         *,
-        client: Callable[[], Client] | None = None,
         cache: Callable[[], MemoryReplyCache] = MemoryReplyCache,
         watch: Callable[[CallCounts], None] = lambda counts: None,
+        questions: Callable[[], QuestionClient] | None = None,
     ) -> None:
         require_extra()
         self.settings = settings
         self.counts = CallCounts()
-        self._make_client = client or (lambda: make_client(settings))
-        self._make_cache = cache
-        self._watch = watch
         self._usage = Usage()
         self._price = price_of(settings)
         self._budget = Budget(settings.budget, self._price)
-        if not client:
+        if not questions:
             make_client(settings)  # a wrong model or a missing key is reported now
+        self._questions = questions or (
+            lambda: CachedClient(make_client(settings), settings, self._budget, cache(), self.counts, watch)
+        )
 
     @property
     def name(self) -> str:
@@ -109,13 +118,15 @@ class LlmAssessor:
 
     def assess_many(self, papers: Iterable[Paper]) -> Iterator[dict[str, Answer] | OpenbookError]:
         """The answers of each paper, in order, with many papers under way at once; an error where a paper failed."""
+        from anyio.from_thread import start_blocking_portal
+
         window = 2 * self.settings.concurrency
         waiting: deque[Future[tuple[dict[str, Answer], Usage]]] = deque()
-        with _event_loop() as loop:
-            client = asyncio.run_coroutine_threadsafe(self._open(), loop).result()
+        with start_blocking_portal() as portal:  # an event loop in a thread: the caller is not async
+            client = portal.call(self._questions)
             try:
                 for paper in papers:
-                    waiting.append(asyncio.run_coroutine_threadsafe(self._assess(client, paper), loop))
+                    waiting.append(portal.start_task_soon(self._assess, client, paper))
                     while waiting and (len(waiting) >= window or waiting[0].done()):
                         yield self._result(waiting.popleft())
                 while waiting:
@@ -123,7 +134,7 @@ class LlmAssessor:
             finally:
                 for future in waiting:
                     future.cancel()
-                asyncio.run_coroutine_threadsafe(client.close(), loop).result()
+                portal.call(client.close)
 
     def take_usage(self) -> Usage:
         """What the answers given last used and cost, whenever their calls were made."""
@@ -141,12 +152,6 @@ class LlmAssessor:
                 inputs += self.settings.votes * tokens_in("x" * characters)
         outputs = calls * self.settings.max_output_tokens
         return Estimate(count, calls, inputs, outputs, self._price.of(inputs, outputs) if self._price else None)
-
-    async def _open(self) -> QuestionClient:
-        """The client of one run, made in its event loop."""
-        return CachedClient(
-            self._make_client(), self.settings, self._budget, self._make_cache(), self.counts, self._watch
-        )
 
     def _result(self, future: Future[tuple[dict[str, Answer], Usage]]) -> dict[str, Answer] | OpenbookError:
         try:
@@ -260,15 +265,61 @@ async def _all(jobs: list[Coroutine[Any, Any, Mapping[str, ModelAnswer]]]) -> li
     return results
 
 
-@contextmanager
-def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop in a thread, so that the caller need not be async. Work that is left at the end is cancelled."""
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        loop = runner.get_loop()
-        thread = threading.Thread(target=loop.run_forever, name="asking", daemon=True)
-        thread.start()
+def read_reply(text: str, names: Sequence[str]) -> dict[str, ModelAnswer]:
+    """The reply's answers by variable. Raises ValueError, saying why, where it is not of the schema."""
+    reply = _parse_json(text)
+    if not isinstance(reply, dict):
+        raise ValueError("the reply is not a JSON object")
+    answers: dict[str, ModelAnswer] = {}
+    for name in names:
         try:
-            yield loop
-        finally:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
+            answer = ModelAnswer.model_validate(reply.get(name))
+        except ValidationError as error:
+            raise ValueError(f"the reply's {name} is not of the schema") from error
+        answer.result = answer.result.strip().lower()
+        if answer.result not in results(name):
+            raise ValueError(f"the reply answers {answer.result[:40]!r} to {name}")
+        answers[name] = answer
+    return answers
+
+
+def unproven(finder: Finder, answers: Mapping[str, ModelAnswer]) -> dict[str, list[str]]:
+    """The variables that were answered yes without a quote from the paper, with the quotes that were given."""
+    return {
+        name: answer.quotes
+        for name, answer in answers.items()
+        if name in SCORED and answer.result == "yes" and not is_proven(_located(finder, answer))
+    }
+
+
+def to_answer(finder: Finder, name: str, given: ModelAnswer) -> Answer:
+    """One variable's answer. A yes is ``unverified`` where none of its quotes is in the paper."""
+    result, evidence = given.result, _located(finder, given)
+    if name in SCORED and result == "yes" and not evidence:
+        result = "unverified"
+        evidence = [Evidence(quote=quote, match="absent") for quote in given.quotes if _is_quote(quote)]
+    return Answer(result=result, confidence=None, response=given.reason, evidence=evidence)
+
+
+def _located(finder: Finder, answer: ModelAnswer) -> list[Evidence]:
+    """The answer's quotes with their places in the paper, without those that speak to the assessor."""
+    quotes = dict.fromkeys(quote.strip() for quote in answer.quotes if _is_quote(quote))
+    return [evidence for quote in quotes for evidence in finder.evidence(quote)]
+
+
+def _is_quote(text: str) -> bool:
+    return bool(text.strip()) and not speaks_to_the_assessor(text)
+
+
+def _parse_json(text: str) -> Any:
+    """The JSON value in a reply, inside a code fence or not. Raises ValueError where there is none."""
+    stripped = text.strip()
+    if stripped.startswith("```"):
+        stripped = stripped.strip("`").removeprefix("json").strip()
+    try:
+        return json.loads(stripped)
+    except json.JSONDecodeError:
+        start, end = stripped.find("{"), stripped.rfind("}")
+        if start < 0 or end <= start:
+            raise
+        return json.loads(stripped[start : end + 1])

@@ -9,7 +9,7 @@ entry with a file, the provider's batches are searched for our id.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +19,10 @@ from typing import Any, Final
 from openbook.assessors.base import StillWaiting
 from openbook.assessors.llm.assessor import LlmAssessor
 from openbook.assessors.llm.batch_api import ENDED, BatchApi, errors_of, request_line
-from openbook.assessors.llm.budget import BudgetReached, Price, batch_price_source, price_of
-from openbook.assessors.llm.cached_client import QuestionClient, call_key, size_of
-from openbook.assessors.llm.client import CallFailed, Client, Completion, Messages, Schema
+from openbook.assessors.llm.cached_client import call_key, size_of
+from openbook.assessors.llm.client import CallFailed, Completion, Messages, Schema
 from openbook.assessors.llm.prompt_template import tokens_in
-from openbook.assessors.llm.settings import LlmSettings
+from openbook.assessors.llm.settings import BudgetReached, LlmSettings, Price, price_of
 from openbook.files import replacing
 from openbook.ledger.batch_jobs import BatchJob, BatchJobs
 from openbook.ledger.reply_cache import CachedReply, Question
@@ -130,7 +129,7 @@ class BatchAssessor(LlmAssessor):
     """
 
     def __init__(self, settings: LlmSettings, store: BatchJobs | None = None, **limits: int) -> None:
-        super().__init__(settings, client=_no_client)
+        super().__init__(settings, questions=self._current_round)
         self._price = price_of(settings, batch=True)
         self._store = store
         self._limits = limits
@@ -143,13 +142,9 @@ class BatchAssessor(LlmAssessor):
         self._round = BatchRound(self.settings, self._store, self.failed, **self._limits)
         return self._round
 
-    async def _open(self) -> QuestionClient:
+    def _current_round(self) -> BatchRound:
         assert self._round is not None
         return self._round
-
-
-def _no_client() -> Client:
-    raise AssertionError("a batch assessor calls no model directly")
 
 
 @dataclass(slots=True)
@@ -194,16 +189,6 @@ class BatchRunner:
         #: US dollars by job that this command submitted: what it costs at most, and once it was collected, what it cost.
         self._spent: dict[str, float] = {}
 
-    @property
-    def price_source(self) -> str:
-        """Where the batch price is from, in words."""
-        return batch_price_source(self._settings)
-
-    @property
-    def under_way(self) -> list[BatchJob]:
-        """The ledger's jobs at this provider that are not collected."""
-        return self._store.open(self._api.address)
-
     def submit(self, round_: BatchRound) -> None:
         """Submit a round's questions, all or none of them. Raises BudgetReached before anything is sent, CallFailed."""
         most = [
@@ -233,7 +218,8 @@ class BatchRunner:
             raise CallFailed("another process took the submission over; run the same command again", retryable=False)
         with self._dropped_when_refused(job):
             provider_id = self._api.create(file, job)
-        self._submitted(job, provider_id)
+        self._store.submitted(job, provider_id)
+        self._tell(f"batch {provider_id} is submitted")
         self.counts.submitted += 1
         self.counts.questions += count
 
@@ -244,20 +230,13 @@ class BatchRunner:
             yield
         except CallFailed as error:
             if not error.retryable:
-                self._drop(job, str(error))
+                self._spent.pop(job, None)
+                self._store.drop(job, str(error))
             raise
-
-    def _submitted(self, job: str, provider_id: str) -> None:
-        self._store.submitted(job, provider_id)
-        self._tell(f"batch {provider_id} is submitted")
-
-    def _drop(self, job: str, why: str) -> None:
-        self._spent.pop(job, None)
-        self._store.drop(job, why)
 
     def sweep(self) -> None:
         """Recover submissions that were broken off, and collect every job that has ended. Raises CallFailed."""
-        for job in self.under_way:
+        for job in self._store.open(self._api.address):
             try:
                 self._advance(job)
             except CallFailed as error:
@@ -273,7 +252,8 @@ class BatchRunner:
             self._sleep(pause)
         while True:
             try:
-                waiting = self._advance_all(round_.jobs)
+                jobs = [job for name in sorted(round_.jobs) if (job := self._store.get(name)) is not None]
+                waiting = [state for job in jobs if (state := self._advance(job)) is not None]
                 failures = 0
             except CallFailed as error:
                 failures += 1
@@ -286,11 +266,6 @@ class BatchRunner:
             self._sleep(pause)
             if self._poll is None:
                 pause = min(pause * GROWTH, LONGEST_LOOK)
-
-    def _advance_all(self, ids: Iterable[str]) -> list[str]:
-        """How far the jobs have come that have not ended, in words."""
-        jobs = [job for name in sorted(ids) if (job := self._store.get(name)) is not None]
-        return [state for job in jobs if (state := self._advance(job)) is not None]
 
     def _advance(self, job: BatchJob) -> str | None:
         """Recover a job, or collect it if it has ended. None when nothing of it is left to wait for."""
@@ -320,7 +295,7 @@ class BatchRunner:
         if not self._store.take_over(job.id):
             return
         if job.file is None:
-            self._drop(job.id, "its process ended before it was submitted")
+            self._store.drop(job.id, "its process ended before it was submitted")
             return
         found = self._api.find(job.file, job.id)
         while found is None and (rest := job.claimed + BELIEVED_AFTER - time.time()) > 0:
@@ -328,15 +303,22 @@ class BatchRunner:
             self._sleep(min(rest, 5.0))
             found = self._api.find(job.file, job.id)
         if found is None:
-            self._drop(job.id, "the provider never had it")
+            self._store.drop(job.id, "the provider never had it")
         else:
-            self._submitted(job.id, found)
+            self._store.submitted(job.id, found)
+            self._tell(f"batch {found} is submitted")
 
     def _collect(self, job: BatchJob, batch: Any) -> None:
         """Keep the answers of an ended batch, free the questions that it did not answer, and count both."""
         results, invalid = self._api.results(batch)
         replies = [
-            CachedReply(key, said.text, said.input_tokens, said.output_tokens, self._cost(said))
+            CachedReply(
+                key,
+                said.text,
+                said.input_tokens,
+                said.output_tokens,
+                self._price.of(said.input_tokens, said.output_tokens or tokens_in(said.text)),
+            )
             for key, said in results.items()
             if isinstance(said, Completion)
         ]
@@ -363,6 +345,3 @@ class BatchRunner:
         self.counts.cost += cost
         failed = f", {len(lost)} failed" if lost else ""
         self._tell(f"batch {batch.id}: {batch.status}, {len(answered)} answers{failed}")
-
-    def _cost(self, completion: Completion) -> float:
-        return self._price.of(completion.input_tokens, completion.output_tokens or tokens_in(completion.text))

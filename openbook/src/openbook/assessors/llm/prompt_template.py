@@ -122,30 +122,21 @@ def results(name: str) -> tuple[str, ...]:
 
 def question(text: str, text_hash: str, names: tuple[str, ...]) -> list[dict[str, str]]:
     """The messages that ask about these variables of a paper."""
-    fence = _fence(text, text_hash)
-    return [
-        {"role": "system", "content": _SYSTEM},
-        {
-            "role": "user",
-            "content": _QUESTION.format(variables=_described(names), names=", ".join(names), fence=fence, paper=text),
-        },
-    ]
+    return _messages(_QUESTION, text, text_hash, names)
 
 
 def repair(text: str, text_hash: str, absent: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     """The messages that give a model one chance to correct absent quotes."""
-    fence = _fence(text, text_hash)
     wrong = "\n".join(f"- {name}: {json.dumps(list(quotes), ensure_ascii=False)}" for name, quotes in absent.items())
-    names = tuple(absent)
-    return [
-        {"role": "system", "content": _SYSTEM},
-        {
-            "role": "user",
-            "content": _REPAIR.format(
-                wrong=wrong, variables=_described(names), names=", ".join(names), fence=fence, paper=text
-            ),
-        },
-    ]
+    return _messages(_REPAIR, text, text_hash, tuple(absent), wrong=wrong)
+
+
+def _messages(template: str, text: str, text_hash: str, names: tuple[str, ...], **more: str) -> list[dict[str, str]]:
+    fence = f"=====paper-{text_hash[:16]}====="  # the same each time the same paper is asked about
+    while fence in text:  # a paper cannot contain it
+        fence = f"={fence}="
+    content = template.format(variables=_described(names), names=", ".join(names), fence=fence, paper=text, **more)
+    return [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": content}]
 
 
 @cache
@@ -159,14 +150,6 @@ def prompt_hash() -> str:
     """64 hex digits that change with any word of the prompts, the variables' definitions or the schema."""
     everything = [VERSION, _SYSTEM, _QUESTION, _REPAIR, _described(tuple(definitions())), schema(tuple(definitions()))]
     return sha256(json.dumps(everything))
-
-
-def _fence(text: str, text_hash: str) -> str:
-    """A marker line that the paper cannot contain, the same each time the same paper is asked about."""
-    fence = f"=====paper-{text_hash[:16]}====="
-    while fence in text:
-        fence = f"={fence}="
-    return fence
 
 
 @cache

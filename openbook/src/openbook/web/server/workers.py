@@ -17,8 +17,7 @@ from openbook.assess.pipeline import Pipeline, run_of
 from openbook.assessors.base import Assessor
 from openbook.assessors.linear.assessor import LinearAssessor
 from openbook.assessors.llm.assessor import LlmAssessor
-from openbook.assessors.llm.cached_client import CallCounts
-from openbook.assessors.llm.reply_cache import LedgerReplyCache
+from openbook.assessors.llm.cached_client import CallCounts, LedgerReplyCache
 from openbook.assessors.llm.settings import LlmSettings
 from openbook.errors import OpenbookError
 from openbook.ledger import Ledger, LedgerError, run_key
