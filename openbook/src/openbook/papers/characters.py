@@ -152,9 +152,7 @@ class PaperWords:
     """The words of one paper that no line end broke, to decide about those that one did."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self.words: set[str] = set()
-        for text in texts:
-            self.words.update(_WORD.findall(text.lower()))
+        self.words = set(_WORD.findall("\n".join(texts).lower()))
         self.parts = {part for word in self.words for part in word.split("-")}
 
     def join(self, before: str, after: str) -> str:

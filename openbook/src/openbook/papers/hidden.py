@@ -14,6 +14,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import pypdfium2.raw as pdfium
@@ -98,7 +99,8 @@ _set_active = fast_call(pdfium.FPDFPageObj_SetIsActive, _I, _P, _I)
 _char_object = fast_call(pdfium.FPDFText_GetTextObject, _P, _P, _I)
 _char_box = fast_call(pdfium.FPDFText_GetCharBox, _I, _P, _I, _P, _P, _P, _P)
 _generated = fast_call(pdfium.FPDFText_IsGenerated, _I, _P, _I)
-_TEXT, _PATH, _IMAGE, _SHADING = (
+_FORM, _TEXT, _PATH, _IMAGE, _SHADING = (
+    pdfium.FPDF_PAGEOBJ_FORM,
     pdfium.FPDF_PAGEOBJ_TEXT,
     pdfium.FPDF_PAGEOBJ_PATH,
     pdfium.FPDF_PAGEOBJ_IMAGE,
@@ -327,26 +329,25 @@ def address_of(handle: Any) -> int:
 def _objects(page: int) -> Iterator[tuple[int, int, _Matrix]]:
     """All objects of a page in the order of painting, those inside forms too, up to a limit of number and depth."""
     budget = MOST_OBJECTS
-    form = pdfium.FPDF_PAGEOBJ_FORM
-    stack: list[tuple[Callable[..., Any], int, int, int, _Matrix]] = [
-        (_page_object, page, 0, _page_objects(page), None)
-    ]
+    stack: list[tuple[Iterator[tuple[int, int]], _Matrix]] = []
+
+    def enter(get: Callable[..., Any], holder: int, count: int, matrix: _Matrix) -> None:
+        nonlocal budget
+        items = list(map(get, repeat(holder), range(min(max(count, 0), budget))))
+        budget -= len(items)
+        stack.append((zip(map(_kind, items), items, strict=True), matrix))
+
+    enter(_page_object, page, _page_objects(page), None)
     while stack:
-        get, holder, start, count, matrix = stack.pop()
-        for index in range(start, min(count, start + budget)):
-            item = get(holder, index)
-            kind = _kind(item)
-            if kind != form:
+        siblings, matrix = stack[-1]
+        for kind, item in siblings:
+            if kind != _FORM:
                 yield kind, item, matrix
-            elif len(stack) < DEEPEST:
-                stack.append((get, holder, index + 1, count, matrix))
-                stack.append((_form_object, item, 0, max(_form_objects(item), 0), _combined(item, matrix)))
-                budget -= index + 1 - start
+            elif len(stack) <= DEEPEST:
+                enter(_form_object, item, _form_objects(item), _combined(item, matrix))
                 break
         else:
-            budget -= count - start
-        if budget <= 0:
-            return
+            stack.pop()
 
 
 def _combined(form: int, outer: _Matrix) -> _Matrix:

@@ -248,8 +248,11 @@ def _has_title(pages: list[RawPage]) -> bool:
 
 def usual_size(pages: list[RawPage]) -> float:
     """The font size of most of the text."""
-    sizes: Counter[float] = Counter()
+    exact: dict[float, int] = {}
     for page in pages:
         for line in page.lines:
-            sizes[round(line.size, 1)] += len(line.text)
+            exact[line.size] = exact.get(line.size, 0) + len(line.text)
+    sizes: Counter[float] = Counter()
+    for size, letters in exact.items():
+        sizes[round(size, 1)] += letters
     return sizes.most_common(1)[0][0] if sizes else 10.0
