@@ -15,7 +15,7 @@ from arlearn.predictors.base import State
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.training.processes import machine
 from speed.dense import DensePredictor
-from speed.machine import Size, available_bytes, read_rate
+from speed.machine import TOO_SMALL, Size, available_bytes, comparable, read_rate
 
 
 @torch.no_grad()
@@ -110,9 +110,12 @@ def describe(result: dict[str, Any]) -> str:
         ("masked once", "masked_once", "speedup_masked_once"),
         ("our packed forward", "packed_forward", "speedup_packed_forward"),
     ):
-        lines.append(f"  {name:38} {1000 * result['baseline_token_seconds'][way]:9.2f} ms   {result[key]:7.1f}x")
+        ratio = f"   {result[key]:7.1f}x" if comparable(result) else ""
+        lines.append(f"  {name:38} {1000 * result['baseline_token_seconds'][way]:9.2f} ms{ratio}")
+    lines.append(f"logits differ by at most {result['logits_difference']:.1e}")
+    if not comparable(result):
+        return "\n".join([*lines, TOO_SMALL])
     lines += [
-        f"logits differ by at most {result['logits_difference']:.1e}",
         (
             f"memory is read at {result['read_rate'] / 1e9:.1f} GB/s: {result['bytes_read_per_token'] / 1e6:.0f} MB a token "
             f"allow {result['bound_tokens_per_second']:,.0f} tokens/s, of which {100 * result['read_share']:.0f} % are "

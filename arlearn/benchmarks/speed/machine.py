@@ -6,6 +6,7 @@ import resource
 import sys
 import time
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import psutil
 import torch
@@ -41,6 +42,12 @@ class Size:
 
 
 QUICK = Size(context=8, width=32, vocabulary=2_000, batch=8)
+TOO_SMALL = "this size is too small to compare speeds; the run only shows that the measurement works"
+
+
+def comparable(result: dict[str, Any]) -> bool:
+    """Whether a measurement has a size at which its ratios say something: a larger one than ``--quick``."""
+    return bool(result["size"]["width"] > QUICK.width)
 
 
 def gemm_rate(side: int = 2048, repeat: int = 4) -> float:

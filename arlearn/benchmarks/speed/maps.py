@@ -14,7 +14,7 @@ from arlearn.predictors.linear import LinearPredictor
 from arlearn.training.optimisation import build_optimiser
 from arlearn.training.processes import machine
 from arlearn.training.recipe import load_recipe
-from speed.machine import Size, available_bytes
+from speed.machine import TOO_SMALL, Size, available_bytes, comparable
 
 MAPS = ("packed", "shift")
 
@@ -67,4 +67,5 @@ def describe(result: dict[str, Any]) -> str:
         f"{kind:7} {result['parameters'][kind]:13,} weights  {rate:10,.0f} tokens/s"
         for kind, rate in result["tokens_per_second"].items()
     ]
-    return "\n".join([*lines, f"shift is {result['speedup']:.1f} times as fast"])
+    last = f"shift is {result['speedup']:.1f} times as fast" if comparable(result) else TOO_SMALL
+    return "\n".join([*lines, last])

@@ -16,7 +16,7 @@ from arlearn.predictors.linear import LinearPredictor
 from arlearn.training.processes import machine
 from speed.contestant import DECAY, RATE, Process
 from speed.dense import DensePredictor
-from speed.machine import Size, available_bytes
+from speed.machine import TOO_SMALL, Size, available_bytes, comparable
 from speed.text import sample_rows
 
 CHECKED = Size(context=16, width=32, vocabulary=3_000, batch=8)  # where the losses of 20 steps are compared
@@ -167,10 +167,13 @@ def describe(result: dict[str, Any]) -> str:
     ):
         times = f"{row['forward']:8.2f}  {row['backward']:8.2f}  {row['optimiser']:9.2f}  {total:7.2f}"
         lines.append(f"{name:15} {times}   {peak / 1e9:7.2f}")
+    same = f"losses over 20 steps differ by at most {result['loss_difference']:.1e} (at a smaller size)"
+    if not comparable(result):
+        return "\n".join([*lines, same, TOO_SMALL])
     lines += [
         f"speed-up {result['speedup']:.2f}x, with fused AdamW on both sides {result['speedup_equal_optimiser']:.2f}x",
         f"peak memory {100 * result['memory_ratio']:.0f} % of the baseline's",
-        f"losses over 20 steps differ by at most {result['loss_difference']:.1e} (at a smaller size)",
+        same,
         (
             f"{result['operations'] / 1e9:,.0f} GFLOP at this machine's {result['gemm_rate'] / 1e9:.0f} GFLOP/s: "
             f"{result['bound_seconds']:.2f} s, {result['bound_speedup']:.2f}x; reached {100 * result['gemm_share']:.0f} %"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -78,6 +79,13 @@ def test_a_baseline_that_does_not_fit_is_refused_before_it_starts():
     result = CliRunner().invoke(app, ["bench", "step", "--context", "4096", "--width", "4096"])
     assert "GB" in str(result.exception)
     assert "--batch" in str(result.exception)
+
+
+def test_a_quick_run_prints_no_ratio():
+    for command in ("generate", "maps"):
+        shown = CliRunner().invoke(app, ["bench", command, "--quick", "--seconds", "1"], catch_exceptions=False).stdout
+        assert "too small to compare speeds" in shown
+        assert not re.search(r"\dx|times as", shown)
 
 
 def test_without_a_checkout_it_says_what_to_do(monkeypatch, tmp_path):

@@ -1,6 +1,7 @@
 """``arlearn compile`` as a user runs it."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,31 @@ def test_tables_for_people(tmp_path: Path) -> None:
     assert result.exit_code == 0
     for said in ("proved", "least margin", "bfloat16", "Saved to"):
         assert said in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("multiplication", "--digits", "2"),
+        ("addition", "--digits", "20"),
+        ("parity", "--bits", "6"),
+        ("parity", "--bits", "120", "--step", "4"),
+        ("circuit", "adder4"),
+        ("turing", "busy-beaver-4"),
+        ("turing", "palindromes", "--length", "3"),
+        ("program", "difference"),
+        ("program", "countdown"),
+        ("universal", "--states", "2", "--cells", "6"),
+        ("universal", "--states", "1", "--cells", "4"),
+        ("python", "gcd.py:gcd", "--inputs", "a:0..9,b:-9..9"),
+    ],
+)
+def test_the_command_that_it_suggests_works(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    shown = run.invoke(app, ["compile", *arguments, "--out", str(tmp_path / "x y")], catch_exceptions=False).stdout
+    command, *suggested = shlex.split(shown.splitlines()[-1].partition("Try: ")[2])
+    assert command == "arlearn"
+    done = run.invoke(app, suggested, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,9 @@ def test_the_page_says_what_it_must_and_loads_nothing(runs: Path) -> None:
     for part in ("<svg", "this model", "bigram", "5-gram", "xz -9e", "transformer", "steps = 4", "torch", "sha256"):
         assert part in page
     assert page.count("<blockquote>") == 3
+    assert str(runs) not in page
+    assert "mean of" not in page  # of the four updates of this run
+    assert "data = &#34;training.txt&#34;" in page
     predictor, card = load_predictor(run)
     measured = measure_text(run, predictor, card, runs / "held-out.txt", stride=None)
     assert f"{measured['bits_per_byte']:.4f}" in page

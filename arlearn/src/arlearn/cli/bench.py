@@ -26,7 +26,12 @@ bench_app = typer.Typer(
 app.add_typer(bench_app, name="bench")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Quick = Annotated[bool, typer.Option("--quick", help="Run a tiny size, only to show that the measurement works.")]
+Quick = Annotated[
+    bool,
+    typer.Option(
+        "--quick", help="Run a tiny size, which shows that the measurement works but is too small to compare speeds."
+    ),
+]
 Context = Annotated[int, typer.Option(min=1, help="The context length T.")]
 Width = Annotated[int, typer.Option(min=1, help="The width d.")]
 Vocabulary = Annotated[int, typer.Option(min=300, help="The number of tokens V.")]

@@ -1,6 +1,7 @@
 """``arlearn compile``: a program becomes a linear predictor with exact weights, proved if asked."""
 
 import inspect
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ compile_app = typer.Typer(
     "The result is a model like any other: `arlearn generate DIR`, `arlearn evaluate DIR`.",
 )
 app.add_typer(compile_app, name="compile")
+LONGEST_EXAMPLE = 100  # characters of a prompt that is shown on the terminal
 
 
 def _command(build: Callable[..., "Program | None"]) -> Callable[..., "Program | None"]:
@@ -134,11 +136,14 @@ def _finish(
     if as_json:
         print(json.dumps(report | {"out": str(out)}))
     else:
-        asked = " --prompt ..."
-        if program.interface.get("kind") == "universal":
-            fits = program.interface["states"] >= 4 and program.interface["cells"] >= 14
-            asked = f" --machine {'busy-beaver-4' if fits else '1RB1LB_1LA1RH'}"
-        _print(report, out, "" if task.default_prompt is not None else asked)
+        command = ["arlearn", "generate", str(out)]
+        if task.default_prompt is None:
+            example = task.interface.example()
+            if len(example) <= LONGEST_EXAMPLE:
+                command += ["--machine" if program.interface.get("kind") == "universal" else "--prompt", example]
+            else:
+                command[1] = "evaluate"
+        _print(report, out, shlex.join(command))
 
 
 @_command
@@ -313,7 +318,7 @@ def _peak() -> int:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def _print(report: dict[str, Any], out: Path, example: str) -> None:
+def _print(report: dict[str, Any], out: Path, next_command: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -359,4 +364,4 @@ def _print(report: dict[str, Any], out: Path, example: str) -> None:
     if report["certificate"] is not None:
         table.add_row("certificate", f"{report['certificate']}, for tools/check_certificate.py")
     console.print(table)
-    console.print(f"\nSaved to {out}. Try: arlearn generate {out}{example}", soft_wrap=True)
+    console.print(f"\nSaved to {out}. Try: {next_command}", soft_wrap=True)

@@ -81,10 +81,11 @@ def compare(
 def training_text(card: Mapping[str, Any]) -> tuple[TextFile | None, str]:
     """The text that the model learned from, or why it cannot be read here."""
     recipe, data = card.get("recipe") or {}, card.get("data") or {}
+    named = recipe.get("task", {}).get("data") or ""
     try:
-        text = find_text(recipe.get("task", {}).get("data") or None).text if data else None
+        text = find_text(named or None).text if data else None
     except ArlearnError as error:
-        return None, str(error)
+        return None, str(error).replace(named or "\0", Path(named).name)  # what says why may be published
     if text is None:
         return None, "the card names no training text"
     if text.sha256() != data.get("sha256"):

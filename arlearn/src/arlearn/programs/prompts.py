@@ -49,6 +49,10 @@ class Interface(ABC):
     def draw(self, count: int, random: np.random.Generator, hard: bool) -> np.ndarray:
         """Random inputs, (count, arity)."""
 
+    def example(self) -> str:
+        """An input as a person writes it."""
+        return " ".join(map(str, self.draw(1, np.random.default_rng(0), hard=False)[0]))
+
     def everything(self) -> np.ndarray | None:
         """All inputs, where there are at most ``LISTED``; else None."""
         return None
@@ -95,6 +99,13 @@ class TokensInterface(Interface):
     def draw(self, count: int, random: np.random.Generator, hard: bool) -> np.ndarray:
         return np.stack([random.choice(each, count) for each in self.sets], axis=1)
 
+    def example(self) -> str:
+        drawn = self.draw(1, np.random.default_rng(0), hard=False)[0]
+        return " ".join(
+            self.semantics.alphabets[slot.alphabet].words[i]
+            for i, slot in zip(drawn, self.semantics.program.slots, strict=True)
+        )
+
     def everything(self) -> np.ndarray | None:
         total = 1
         for each in self.sets:
@@ -134,15 +145,17 @@ class NumbersInterface(Interface):
     def parse(self, text: str) -> list[int]:
         signs = {"x": "x*×", "+": "+"}[self.sign]
         match = re.fullmatch(rf"\s*([0-9]+)\s*(?:[{re.escape(signs)}]|\s)\s*([0-9]+)\s*=?\s*", text)
-        example = f"{'123456789012345678'[: min(self.digits, 6)]} {self.sign} {'987654321'[: min(self.digits, 6)]}"
         if match is None:
-            raise ArlearnError(f"{text.strip()!r} is not two whole numbers, as in '{example}'")
+            raise ArlearnError(f"{text.strip()!r} is not two whole numbers, as in '{self.example()}'")
         long = [number for number in match.groups() if len(number.lstrip("0")) > self.digits]
         if long:
             raise ArlearnError(f"{' and '.join(long)}: this program takes numbers of up to {self.digits} digits")
         if self.arity == 2:
             return [int(number) for number in match.groups()]
         return [int(digit) for number in match.groups() for digit in number.lstrip("0").zfill(self.digits)]
+
+    def example(self) -> str:
+        return f"{'123456'[: self.digits]} {self.sign} {'987654'[: self.digits]}"
 
     def draw(self, count: int, random: np.random.Generator, hard: bool) -> np.ndarray:
         places = random.integers(0, 10, (count, 2, self.digits))
@@ -200,6 +213,9 @@ class BitsInterface(Interface):
             names = " ".join(self.circuit.inputs)
             raise ArlearnError(f"the prompt must be {self.arity} bits ({names}), not {text.strip()!r}")
         return [int(bit) for bit in bits]
+
+    def example(self) -> str:
+        return super().example().replace(" ", "")
 
     def draw(self, count: int, random: np.random.Generator, hard: bool) -> np.ndarray:
         return random.integers(0, 2, (count, self.arity))

@@ -246,6 +246,9 @@ class TapeInterface(Interface):
             )
         return self._cells(tape if fixed is None else fixed)
 
+    def example(self) -> str:
+        return "".join(self.machine.input * 4)[: min(4, self.bounds.length)]
+
     def draw(self, count: int, random: np.random.Generator, hard: bool) -> np.ndarray:
         if self.bounds.tape is not None:
             return np.tile(np.array(self._cells(self.bounds.tape)), (count, 1))

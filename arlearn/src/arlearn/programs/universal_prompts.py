@@ -196,6 +196,11 @@ class UniversalInterface(Interface):
         slots = self.semantics.program.slots
         return [self.semantics.index[slot.alphabet][word] for slot, word in zip(slots, prompted.words, strict=True)]
 
+    def example(self) -> str:
+        if self.sizes.states >= 4 and self.sizes.cells >= 14:
+            return "1RB1LB_1LA0LC_1RH1LD_1RD0RA"  # the busy beaver of four states
+        return "1RB1LB_1LA1RH" if self.sizes.states > 1 else "1RH1LA"
+
     def draw(self, count: int, random: np.random.Generator, hard: bool) -> np.ndarray:
         """Random tables on a blank tape. Raises ArlearnError for many: their runs may never end."""
         if count > DRAWN:

@@ -172,7 +172,12 @@ def _explained(saved: SavedModel, given: Int[Tensor, " prompt"]) -> dict[str, An
 
 
 def _settings(card: Mapping[str, Any]) -> str:
+    """The recipe as TOML, where files have their names only: the page may be published."""
     recipe = {key: value for key, value in (card.get("recipe") or {}).items() if key != "name"}
+    for section, key in (("task", "data"), ("task", "tokenizer"), ("training", "evaluate_data")):
+        value = recipe.get(section, {}).get(key)
+        if value and (key != "tokenizer" or Path(value).exists() or Path(value).is_absolute()):  # no id on the Hub
+            recipe[section] = recipe[section] | {key: Path(value).name}
     return tomli_w.dumps(recipe) if recipe else "This model was not trained by a recipe."
 
 

@@ -139,9 +139,9 @@ def loss_figure(updates: list[Update], title: str) -> Figure:
     losses = np.array([update.loss for update in updates])
     axes.plot(steps, losses, color="0.8", linewidth=0.6, label="each update")
     width = max(1, len(losses) // 50)
-    if len(losses) >= 2 * width:
+    if width > 1:
         sums = np.cumsum(np.concatenate([[0.0], losses]))
-        axes.plot(steps[width - 1 :], (sums[width:] - sums[:-width]) / width, label=f"mean of {width}")
+        axes.plot(steps[width - 1 :], (sums[width:] - sums[:-width]) / width, label=f"mean of {width} updates")
     axes.set(xlabel="update", ylabel="loss (nats per token)", title=title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
