@@ -12,9 +12,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from openbook.benchmarks.stages import make_pdf, make_text
-from openbook.cli import main
+from openbook.cli import app, main
 from openbook.ledger import Ledger
 from openbook.record.files import write_record
 from openbook.record.model import Answer, PaperInfo, Record, Run, score_answers
@@ -147,3 +148,19 @@ def test_the_wrong_kind_of_file_is_said(
 def test_a_ledger_is_left_as_it_was(files: Files) -> None:
     with sqlite3.connect(files.place("ledger")) as database:
         assert database.execute("SELECT count(*) FROM papers").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("command", ["audit", "overview", "site", "trends", "validate"])
+def test_records_are_an_argument_or_an_option(command: str, files: Files, tmp_path: Path) -> None:
+    records = files.place("records")
+    more = {"overview": ["--out", str(tmp_path)], "site": ["--out", str(tmp_path), "--no-search"]}.get(command, [])
+    if command == "validate":
+        labels = tmp_path / "labels.csv"
+        labels.write_text("id,open_source_code\nrecord,yes\n")
+        more = ["--labels", str(labels)]
+    shown = [CliRunner().invoke(app, [command, *given, *more]) for given in ([records], ["--records", records])]
+    assert [one.exit_code for one in shown] == [0, 0], shown[0].output + shown[1].output
+    for given in ([], [records, "--records", records]):
+        refused = CliRunner().invoke(app, [command, *given, *more])
+        assert refused.exit_code == 2
+        assert "give the records" in refused.output

@@ -172,7 +172,10 @@ def printed_checklist(paper: Paper) -> list[ChecklistAnswer]:
     """
     spans = [(section.start, section.end) for section in paper.sections if section.part == "checklist"]
     if not spans:
-        raise OpenbookError(f"{paper.source} prints no checklist; without --verify a draft is made")
+        raise OpenbookError(
+            f"no checklist found in {paper.source}: no heading ends in “Checklist”; give the version of the paper that "
+            "prints its checklist, or leave out --verify to draft one"
+        )
     entries: list[ChecklistAnswer] = []
     start, end = spans[0][0], spans[-1][1]
     text = paper.text[start:end]
@@ -193,7 +196,10 @@ def printed_checklist(paper: Paper) -> list[ChecklistAnswer]:
         if entry is not None and all(other.number != number for other in entries):
             entries.append(entry)
     if not entries:
-        raise OpenbookError(f"the checklist of {paper.source} holds no answers such as [Yes] or [No]; is it cut off?")
+        raise OpenbookError(
+            f"the checklist of {paper.source} has no numbered items with answers such as [Yes], [No] or [N/A]; "
+            "check that the file contains the whole checklist"
+        )
     return entries
 
 

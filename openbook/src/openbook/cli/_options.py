@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
@@ -17,6 +18,7 @@ import typer
 if TYPE_CHECKING:
     from openbook.assessors.llm.settings import LlmSettings
 
+MISSING_RECORDS = "give the records: a Parquet file, or a folder that `openbook assess` wrote"
 _MODEL: dict[str, Any] = {"rich_help_panel": "Asking a model (--assessor llm)"}
 
 
@@ -137,6 +139,44 @@ class AnswerOptions(ModelOptions):
         if self.poll is not None and self.poll <= 0:
             found.append("--poll must be more than 0")
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsOptions(OptionGroup):
+    """The records that a command is about, as its argument or with ``--records``."""
+
+    argument: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RECORDS", help="Records: Parquet, or a folder that `openbook assess` wrote.", show_default=False
+        ),
+    ] = None
+    option: Annotated[
+        Path | None, typer.Option("--records", metavar="RECORDS", help="The records, instead of the argument.")
+    ] = None
+
+    def problems(self) -> list[str]:
+        if self.argument is not None and self.option is not None:
+            return ["give the records once, as the argument or with --records"]
+        return [] if self.path is not None else [MISSING_RECORDS]
+
+    @property
+    def path(self) -> Path | None:
+        return self.argument or self.option
+
+    @property
+    def required(self) -> Path:
+        """Where the records are; for commands that cannot do without."""
+        assert self.path is not None
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class OptionalRecordsOptions(RecordsOptions):
+    """Records that a command can do without; CSV too."""
+
+    def problems(self) -> list[str]:
+        return [problem for problem in RecordsOptions.problems(self) if problem != MISSING_RECORDS]
 
 
 def with_options(**groups: type[OptionGroup]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from openbook.cli import app
+from openbook.cli._options import RecordsOptions, with_options
 from openbook.text import one_line, percent, shortened
 
 #: How many findings are written out on the terminal.
@@ -15,8 +16,9 @@ SHOWN: Final = 20
 
 
 @app.command()
+@with_options(chosen=RecordsOptions)
 def audit(
-    records: Annotated[Path, typer.Argument(help="Records: Parquet, or a folder that `openbook assess` wrote.")],
+    chosen: RecordsOptions,
     papers: Annotated[
         Path | None,
         typer.Option(help="The papers' files, named by id (PDF, text ...), or a Parquet file with id and text."),
@@ -50,6 +52,7 @@ def audit(
     from openbook.corpus.audit.findings import KINDS, SEVERITIES
     from openbook.corpus.audit.rules import audit as look
 
+    records = chosen.required
     wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()] if kinds is not None else list(KINDS)
     unknown = [kind for kind in wanted if kind not in KINDS]
     if unknown or not wanted:

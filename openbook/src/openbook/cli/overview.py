@@ -10,11 +10,13 @@ from typing import Annotated
 import typer
 
 from openbook.cli import app
+from openbook.cli._options import RecordsOptions, with_options
 
 
 @app.command()
+@with_options(chosen=RecordsOptions)
 def overview(
-    records: Annotated[Path, typer.Argument(help="Records: Parquet, or a folder that `openbook assess` wrote.")],
+    chosen: RecordsOptions,
     out: Annotated[Path, typer.Option(help="The folder for the table, the marked PDFs, the figures and the site.")],
     papers: Annotated[
         Path | None, typer.Option(help="The folder of the papers' PDFs; default: the sources that the records name.")
@@ -35,7 +37,7 @@ def overview(
     from openbook.web.overview import TABLE, write_overview
 
     with ProgressBar("starting") as bar:
-        made = write_overview(records, out, papers=papers, search=search, progress=bar.show)
+        made = write_overview(chosen.required, out, papers=papers, search=search, progress=bar.show)
     if as_json:
         report = {
             "papers": made.papers,

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from openbook.cli import app
+from openbook.cli._options import RecordsOptions, with_options
 
 if TYPE_CHECKING:
     from openbook.web.site.building import Report
 
 
 @app.command()
+@with_options(chosen=RecordsOptions)
 def site(
-    records: Annotated[Path, typer.Option(help="Records: Parquet, or a folder that `openbook assess` wrote.")],
+    chosen: RecordsOptions,
     out: Annotated[Path, typer.Option(help="The folder of the site; it is made, or brought up to date.")],
     studies: Annotated[
         Path | None, typer.Option(help="A folder of studies; their verdicts stand on the papers' pages.")
@@ -67,7 +69,7 @@ def site(
     Interrupt it whenever you like: the same command goes on where it stopped, and later renders only what changed. All
     links are relative, so the site works from any host and folder; opened as files, all but the search works.
 
-        openbook site --records records.parquet --out site
+        openbook site records.parquet --out site
         python -m http.server --directory site
     """
     from openbook.cli._progress import ProgressBar
@@ -78,7 +80,7 @@ def site(
     if papers is not None and not papers.is_dir():
         raise typer.BadParameter(f"there is no folder {papers}", param_hint="--papers")
     settings = SiteSettings(
-        records,
+        chosen.required,
         out,
         studies,
         labels,

@@ -9,14 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from openbook.cli import app
+from openbook.cli._options import RecordsOptions, with_options
 from openbook.text import percent
 
 _percent = partial(percent, digits=2, sign="")
 
 
 @app.command()
+@with_options(chosen=RecordsOptions)
 def trends(
-    records: Annotated[Path, typer.Option(help="Records: Parquet, or a folder that `openbook assess` wrote.")],
+    chosen: RecordsOptions,
     by: Annotated[
         str, typer.Option(help="Group by these, in this order: venue, year, affiliation, variable.")
     ] = "year",
@@ -48,14 +50,15 @@ def trends(
     with code and data, 0.33 with data only) and with the exact ones (6/7 and 5/15), whose Wilson intervals are carried
     through to the interval. Totals are named ALL.
 
-        openbook trends --records records.parquet --by venue,year --json
-        openbook trends --records records.parquet --labels test_set.parquet --without-findings ghost --svg figures/
+        openbook trends records.parquet --by venue,year --json
+        openbook trends records.parquet --labels test_set.parquet --without-findings ghost --svg figures/
     """
     import json
 
     from openbook.corpus.trends.report import parse_by, rows
     from openbook.errors import OpenbookError
 
+    records = chosen.required
     try:
         dimensions = parse_by(by)
     except OpenbookError as error:

@@ -10,17 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from openbook.cli import app
+from openbook.cli._options import MISSING_RECORDS, OptionalRecordsOptions, with_options
 from openbook.text import percent
 
 _percent = partial(percent, digits=2, sign="")
 
 
 @app.command()
+@with_options(chosen=OptionalRecordsOptions)
 def validate(
-    records: Annotated[
-        Path | None,
-        typer.Option(help="Records: Parquet, CSV, or a folder that `openbook assess` wrote. Repeated runs too."),
-    ] = None,
+    chosen: OptionalRecordsOptions,
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -52,19 +51,20 @@ def validate(
 ) -> None:
     """Compare records with labels: accuracy, precision, recall, F1, kappa, score bias, corrected prevalence, stability.
 
-    Two files are joined on `id`. One file may hold both sides, as `llm_<variable>` and `human_<variable>`. Two people's
+    Records are Parquet, CSV or a folder; two files are joined on `id`. One file may hold both sides, as `llm_<variable>` and `human_<variable>`. Two people's
     labels give the agreement between annotators. Where the records hold several runs (columns `run` and `index`), the
     majority answer is compared, and stability between runs is reported. Where the labels come in several versions
     (`<variable>_<version>`), each is reported. Intervals are at 95 %: Wilson for shares, bootstrap over papers (seeded)
     for F1, kappa and scores, Lang and Reiczigel for corrected prevalence.
 
-        openbook validate --records out/ --labels mine.csv
-        openbook validate --records out/ --labels theirs.csv --mapping theirs.toml
-        openbook validate --records out/ --gold sentences.parquet
+        openbook validate out/ --labels mine.csv
+        openbook validate out/ --labels theirs.csv --mapping theirs.toml
+        openbook validate out/ --gold sentences.parquet
         openbook validate --outcomes example
     """
     import json
 
+    records = chosen.path
     if outcomes is not None:
         from openbook.corpus.validation.outcomes import read_outcomes, replication_study, validate_outcomes
 
@@ -73,7 +73,7 @@ def validate(
         print(json.dumps(fitted)) if as_json else _show_outcomes(fitted)
         return
     if records is None:
-        raise typer.BadParameter("give the records", param_hint="--records")
+        raise typer.BadParameter(MISSING_RECORDS)
 
     if gold is not None:
         if labels is not None or mapping is not None:
@@ -128,20 +128,23 @@ def _show_evidence(report: dict[str, Any]) -> None:
     console.print(
         f"{report['records']} against the sentences of {report['gold']}: {report['papers']} papers", soft_wrap=True
     )
-    table = Table("variable", box=SIMPLE, padding=(0, 1), pad_edge=False)
-    for column in ("yes judged", "first quote proves %", "any quote %", "provable", "denied %", "not judged"):
-        table.add_column(column, justify="right")
+    quotes = Table("answered yes", box=SIMPLE, padding=(0, 1), pad_edge=False)
+    for column in ("judged", "not\njudged", "first quote\nproves, %", "any quote\nproves, %"):
+        quotes.add_column(column, justify="right", no_wrap=True)
+    missed = Table("a sentence proves it", box=SIMPLE, padding=(0, 1), pad_edge=False)
+    for column in ("papers", "denied, %"):
+        missed.add_column(column, justify="right", no_wrap=True)
     for name, one in (*report["variables"].items(), ("all", report["all"])):
-        table.add_row(
+        quotes.add_row(
             name,
             str(one["yes"]),
+            str(one["unread"]),
             _percent(one["first_quote_proves"], interval=one["first_quote_proves_interval"]),
             _percent(one["any_quote_proves"]),
-            str(one["provable"]),
-            _percent(one["share_missed"], interval=one["share_missed_interval"]),
-            str(one["unread"]),
         )
-    console.print(table)
+        missed.add_row(name, str(one["provable"]), _percent(one["share_missed"], interval=one["share_missed_interval"]))
+    console.print(quotes)
+    console.print(missed)
 
 
 def _show(report: dict[str, Any]) -> None:

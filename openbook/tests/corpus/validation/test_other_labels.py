@@ -122,8 +122,9 @@ def test_quotes_are_judged_by_labelled_sentences(judged: tuple[Path, Path]) -> N
     done = CliRunner().invoke(app, ["validate", "--records", str(judged[0]), "--gold", str(judged[1]), "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["papers"] == 3
-    shown = CliRunner().invoke(app, ["validate", "--records", str(judged[0]), "--gold", str(judged[1])])
-    assert "provable" in shown.stdout
+    shown = CliRunner().invoke(app, ["validate", str(judged[0]), "--gold", str(judged[1])])
+    assert "a sentence proves it" in shown.stdout
+    assert "…" not in shown.stdout, "80 columns suffice"
 
 
 def test_a_quote_is_the_sentence_that_it_is_most_of(judged: tuple[Path, Path]) -> None:
