@@ -132,6 +132,7 @@ def test_addresses_at_the_end_of_a_line(lines: str, address: str) -> None:
     [
         (b"{\\rtf1\\ansi We study leaves.}", "RTF"),
         (b"%!PS-Adobe-3.0\n/Times findfont", "PostScript"),
+        (b"\x1b%-12345X@PJL JOB\n%!PS-Adobe-3.0\n", "printer's job"),
         (b"\xf7\x02\x01\x83\x92", "DVI"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(50), "Word"),
     ],

@@ -107,6 +107,17 @@ def test_read_safely(tmp_path: Path, prose: str) -> None:
         read_safely(tmp_path / "nothing")
 
 
+def test_nothing_in_the_current_folder_is_run(tmp_path: Path, prose: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of downloaded papers may hold a ``json.py``."""
+    for name in ("json", "html", "pypdfium2"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(1)")
+    file = tmp_path / "paper.txt"
+    file.write_text(prose)
+    monkeypatch.chdir(tmp_path)
+    with ReaderPool(1) as pool:
+        assert pool.read(file).problem is None
+
+
 def test_a_task_runs_where_the_paper_was_read(tmp_path: Path, prose: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "some_task.py").write_text(
         dedent("""

@@ -82,7 +82,7 @@ def test_jats(suffix: str, head: str) -> None:
     assert "Machine Count\n\nA100 8\n\nRented." in paper.text
     assert "One item.\n\nAnother." in paper.text
     assert ("text", "A. Author. Floods. 2011.") in sentences
-    assert "Bauer" in paper.text
+    assert "Bauer B Gauges 2012" in paper.text
     assert [link.url for link in paper.links] == [
         "https://zenodo.org/record/42",
         "https://a.org/b",
@@ -94,6 +94,21 @@ def test_jats(suffix: str, head: str) -> None:
 def test_jats_within_a_set_of_articles() -> None:
     paper = read(f'<?xml version="1.0"?><pmc-articleset>{JATS}</pmc-articleset>')
     assert (paper.format, paper.title) == ("jats", "Sorting Leaves")
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        '<xref ref-type="fn" rid="n1"><sup>1</sup></xref>',
+        '<sup><xref ref-type="bibr" rid="r1">1</xref>,<xref ref-type="bibr" rid="r2">2</xref></sup>',
+        '<xref ref-type="bibr" rid="r1"><sup>1</sup></xref>',
+    ],
+)
+def test_jats_raised_marks_are_no_words(mark: str) -> None:
+    assert (
+        "One ends. Another begins."
+        in read(JATS.replace("<p>Another.</p>", f"<p>One ends.{mark} Another begins.</p>")).text
+    )
 
 
 def test_jats_that_defines_entities_is_refused() -> None:
@@ -137,6 +152,8 @@ def test_tei_institutions() -> None:
         ("<p>It ends.<lb/>It begins.</p>", "It ends. It begins."),
         ("<p>One <hi>wo</hi>rd.</p>", "One word."),
         ("<list><item>One</item><item>Two</item></list>", "One\n\nTwo"),
+        ("<p>It ends.<ref type='foot' target='#foot_0'>1</ref> It begins.</p>", "It ends. It begins."),
+        ("<p>At <ref target='https://a.org/b'>https://a.org/b</ref>and more.</p>", "At https://a.org/b and more."),
         ("<p>See<ref target='#b1'>[1]</ref>, <ref type='bibr'>[2]</ref>.</p>", "See[1], [2]."),
         ("<p>At <ref target='https://a.org/b/c'>https:// a.org/ b/c</ref>.</p>", "At https://a.org/b/c."),
         ("<p>At <ref target='https://a.org/b'>our page</ref>.</p>", "At our page."),

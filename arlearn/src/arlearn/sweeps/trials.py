@@ -52,7 +52,17 @@ def run_trial(recipe: Recipe, directory: Path, show: Callable[[float, str], None
         directory.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(recipe.to_toml(), encoding="utf-8")
         with log.open("w", encoding="utf-8") as opened:
-            command = [sys.executable, "-m", "arlearn.cli", "train", str(file), "--out", str(directory), "--resume"]
+            command = [
+                sys.executable,
+                "-P",
+                "-m",
+                "arlearn.cli",
+                "train",
+                str(file),
+                "--out",
+                str(directory),
+                "--resume",
+            ]
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=opened, stderr=opened, env=_alone())
     except OSError as error:
         raise ArlearnError(f"cannot start a trial in {directory}: {error.strerror or error}") from error

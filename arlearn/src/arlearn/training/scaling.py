@@ -242,7 +242,7 @@ def bench_processes(
 
 def _train(file: Path, recipe: Recipe, out: Path, count: int, threads: int) -> list[Update]:
     file.write_text(recipe.to_toml(), encoding="utf-8")
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+    launcher = ["-P", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
     command = [sys.executable, *launcher, "-m", "arlearn.cli", "train", str(file), "--out", str(out)]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": str(threads)}

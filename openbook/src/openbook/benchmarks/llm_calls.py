@@ -55,7 +55,7 @@ def measure(
     """
     papers = [_paper(number) for number in range(calls)]
     server = subprocess.Popen(
-        [sys.executable, "-m", "openbook.benchmarks.stub_model", str(latency)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-P", "-m", "openbook.benchmarks.stub_model", str(latency)], stdout=subprocess.PIPE, text=True
     )
     try:
         assert server.stdout is not None

@@ -18,6 +18,7 @@ _REFUSED: Final = (
     (b"{\\rtf", "rtf", "RTF"),
     (b"%!PS", "postscript", "PostScript"),
     (b"\x04%!PS", "postscript", "PostScript"),
+    (b"\x1b%-12345X", "pjl", "a printer's job (PJL)"),
     (b"\xc5\xd0\xd3\xc6", "postscript", "PostScript (EPS)"),
     (b"\xf7\x02", "dvi", "DVI"),
     (b"AT&TFORM", "djvu", "DjVu"),
@@ -43,7 +44,7 @@ def detect(data: bytes, suffix: str = "") -> str:
     """The format of a file by its content, or by the ending of its name where the content leaves it open.
 
     ``pdf archive tei jats xml html latex markdown text``, ``binary``, or the name of a format that is refused
-    (``refusal`` says how): ``rtf postscript dvi djvu doc``.
+    (``refusal`` says how): ``rtf postscript pjl dvi djvu doc``.
     """
     from openbook.papers.archives import is_archive
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,6 +25,9 @@ _NOTE_MARKS: Final = (
     ".reversefootnote, [role=doc-noteref], [role=doc-backlink], label.margin-toggle"
 )
 _NOTE_LINKS: Final = "sup a[href^='#fn'], sup a[href^='#footnote'], sup a[href^='#note'], a[href^='#fnref']"
+#: A raised number that calls notes, and how the words before it end; "10^3", "m^2" and "x^2" are none.
+_NOTE_NUMBER: Final = re.compile(r"\[?\d{1,2}(?:\s*[,–-]\s*\d{1,2})*\]?|[*†‡§¶]")
+_BEFORE_NOTE: Final = re.compile(r"[a-z]{3}s?[.,;:!?)”\"]?$|[.,;:!?”\"]$")
 _NOTE_CLASSES: Final = frozenset(
     "ltx_note footnote footnotes sidenote marginnote endnote endnotes footnote-text".split()
 )
@@ -67,6 +71,9 @@ def read_html(markup: str) -> Document:
     _remove(tree.css("style"))
     _remove(tree.css(_DROPPED))
     _remove(tree.css(_NOTE_MARKS))
+    for mark in tree.css("sup"):
+        if _calls_a_note(mark):
+            mark.decompose()
     for link in tree.css(_NOTE_LINKS):
         if len((link.text() or "").strip()) <= 3:
             mark = link.parent if link.parent is not None and link.parent.tag == "sup" else link
@@ -79,6 +86,14 @@ def read_html(markup: str) -> Document:
         if block.kind == "heading" and block.text == title:
             blocks[index] = Block(block.text)  # the paper's title is no section
     return Document(blocks, title, authors)
+
+
+def _calls_a_note(mark: LexborNode) -> bool:
+    """Whether a raised number stands where a note or a reference is called: after a word or the end of a sentence."""
+    if not _NOTE_NUMBER.fullmatch((mark.text() or "").strip()):
+        return False
+    before = mark.prev
+    return before is not None and before.tag == "-text" and bool(_BEFORE_NOTE.search(before.text_content or ""))
 
 
 def _head(tree: LexborHTMLParser) -> tuple[str, list[str]]:

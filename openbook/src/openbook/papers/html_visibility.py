@@ -180,7 +180,8 @@ def _rules(css: str, depth: int = 0) -> Iterator[tuple[str, str]]:
             yield prelude, body
             continue
         name, _, condition = prelude[1:].partition(" ")
-        nested = name.lower() in ("layer", "supports") or (name.lower() == "media" and _applies(condition))
+        nested = name.lower() == "layer" or (name.lower() == "media" and _applies(condition))
+        nested = nested or (name.lower() == "supports" and not condition.strip().lower().startswith("not"))
         if nested and depth < 5:
             yield from _rules(body, depth + 1)
 

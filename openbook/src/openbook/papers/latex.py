@@ -51,14 +51,13 @@ def read_latex(files: dict[str, bytes], main: str) -> Document:
 
 _NOTES: Final = re.compile(r"\\(?:thanks|footnote|footnotetext|tnotetext)\s*(?:\[[^\[\]]*\])?\s*(?=\{)")
 _MARKS: Final = re.compile(
-    r"\\(?:inst|textsuperscript|footnotemark|orcidID|orcid|orcidlink|tnoteref|fnref|corref|authormark|samethanks)(?![A-Za-z])"
+    r"\\(?:inst|textsuperscript|IEEEauthorrefmark|footnotemark|orcidID|orcid|orcidlink|tnoteref|fnref|corref|authormark|samethanks)(?![A-Za-z])"
     r"\s*(?:\[[^\[\]]*\])?(?:\{[^{}]*\})?|\$\s*\^?\s*\{?[^$]{0,30}\}?\s*\$|\^\{[^{}]*\}|(?<=[A-Za-z}])\^\S"
 )
-_PERSON_END: Final = re.compile(
-    r"\\(?:and|And|AND|IEEEauthorblockN|AuthorAnd)(?![A-Za-z])|\\IEEEauthorrefmark\{[^{}]*\}"
-)
+_PERSON_END: Final = re.compile(r"\\(?:and|And|AND|AuthorAnd)(?![A-Za-z])")
+_BLOCK: Final = re.compile(r"\\IEEEauthorblock(?P<part>[NA])\s*(?=\{)")
 _LINE_END: Final = re.compile(
-    r"\\\\\*?(?:\[[^\[\]]{0,20}\])?|\\(?:newline|addr|IEEEauthorblockA|emails|email|affiliations|affil|name|linebreak|par)(?![A-Za-z])|\n\s*\n|(?<!\\)&"
+    r"\\\\\*?(?:\[[^\[\]]{0,20}\])?|\\(?:newline|addr|emails|email|affiliations|affil|name|linebreak|par)(?![A-Za-z])|\n\s*\n|(?<!\\)&"
 )
 _PARTS: Final = re.compile(
     r"\\(?:institution|department|departmentdetail|city|state|country|streetaddress|postcode|orgdiv|orgname|orgaddress|street)"
@@ -100,7 +99,10 @@ def _front_matter(source: LatexSource) -> tuple[list[str], list[Block]]:
 
 def _people(text: str, names: list[str], places: list[str], notes: list[str]) -> None:
     """Take the argument of one ``\\author`` apart."""
-    text = re.sub(r"\\IEEEauthorblockA\s*(?=\{)", r"\\\\ ", text)
+    while found := _BLOCK.search(text):  # names, then the address that they share
+        inner, end = argument(text, found.end())
+        opening = "\\and " if found.group("part") == "N" else "\\\\ "
+        text = text[: found.start()] + opening + inner + " " + text[max(end, found.end()) :]
     text = re.sub(r"\\name(?![A-Za-z])", r"\\and ", text)
     if "\\begin{tabular" in text:  # people side by side
         text = _COLUMN.sub(r"\\and ", text)

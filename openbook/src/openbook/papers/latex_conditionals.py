@@ -26,6 +26,7 @@ class Conditionals:
         self._macros = macros
         self._toggles: dict[str, bool] = {}
         self._open = 0
+        self._negated = False
 
     def takes(self, name: str) -> bool:
         """Do what a command says if it is a conditional or sets a switch; False for any other command."""
@@ -54,10 +55,16 @@ class Conditionals:
             self._open += 1
             return
         value = self._value(name)
+        if self._negated:
+            value, self._negated = not value, False
         if name != "iffalse" and not self._has_end():
             return
         if value or self._skip("else", "fi") == "else":
             self._open += 1
+
+    @handles("unless")
+    def _unless(self) -> None:
+        self._negated = True
 
     @handles("else or")
     def _other_branch(self) -> None:
@@ -257,6 +264,11 @@ class Conditionals:
     @handles("ifstrempty ifblank")
     def _if_empty(self) -> None:
         self._choose(not self._scan.argument().strip())
+
+    @handles("ifdefempty ifdefvoid")
+    def _if_empty_macro(self) -> None:
+        name = self._scan.name()
+        self._choose(self._same(f"\\{name}", r"\empty") or not self._is_defined(name))
 
     @handles("ifstrequal")
     def _if_equal(self) -> None:

@@ -29,7 +29,7 @@ _DROPPED: Final = {
             "lstdefinelanguage tcbset tcbuselibrary titlespacing titleformat makeindex hyphenation special "
             "AtBeginSection nocite providetoggle providebool pdfcomment pdfmargincomment includestandalone includepdf includesvg "
             "lstinputlisting verbatiminput animategraphics epsfig epsfbox psfig externaldocument addbibresource xymatrix "
-            "includegraphics"
+            "includegraphics index glsadd"
         ).split(),
         1,
     ),
@@ -140,9 +140,17 @@ class _Reader:
     def _is_known(self, name: str) -> bool:
         return name in self._macros.definitions or name in self._scan.handlers
 
+    def _path(self, name: str) -> str:
+        """A file's name with the macros in it replaced, in the preamble too."""
+        if "\\" in name:
+            kept, self._scan.preamble = self._scan.preamble, False
+            name = self._scan.expanded(name)
+            self._scan.preamble = kept
+        return name.strip()
+
     def _resolve(self, name: str, endings: tuple[str, ...], folder: str | None = None) -> str | None:
         """The path of a file in the archive, looked for where TeX would."""
-        name = name.strip().strip('"').strip()
+        name = self._path(name).strip('"').strip()
         above = next((frame.path for frame in reversed(self._scan.frames) if frame.path), self._main)
         bases = [folder] if folder is not None else []
         bases += [self._scan.frames[-1].folder if self._scan.frames else "", posixpath.dirname(self._main)]
@@ -186,7 +194,7 @@ class _Reader:
 
     def _import(self, *, relative: bool) -> None:
         self._scan.star()
-        folder, name = self._scan.argument().strip(), self._scan.argument()
+        folder, name = self._path(self._scan.argument()), self._scan.argument()
         base = self._scan.frames[-1].folder if relative and self._scan.frames else posixpath.dirname(self._main)
         self._include(name, folder=posixpath.normpath(posixpath.join(base, folder)))
 
@@ -330,7 +338,7 @@ class _Reader:
     def _input_if_file(self) -> None:
         self._if_file_exists(put_in=True)
 
-    @handles("long global protected outer unless makeatletter makeatother")
+    @handles("long global protected outer makeatletter makeatother")
     def _nothing(self) -> None:
         """Prefixes that change nothing here."""
 

@@ -104,7 +104,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin the process, and do not wait for it."""
-        command = [sys.executable, "-m", "openbook.papers.worker_entry", str(self.megabytes)]
+        command = [sys.executable, "-P", "-m", "openbook.papers.worker_entry", str(self.megabytes)]
         if self.task is not None:
             command.append(f"{self.task.__module__}:{self.task.__qualname__}")
             command += ["path"] if self.by_path else []

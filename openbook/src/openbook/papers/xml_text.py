@@ -24,6 +24,9 @@ _APART: Final = frozenset(
     ).split()
 )
 
+#: Elements whose parts stand apart: a reference kept in fields has no marks between them.
+_FIELDS: Final = frozenset("element-citation nlm-citation person-group name".split())
+
 
 def tag_of(element: etree._Element) -> str:
     """The name of an element without its name space; empty for comments and instructions."""
@@ -62,7 +65,7 @@ def words_of(
         raw = html.unescape(raw) if raw and "&" in raw else raw or ""
         words = clean(one_line(raw))
         apart = apart and raw[:1] not in (",", ".", ";", ":", ")", "]")
-        if (apart or raw[:1].isspace()) and text and text[-1] != " ":
+        if (apart or raw[:1].isspace()) and text and text[-1] not in " ([":
             text += " "
         text += words
         if words and raw[-1:].isspace():
@@ -74,23 +77,38 @@ def words_of(
                 add(part.tail)
             continue
         name = tag_of(part)
+        parent = part.getparent()
+        apart = name in _APART or (parent is not None and tag_of(parent) in _FIELDS)
         if event == "start":
-            if skipped is None and name in without and part is not element:
+            if skipped is None and part is not element and (name in without or _is_mark(part, name)):
                 skipped = part
             if skipped is None:
                 if name in ("ref", "ext-link", "uri", "ptr", "self-uri") and part is not element:
                     opened.append((part, len(text)))
-                add(part.text, apart=name in _APART)
+                add(part.text, apart)
             continue
         if skipped is None and opened and opened[-1][0] is part:
             text = _linked(part, opened.pop()[1], text, links)
         if skipped is part:
             skipped = None
         if skipped is None and part is not element:
-            add(part.tail, apart=name in _APART)
+            # what follows an address is never glued to it
+            add(part.tail, apart or (bool(links) and links[-1][1] == len(text) and (part.tail or "")[:1].isalnum()))
     lead = len(text) - len(text.lstrip())
     text = text.strip()
     return text, [(max(s - lead, 0), min(e - lead, len(text)), url) for s, e, url in links if s - lead < len(text)]
+
+
+def _is_mark(part: etree._Element, name: str) -> bool:
+    """Whether an element is the raised mark of a note or of a reference, and no word of the sentence."""
+    if name not in ("xref", "ref", "sup") or len("".join(part.itertext())) > 8:
+        return False
+    kind = part.get("ref-type") or part.get("type") or ""
+    if kind in ("fn", "table-fn", "foot"):
+        return True
+    inner = "xref" if name == "sup" else "sup"
+    raised = len(part) > 0 and not (part.text or "").strip() and all(tag_of(child) == inner for child in part)
+    return raised and (name == "sup" or kind == "bibr")
 
 
 def _linked(part: etree._Element, start: int, text: str, links: list[tuple[int, int, str]]) -> str:
