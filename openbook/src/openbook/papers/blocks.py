@@ -10,7 +10,7 @@ from openbook.papers.paper import Link, Page, Paper, Section, Sentence, Sentence
 from openbook.papers.sections import Outline
 from openbook.papers.sentences import split_sentences
 
-_REST = re.compile(r"[^\s<>\"“”{}|\\^`]{1,2000}")
+_REST = re.compile(r"[^\s<>⟨⟩\"“”{}|\\^`]{1,2000}")
 _SCHEME = re.compile(r"(?:https?|ftp)$")
 _HOST = re.compile(r"[\w.-]*$")
 _SITES = (

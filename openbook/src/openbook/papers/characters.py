@@ -134,6 +134,15 @@ def close_small_caps(heading: str, words: Collection[str] = ()) -> str:
     return _SMALL_CAPS.sub(close, heading)
 
 
+NOTE_CALL = re.compile(r" ?⟨\d{1,2}(?:,\d{1,2})*⟩")
+"""The raised number that calls a footnote, as readers write it into the text: ``available⟨1⟩``."""
+
+
+def without_calls(text: str) -> str:
+    """The text without the numbers that call footnotes."""
+    return NOTE_CALL.sub("", text) if "⟨" in text else text
+
+
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _LAST = re.compile(r"(?<![^\W\d_])[^\W\d_]+(?:-[^\W\d_]+)*$")
 _FIRST = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")

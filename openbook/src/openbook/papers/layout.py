@@ -142,6 +142,7 @@ def _rows(page: RawPage, middle: float | None) -> list[PrintedRow]:
         if row and column == row.column and _same_row(row, line):
             gap = line.x0 - row.x1
             glued = -1.5 < gap < 0.12 * row.size and not (row.text[-1].isalnum() and text[0].isalnum() and gap > 0.8)
+            glued = glued or (row.text[-1] == "⟩" and text[0] in ".,;:)]”’" and -1.5 < gap < 0.3 * row.size)
             glued = glued and not line.opens and not row.parts[-1][1].closes
             if not row.mark and _is_mark(row, line):
                 row.mark = len(row.text)

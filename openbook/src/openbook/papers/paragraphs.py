@@ -24,7 +24,7 @@ _FOOT_WORDS = re.compile(
 )
 _OWN_HEADING = re.compile(r"\d{1,2}(?:\.\d+)*\.?\s+[A-Z]|(?:abstract|references|introduction)\W*$", re.IGNORECASE)
 _ENTRY = re.compile(r"\[\w{1,12}\]\s|\d{1,3}\.\s+[A-Z]")
-_TERMINAL = re.compile(r"[.!?:][)\]”’\"']*(?:\d{1,2})?$")
+_TERMINAL = re.compile(r"[.!?:][)\]”’\"']*(?:\d{1,2}| ?⟨[\d,]+⟩)?$")
 _UNORDERED = re.compile(r"[•▪◦‣●■–-]\s|\(?(?:[ivx]{1,4}|[a-z]|\d{1,2})[.)]\s")
 
 _WORDS = re.compile(r"[^\W\d_]{3,}.*?[^\W\d_]{3,}")

@@ -120,6 +120,7 @@ def _page_lines(
                 characters[place] = " "
         text = "".join(characters)
     found: list[tuple[Direction, Line, int]] = []
+    head = 0
     heading = number == 1
     start = 0
     for stop, following, mark in _pieces(text):
@@ -135,18 +136,25 @@ def _page_lines(
             elif measured[1].size < TINY:
                 main.hidden += len(stripped)
             else:
-                heading = heading and not _ABSTRACT.match(stripped) and len(found) < 60
+                heading = heading and len(found) < 60 and not (_ABSTRACT.match(stripped) or _is_prose(stripped))
                 if heading and aligned:
                     measure.part_marks(*measured, first)
+                    head = len(found) + 1
                 measured[1].broken = mark in ("\ufffe", "\x02")
                 found.append((*measured, first))
         start = following
     if aligned and _runs_across(text_page, [line for direction, line, _ in found if direction == 0], frame):
-        for direction, line, first in found:
-            yield from measure.parted(direction, line, first)
-    else:
-        for direction, line, _ in found:
-            yield direction, line
+        found = [part for item in found for part in measure.parted(*item)]
+        head = 0
+    measure.mark_calls(found[head:])
+    for direction, line, _ in found:
+        yield direction, line
+
+
+def _is_prose(line: str) -> bool:
+    """Whether a line is part of a paragraph, rather than a title, names or an address."""
+    words = line.split() if len(line) > 70 else ()
+    return len(words) > 9 and sum(word[0].islower() for word in words) > 0.6 * len(words)
 
 
 def _runs_across(text_page: Any, found: list[Line], frame: PageFrame) -> bool:

@@ -13,7 +13,7 @@ LONGEST = 1200
 """A run of text without any sentence end (a table, a broken equation) is cut after about this many characters."""
 
 _BULLETS = "•▪◦‣●■◆➤"
-_BOUNDARY = re.compile(rf"[.!?][)\]”’\"']*(?:\s*⟨\d+⟩)?\s+|\s+(?=[{_BULLETS}]\s)")
+_BOUNDARY = re.compile(rf"[.!?][)\]”’\"']*(?:\s*⟨[\d,]+⟩)?\s+|\s+(?=[{_BULLETS}]\s)")
 
 # Never the end of a sentence: what follows belongs to them.
 _OPENING = frozenset(

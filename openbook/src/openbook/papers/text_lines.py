@@ -11,8 +11,10 @@ import ctypes
 import math
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 import pypdfium2.raw as pdfium
@@ -24,6 +26,14 @@ from openbook.papers.paper import TextRun
 _STOP_EVERY = 28
 """Characters between two measured positions of a line, at least."""
 _RAISED = re.compile(r"(?:\d{1,2}|[*†‡§¶∗⋆])(?=[A-Za-z(“\"‘'])|[a-z](?=[A-Z(“])")
+_CALL = re.compile(r"\d{1,2}(?:,\d{1,2})*(?![^\W_])")
+_FAMILY = re.compile(r"(?:[a-z]{6}\+)?([a-z]*)")
+_FUNCTION = re.compile(r"\b(?:sinh?|cosh?|tanh?|log|ln|exp|det|max|min)$", re.IGNORECASE)
+_NAMED = re.compile(r"(?:(?<!\S)[^\W\d_]{2}\S*\d|\b(?:19|20)\d\d)$")
+"""A name or a year that ends in a digit: ``CIFAR-10``, ``2017``."""
+_SYMBOLS = frozenset("−–-+±=<>/^|({[")
+_CLOSING = frozenset(".,;:!?”’\"'")
+_YEAR_CLOSED = re.compile(r"(?:19|20)\d\d[a-z]?[)\]]$")
 _LEADING_NUMBER = re.compile(r"(\d{1,4})\s+(?=\S)")
 _TRAILING_NUMBER = re.compile(r"\s+(\d{1,4})$")
 
@@ -152,6 +162,8 @@ class LineMeasure:
         self.name_address = ctypes.addressof(self.name)
         self.usual = 0.0
         """The size of the last long line."""
+        self.fonts_of_lines: Counter[str] = Counter()
+        """The fonts of long lines."""
         self.styles: dict[int, _Style] = {}
         self.fonts: dict[int, tuple[str, bool]] = {}
 
@@ -223,6 +235,7 @@ class LineMeasure:
                     chosen = other
         if length > 25:
             self.usual = chosen.size
+            self.fonts_of_lines[chosen.font] += 1
         direction = chosen.direction
         if direction is None:
             if length > 2:
@@ -248,6 +261,8 @@ class LineMeasure:
         line = Line(text, x0, y0, x1, y1, base, chosen.size, bold, font=begin.font)
         if raised and begin.size < 0.87 * chosen.size:
             self.mark(line, begin, start, raised.end(), direction)
+        elif raised and direction == 0 and text[0].isdigit() and _is_high(head, begin):
+            line.mark = raised.end()
         extra = None
         if text[0].isdigit() and (number := _LEADING_NUMBER.match(text)) is not None:
             line.lead = self.gap(start + number.end(1) - 1, start + number.end(), direction)
@@ -267,13 +282,43 @@ class LineMeasure:
             style = self.style(start + offset)
             height = self.frame.point(direction, *style.base)[1]
             raised = style.size < 0.87 * line.size and height > line.base + 0.12 * line.size
+            raised = raised or (character.isdigit() and self.raised(start + offset, style, direction))
             if raised != before and offset and not text[offset - 1].isspace():
                 cuts.append(offset)
             before = raised
-        if not cuts or line.run is None:
-            return
-        line.text = " ".join(text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True))
-        line.run.stops = [(at + sum(cut <= at for cut in cuts if at), place) for at, place in line.run.stops]
+        _insert(line, [(cut, " ") for cut in cuts])
+
+    def mark_calls(self, found: list[tuple[Direction, Line, int]]) -> None:
+        """Set the numbers that call footnotes apart from the words before them: ``available⟨1⟩``.
+
+        They are small, raised, and set in the font of the text, as digits of formulas rarely are. Right behind a word or
+        a full stop they count by themselves; behind a number, a bracket or a space, where they may be an exponent or part
+        of a fraction, only if the page has such a note. The lines come with the places of their first characters.
+        """
+        usual = _family(max(self.fonts_of_lines, key=self.fonts_of_lines.__getitem__, default=""))
+        notes = _note_numbers([line for _, line, _ in found])
+        for direction, line, start in found:
+            called = []
+            for match in _CALL.finditer(line.text):
+                at, end = match.span()
+                if end - at == 2 and line.text[at:end] not in notes and line.text[end - 1] in notes:
+                    at = end - 1  # "2017" and the mark "1"
+                head, noted = line.text[:at], line.text[at:end] in notes
+                before = len(head.rstrip()) - 1
+                if before < 0 or head[before] in _SYMBOLS:
+                    continue
+                closed = head[-1] in _CLOSING or (head[-1] in ")]" and _YEAR_CLOSED.search(head) is not None)
+                worded = head[-1].isalpha() and head[-2:].isalpha() and before > 0 and not _FUNCTION.search(head)
+                if head[-1].isdigit():
+                    noted = noted and _NAMED.search(head) is not None
+                if not (closed or worded or (noted and not head[-1].isalpha())):
+                    continue
+                mark, word = self.index(start + at), self.style(self.index(start + before))
+                if _family(self.style(mark).font) != usual or not self.raised(mark, word, direction):
+                    continue
+                if not worded or _family(word.font) == usual:
+                    called.append((at, end))
+            _insert(line, [(at, bracket) for span in called for at, bracket in zip(span, "⟨⟩", strict=True)])
 
     def gap(self, first: int, second: int, direction: Direction) -> float:
         """The white space between two neighbours."""
@@ -282,6 +327,15 @@ class LineMeasure:
             return 0.0
         axis = 2 * (direction % 2)
         return after[axis] - before[axis + 1] if direction < 2 else before[axis] - after[axis + 1]
+
+    def raised(self, index: int, beside: _Style, direction: Direction) -> bool:
+        """Whether a digit is small and above the baseline of what stands beside it, by its size or by its shape alone."""
+        style = self.style(index)
+        if style.size < 0.87 * beside.size:
+            height = self.frame.point(direction, *style.base)[1] - self.frame.point(direction, *beside.base)[1]
+            return 0.12 * beside.size < height < 0.8 * beside.size
+        box = self.box(index) if direction == 0 else None
+        return box is not None and _is_high(box, style)
 
     def mark(self, line: Line, begin: _Style, start: int, length: int, direction: Direction) -> None:
         """Note that the line begins with so many raised characters, if it does."""
@@ -325,10 +379,10 @@ class LineMeasure:
         found: int = pdfium.FPDFText_GetCharIndexFromTextIndex(self.pointer, place)
         return found
 
-    def parted(self, direction: Direction, line: Line, first: int) -> Iterator[tuple[Direction, Line]]:
-        """A line that runs over several columns, as one line for each."""
+    def parted(self, direction: Direction, line: Line, first: int) -> Iterator[tuple[Direction, Line, int]]:
+        """A line that runs over several columns, as one line for each, with the place of its first character."""
         if direction != 0:
-            yield direction, line
+            yield direction, line, first
             return
         cuts = [0]
         edge = None
@@ -344,7 +398,43 @@ class LineMeasure:
             part = self.line(words, first + start) if words else None
             if isinstance(part, tuple):
                 part[1].broken = line.broken and stop == len(line.text)
-                yield part
+                yield *part, first + start
+
+
+def _is_high(box: tuple[float, float, float, float], style: _Style) -> bool:
+    """Whether a digit of the size of its text is a superscript of the font: half as high, and above the baseline."""
+    return box[2] - style.base[1] > 0.2 * style.size and box[3] - box[2] < 0.6 * style.size
+
+
+def _insert(line: Line, pieces: list[tuple[int, str]]) -> None:
+    """Put texts into a line at these offsets, in order, and fit its run to it."""
+    text, last = "", 0
+    for offset, piece in pieces:
+        text += line.text[last:offset] + piece
+        last = offset
+    line.text = text + line.text[last:]
+    if pieces and line.run is not None:
+        line.run.stops = [
+            (at + sum(len(piece) for offset, piece in pieces if at and offset <= at), place)
+            for at, place in line.run.stops
+        ]
+
+
+def _note_numbers(lines: list[Line]) -> set[str]:
+    """The numbers of the notes on a page: raised, at the beginning of a line or alone before one."""
+    notes = {line.text[: line.mark] for line in lines if line.mark}
+    for line, after in pairwise(lines):
+        if len(line.text) < 3 and line.text.isdecimal() and line.size < 0.87 * after.size and after.text[0].isalpha():
+            beside = -1 < after.x0 - line.x1 < after.size
+            if beside and 0.12 * after.size < line.base - after.base < 0.8 * after.size:
+                notes.add(line.text)
+    return notes
+
+
+def _family(font: str) -> str:
+    """The name of a font's family: the letters before its size, weight and slant."""
+    found = _FAMILY.match(font)
+    return found[1] if found else ""
 
 
 def _direction(angle: float) -> Direction | None:

@@ -28,6 +28,7 @@ from openbook.assessors.linear.model import (
 )
 from openbook.assessors.linear.statements import EXPERIMENT_SECTION, Statement
 from openbook.assessors.linear.weight_files import FLOOR, LONGEST, MOST_QUOTES, SURE
+from openbook.papers.characters import without_calls
 from openbook.papers.paper import Paper
 from openbook.record.model import Answer, Evidence, NearMiss
 from openbook.variables import SCORED
@@ -190,7 +191,7 @@ def _links_beside(paper: Paper, item: Statement) -> list[str]:
     """The addresses behind a statement's words, and those in the footnote that it calls."""
     if not item.note:
         return list(item.links)
-    notes = [one for one in paper.sentences if " ".join(paper.words(one).split()) == item.note]
+    notes = [one for one in paper.sentences if without_calls(" ".join(paper.words(one).split())) == item.note]
     shown = "".join(item.note.split())
     noted = [
         link.url

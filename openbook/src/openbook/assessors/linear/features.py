@@ -26,7 +26,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from openbook.papers.characters import LIGATURES
+from openbook.papers.characters import LIGATURES, without_calls
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -62,10 +62,10 @@ BREAK: Final = "\n"
 
 
 def plain(sentences: Sequence[str]) -> list[str]:
-    """Each sentence in lower case, ligatures and dashes spelled out, humped words cut. Lengths are not kept."""
+    """Each sentence in lower case, ligatures and dashes spelled out, humped words cut, calls of footnotes left out. Lengths are not kept."""
     if not sentences:
         return []
-    text = "\x00".join(sentence.replace("\x00", " ") for sentence in sentences)
+    text = without_calls("\x00".join(sentence.replace("\x00", " ") for sentence in sentences))
     for found, instead in _PLAIN:  # str.translate takes ten times as long
         text = text.replace(found, instead)
     return _HUMP.sub(" ", text).lower().split("\x00")

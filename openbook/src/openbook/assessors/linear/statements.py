@@ -26,6 +26,7 @@ import numpy.typing as npt
 from openbook.assessors.linear import claims, named_tools
 from openbook.assessors.linear.features import BREAK, Floats, Ints, plain, words
 from openbook.assessors.linear.named_tools import FilteredPattern
+from openbook.papers.characters import without_calls
 from openbook.papers.paper import Paper, Part, SentenceKind
 
 _NEAR: Final = 40
@@ -66,7 +67,10 @@ class Statement:
 
 
 def statements(paper: Paper, places: Iterable[int], texts: Sequence[str]) -> list[Statement]:
-    """These sentences with their surroundings. ``texts`` are the words of all sentences, white space made single."""
+    """These sentences with their surroundings. ``texts`` are the words of all sentences, white space made single.
+
+    The numbers that call footnotes are left out of the statements' texts.
+    """
     sentences = paper.sentences
     notes = _notes(texts, paper)
     by_number: dict[int, list[int]] = {}
@@ -83,6 +87,7 @@ def statements(paper: Paper, places: Iterable[int], texts: Sequence[str]) -> lis
                 near = [note for note in by_number.get(number, ()) if -3 <= note - place <= _NEAR]
                 if near and near[0] not in callers:
                     callers[near[0]], called[place] = place, near[0]
+    texts = [without_calls(text) for text in texts]
     starts = [sentence.start for sentence in sentences]
     links: dict[int, list[str]] = {}
     for link in paper.links:

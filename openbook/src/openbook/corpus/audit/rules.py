@@ -294,7 +294,7 @@ _CODE_HOST: Final = re.compile(
 )
 _SUPPLEMENT: Final = re.compile(r"\bsupplement\w*|\bappendi\w*|\battached\b|\bsubmission\b", re.IGNORECASE)
 _ANY_LINK: Final = re.compile(
-    r"https?:|www\.|\bgit\s?(?:hub|lab)|\bfootnote\b|\.(?:org|com|io|net|edu)\b|\w\.?\d\s*$", re.IGNORECASE
+    r"https?:|www\.|\bgit\s?(?:hub|lab)|\bfootnote\b|\.(?:org|com|io|net|edu)\b|\w\.?\d\s*$|⟨\d", re.IGNORECASE
 )
 _OWN: Final = re.compile(r"\b(?:we|our|ours|us|the authors of this paper|this (?:paper|work)'?s?)\b", re.IGNORECASE)
 _OTHERS: Final = re.compile(
