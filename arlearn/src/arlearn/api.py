@@ -60,8 +60,8 @@ def generate(
         model: from ``load``, ``train`` or ``compile``, or the folder of a saved model.
         prompt: text to go on from, or a question such as ``12 x 34``; a program may have one of its own.
         tokens: the most tokens to write; by default 120 of text, or a task's whole chain of thought.
-        temperature: 0 takes the likeliest token each time; by default 0.5 for text and 0 for tasks.
-        top_k, top_p: draw from the k likeliest tokens, or from the fewest that hold this share of the probability.
+        temperature: 0 takes the most likely token each time; by default 0.5 for text and 0 for tasks.
+        top_k, top_p: draw from the k most likely tokens, or from the fewest that hold this share of the probability.
         seed: the same seed gives the same text.
 
     Raises ArlearnError if the prompt or a setting is invalid, or a task's chain does not end within ``tokens``.

@@ -63,7 +63,7 @@ def sha256(data: bytes | str) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal. Raises OSError when it cannot be read."""
+    """The SHA-256 of a file's bytes, in hexadecimal. Raises OSError if it cannot be read."""
     with path.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
 

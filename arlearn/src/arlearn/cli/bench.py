@@ -283,7 +283,7 @@ def length_complexity(
 
 
 def _checkout(module: str) -> Any:
-    """A module of the checkout's ``benchmarks/speed``. Raises ArlearnError where only the package is installed."""
+    """A module of the checkout's ``benchmarks/speed``. Raises ArlearnError if only the package is installed."""
     place = Path(arlearn.__file__).parents[2] / "benchmarks"
     if not (place / "speed" / f"{module}.py").is_file():
         raise ArlearnError(

@@ -52,7 +52,7 @@ def _finish(
         typer.Option(
             "--check",
             help="Prove the stored weights right for every combination of tokens that can reach a step, in float32, "
-            "float16 and bfloat16, and run all inputs where they are few. Write nothing if that fails.",
+            "float16 and bfloat16, and run all inputs if they are few. Write nothing if that fails.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -41,10 +41,10 @@ def explain(
     ] = 1,
     whole: Annotated[bool, typer.Option("--whole", help="Explain the prompt's own tokens too.")] = False,
     temperature: Annotated[
-        float, typer.Option(min=0, help="Draw the continuation at this temperature; 0 takes the likeliest token.")
+        float, typer.Option(min=0, help="Draw the continuation at this temperature; 0 takes the most likely token.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Draw the continuation with this seed.")] = 0,
-    top: Annotated[int, typer.Option(min=1, help="Take this many of the likeliest tokens apart.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="Take this many of the most likely tokens apart.")] = 5,
     rows: Annotated[
         int,
         typer.Option(min=1, help="Show at most this many lines in the terminal, those with the largest contributions."),

@@ -41,10 +41,10 @@ def generate(
     temperature: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Draw at this temperature; 0 takes the likeliest token. Default: 0.5 for text, 0 for tasks."
+            min=0, help="Draw at this temperature; 0 takes the most likely token. Default: 0.5 for text, 0 for tasks."
         ),
     ] = None,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Draw from the k likeliest tokens only.")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Draw from the k most likely tokens only.")] = None,
     top_p: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Draw from the fewest tokens that together have this probability."),

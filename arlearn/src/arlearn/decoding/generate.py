@@ -1,4 +1,4 @@
-"""Generation, one token at a time, from any predictor: the likeliest token, or one drawn at a temperature.
+"""Generation, one token at a time, from any predictor: the most likely token, or one drawn at a temperature.
 
 ``TextStream`` and ``write_until`` make text of the tokens: as they come, and up to a stop string.
 
@@ -112,7 +112,7 @@ def choose(
     """One token for each row; ``uniform`` holds the row's random number in [0, 1), unused at temperature 0.
 
     Sampling inverts the cumulative distribution, so that a row's token depends on its own logits and its own number
-    only. top-k keeps the k likeliest tokens (ties at the k-th place broken by rank), top-p the fewest likeliest tokens
+    only. top-k keeps the k most likely tokens (ties at the k-th place broken by rank), top-p the fewest most likely tokens
     whose mass reaches p; both are taken after the temperature, top-k first.
     """
     if temperature == 0:

@@ -3,7 +3,7 @@
 The scores of a linear predictor are ``head (sum over reads of W x)``: one term for each token that is read. Where a map
 has few blocks, each term is a row of a small table, (block, token) -> vector, and many tokens share a row: of the sum
 ``a0 + a1 + 3`` only the digits count. So every row of the map turns the tokens it reads into a *code*, the numbers of
-their vectors in mixed radix, and the likeliest next token for each code is computed once from the stored weights and
+their vectors in mixed radix, and the most likely next token for each code is computed once from the stored weights and
 kept. From then on a token costs a few additions and one look-up.
 
 This is exact, not an approximation: it is used only if all weights are whole numbers and no sum can reach 2^24, so that
@@ -44,7 +44,7 @@ class _Kind:
         scaled: for each read, (vocabulary): the token's class times the read's stride.
         space: how many codes there are.
         known: code -> next token, as far as computed.
-        dense: the same as an array with -1 where it is not computed, for batches and small spaces.
+        dense: the same as an array with -1 if it is not computed, for batches and small spaces.
     """
 
     vectors: list[np.ndarray]
@@ -158,7 +158,7 @@ class LookupDecoder:
         return tokens[given:]
 
     def _learn(self, kind: _Kind, code: int) -> int:
-        """The next token for a code that a single stream meets for the first time; kept, with others where they are few."""
+        """The next token for a code that a single stream meets for the first time; kept, with others if they are few."""
         begin = code - code % TOGETHER
         near = range(begin, min(begin + TOGETHER, kind.space))
         known = dict(zip(near, self._next(kind, list(near)).tolist(), strict=True))
@@ -210,7 +210,7 @@ class LookupDecoder:
         return np.asarray(token)
 
     def _next(self, kind: _Kind, codes: list[int] | np.ndarray) -> np.ndarray:
-        """The likeliest token for each code, from the stored weights."""
+        """The most likely token for each code, from the stored weights."""
         hidden = np.zeros((len(codes), self._head.shape[1]))
         rest = np.array(codes, dtype=object if kind.space > 2**62 else np.int64)
         for vectors in kind.vectors:
@@ -226,7 +226,7 @@ class LookupDecoder:
 
 
 def lookup_decoder(predictor: Predictor, length: int) -> LookupDecoder | None:
-    """The decoder of this predictor for sequences of this length; None where it cannot be used.
+    """The decoder of this predictor for sequences of this length; None if it cannot be used.
 
     It is kept with the predictor until a weight changes.
     """

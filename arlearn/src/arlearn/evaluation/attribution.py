@@ -63,7 +63,7 @@ class Attribution:
 
     @property
     def residual(self) -> float:
-        """``|logit - total|``, relative to the logit where that is larger than 1."""
+        """``|logit - total|``, relative to the logit if that is larger than 1."""
         return abs(self.logit - self.total) / max(1.0, abs(self.logit))
 
     @property
@@ -134,7 +134,7 @@ def check_linear(predictor: Predictor) -> LinearPredictor:
 def attribute(
     predictor: Predictor, tokens: Int[Tensor, " length"], top: int = 5, also: Sequence[int] = ()
 ) -> Contributions:
-    """Take the prediction after ``tokens`` apart for the ``top`` likeliest tokens and ``also`` these.
+    """Take the prediction after ``tokens`` apart for the ``top`` most likely tokens and ``also`` these.
 
     Past the context length the window slides, as in generation. Raises ArlearnError if the predictor is not linear or
     the tokens are none of its own.

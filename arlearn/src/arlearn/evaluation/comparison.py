@@ -98,7 +98,7 @@ def training_text(card: Mapping[str, Any]) -> tuple[TextFile | None, str]:
 def counted(
     text: TextFile, vocabulary: BytePair, order: int, progress: Callable[[float], None] | None = None
 ) -> NGramPredictor | None:
-    """The n-gram predictor of this text, from the cache if it is there; None where the text has no such n-grams."""
+    """The n-gram predictor of this text, from the cache if it is there; None if the text has no such n-grams."""
     place = cache_directory() / f"ngram-{order}-{text.sha256()[:16]}-{vocabulary.sha256[:16]}"
     if (place / "card.json").is_file():
         kept, _ = load_predictor(place)

@@ -230,7 +230,7 @@ def measure_task(
 ) -> tuple[ExactMatch, dict[str, Any]]:
     """Ask the model questions: what came out, and what ``arlearn evaluate --json`` prints.
 
-    Questions are held-out ones, drawn with ``seed``, or all of them where there are no more than ``count``; or those of
+    Questions are held-out ones, drawn with ``seed``, or all of them if there are no more than ``count``; or those of
     the file ``pairs``. ``progress(more, all)`` is told how many more were answered. Raises ArlearnError if the card's
     task has no answers, the questions cannot be used, or the model does not fit its task.
     """
@@ -259,7 +259,7 @@ def measure_task(
 
 
 RUN = 4_000_000  # tokens that running all inputs may take
-INPUTS, DRAWN = 1 << 16, 1_000  # inputs of a Python function that are all run; random ones where there are more
+INPUTS, DRAWN = 1 << 16, 1_000  # inputs of a Python function that are all run; random ones if there are more
 TOGETHER, LONG = 1024, 40_000  # of them at once; tokens after which a run is given up
 MACHINES, STEPS = 100, 50  # random machines that are run on a universal model, and for how long
 

@@ -221,7 +221,7 @@ class Likelihood:
 
     Attributes:
         log_probability: in nats, of all its tokens together.
-        greedy: whether each of its tokens is the likeliest in its place.
+        greedy: whether each of its tokens is the most likely in its place.
     """
 
     log_probability: float
@@ -237,7 +237,7 @@ def likelihoods(
     Raises ArlearnError if the context is empty.
     """
     if not context:
-        raise ArlearnError("a likelihood needs at least one token of context (end-of-text, where there is no other)")
+        raise ArlearnError("a likelihood needs at least one token of context (end-of-text, if there is no other)")
     device = predictor.device
     first, read = predictor.prefill(predictor.start(1), torch.tensor([list(context)], device=device))
     row = torch.zeros(1, dtype=torch.long, device=device)

@@ -50,7 +50,7 @@ class Lag:
         distance: in tokens; 0 is the newest token.
         blocks: how many were averaged.
         norm, smallest, largest: Frobenius norms.
-        effect: in nats; None where the predictor is not linear.
+        effect: in nats; None if the predictor is not linear.
         effective_rank, stable_rank: 0 for a block of zeros.
     """
 

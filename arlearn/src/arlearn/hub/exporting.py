@@ -125,7 +125,7 @@ def _cell(value: Any) -> str:
 
 
 CODE = "modeling_arlearn.py"
-TOLERANCE = 1e-5  # of a logit, relative to the largest where that is above 1
+TOLERANCE = 1e-5  # of a logit, relative to the largest if that is above 1
 LOOPED_TOKENS = 1_000  # of a program with a loop, which may go on for ever
 NEW_TOKENS, TEMPERATURE = 120, 0.5  # what generation does with text unless told otherwise; the paper's temperature
 
@@ -138,7 +138,7 @@ class Exported:
         folder: where.
         bytes: of all files.
         difference: largest between a logit of the folder's model and the predictor's, relative to the largest logit
-            where that is above 1.
+            if that is above 1.
         compared: logits.
     """
 

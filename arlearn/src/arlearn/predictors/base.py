@@ -82,7 +82,7 @@ class Predictor(nn.Module, ABC):
     Attributes:
         kind: name under which ``save`` records the class, and ``load_predictor`` finds it.
         vocabulary: number of tokens V; tokens are the integers 0..V-1.
-        context: the longest input ``forward`` takes, in tokens; None where any length will do.
+        context: the longest input ``forward`` takes, in tokens; None if any length will do.
     """
 
     kind: ClassVar[str]

@@ -75,7 +75,7 @@ class NGramPredictor(Predictor):
         return self.get_buffer(f"{name}_{length}")
 
     def _nodes(self, tokens: Int[Tensor, "batch length"]) -> list[Int[Tensor, "batch length"]]:
-        """For each n-gram length, the place of the n-gram that ends at each position; -1 where the text had none."""
+        """For each n-gram length, the place of the n-gram that ends at each position; -1 if the text had none."""
         nodes = [tokens]
         for length in range(2, self.order + 1):
             before = nn.functional.pad(nodes[-1][:, :-1], (1, 0), value=-1)

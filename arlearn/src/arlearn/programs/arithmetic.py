@@ -129,7 +129,7 @@ Polynomial = Mapping[tuple[str, ...], int]  # monomial (unknowns, ascending) -> 
 
 
 def identity(program: Program) -> str | None:
-    """Why the program's claim does not follow by algebra; None where it does.
+    """Why the program's claim does not follow by algebra; None if it does.
 
     For programs with the ``numbers`` interface, whose slots are the digits a<i>, b<i> of the two numbers.
     """

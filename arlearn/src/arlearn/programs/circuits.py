@@ -32,7 +32,7 @@ GATES = ("AND", "OR", "NOT", "NAND", "NOR", "MAJORITY", "COPY", *PARITY)
 
 @dataclass(frozen=True)
 class Gate:
-    """True where the weighted sum of the arguments reaches the threshold; for parity gates, where their number is odd.
+    """True if the weighted sum of the arguments reaches the threshold; for parity gates, where their number is odd.
 
     ``weights`` has one entry for each distinct argument; ``written`` is the gate as its line says it.
     """
@@ -128,7 +128,7 @@ class CircuitBuilder:
         return name
 
     def at_least(self, name: str, threshold: int, *arguments: str) -> str:
-        """True where at least ``threshold`` of the arguments are."""
+        """True if at least ``threshold`` of the arguments are."""
         if not arguments:
             self.faults.append(f"{name}: ATLEAST takes arguments, got none")
         written = " ".join(("ATLEAST", str(threshold), *arguments))
@@ -136,7 +136,7 @@ class CircuitBuilder:
         return name
 
     def weighted(self, name: str, weights: Mapping[str, int], threshold: int) -> str:
-        """True where the weighted sum of the arguments reaches the threshold."""
+        """True if the weighted sum of the arguments reaches the threshold."""
         terms = tuple(Term(ref, None, weight) for ref, weight in weights.items())
         written = f"{sum_text(terms, 0)} >= {threshold}"
         self.gates.append(Gate(name, tuple(weights.items()), threshold, written=written))
@@ -178,7 +178,7 @@ class CircuitBuilder:
 
 
 def parse(text: str, name: str = "circuit") -> Circuit:
-    """The circuit that the text describes. Raises ProgramError listing every fault, with its line where it has one."""
+    """The circuit that the text describes. Raises ProgramError listing every fault, with its line if it has one."""
     build = CircuitBuilder(name)
     for number, line in enumerate(text.splitlines(), 1):
         statement = line.partition("#")[0].strip()

@@ -117,7 +117,7 @@ def merged(features: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _line(numbers: np.ndarray, values: np.ndarray) -> tuple[float | None, float]:
-    """(slope, intercept) of values as an exact linear function of numbers; slope None where they are none."""
+    """(slope, intercept) of values as an exact linear function of numbers; slope None if they are none."""
     low, high = int(numbers.argmin()), int(numbers.argmax())
     if numbers[low] == numbers[high]:
         return (0.0, float(values[low])) if (values == values[low]).all() else (None, 0.0)

@@ -48,7 +48,7 @@ class Readings:
 class Scores:
     """Stage 2: which columns of the head hold what. A key is (kind, alphabet, part).
 
-    ``part`` is the place of a part in its alphabet, or None where a step scores the alphabet's tokens as they are.
+    ``part`` is the place of a part in its alphabet, or None if a step scores the alphabet's tokens as they are.
     """
 
     width: int

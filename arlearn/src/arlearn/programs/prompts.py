@@ -58,7 +58,7 @@ class Interface(ABC):
         return None
 
     def expected(self, inputs: np.ndarray) -> np.ndarray | None:
-        """The right answer's indices, (count, outputs), computed without the program; None where nothing else can."""
+        """The right answer's indices, (count, outputs), computed without the program; None if nothing else can."""
         return None
 
     @abstractmethod

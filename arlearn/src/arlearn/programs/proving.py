@@ -252,7 +252,7 @@ class Prover:
 
     def reads(self, row: int, rule: Rule) -> tuple[list[int], list[bytes]]:
         """How far back the row's output reads or the rule refers, the farthest first as the map adds them; and the
-        weights of the blocks that read there (nothing where there is no block)."""
+        weights of the blocks that read there (nothing if there is no block)."""
         output = row - 1
         read = self.predictor.map.sources(output)
         mapped = range(1, row + 1) if read is None else [row - position for position in read]

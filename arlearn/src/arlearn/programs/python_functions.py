@@ -41,7 +41,7 @@ def python_program(
     """The program that computes the function for all inputs in these ranges.
 
     ``numbers``: what every number of the computation must stay in; a run that leaves it ends with ``overflow``.
-    Raises ProgramError listing all faults, with file and line where they have one.
+    Raises ProgramError listing all faults, with file and line if they have one.
     """
     parameters = [argument.arg for argument in source.functions[source.name].args.args]
     faults = [f"{name} has no range; add {name}:0..255 to --inputs" for name in parameters if name not in ranges]

@@ -134,7 +134,7 @@ class PythonInterface(Interface):
         return np.stack([grid.ravel() for grid in np.meshgrid(*spans, indexing="ij")], axis=1)
 
     def expected(self, inputs: np.ndarray) -> np.ndarray:
-        """What Python computes, as indices of the answer's tokens; GAP where it has no answer."""
+        """What Python computes, as indices of the answer's tokens; GAP if it has no answer."""
         wide = sum(digits + signed for digits, signed in self.returns)
         rows = []
         for row in inputs.tolist():

@@ -40,7 +40,7 @@ class Digits:
     Attributes:
         size: tokens of the part's alphabet.
         digits: (stride, radix, least number) of each; a ``select`` has one for each option, other rules have one.
-        named: number -> index for a sum; None where the number is the index.
+        named: number -> index for a sum; None if the number is the index.
         threshold: for a comparison, else None.
         chosen: the rule is a ``select``: the first digit that is not 0 names the token.
     """
@@ -52,7 +52,7 @@ class Digits:
     chosen: bool = False
 
     def index(self, total: np.ndarray) -> np.ndarray:
-        """The part's index in each total; GAP where it has none."""
+        """The part's index in each total; GAP if it has none."""
         numbers = [total // stride % radix + least for stride, radix, least in self.digits]
         if self.chosen:
             found = np.full(total.shape, GAP, dtype=np.int64)
@@ -72,7 +72,7 @@ class Rule:
         refs: the distinct names referred to.
         readings: for each, a number for every token of its alphabet.
         defined: for each, whether its tables have an entry for the token.
-        named: total -> index of the token; None where ``threshold`` or ``parts`` decide.
+        named: total -> index of the token; None if ``threshold`` or ``parts`` decide.
         threshold: tokens 0 and 1 stand for totals below and from it.
         parts: for ``select`` and ``parts``: how the total is taken apart; None for all other rules.
         shape: equal for steps that mean the same but for the names they refer to.
@@ -93,7 +93,7 @@ class Rule:
         return self.named is None and self.parts is None
 
     def token(self, total: np.ndarray) -> np.ndarray:
-        """The index of the token for each total; GAP where there is none."""
+        """The index of the token for each total; GAP if there is none."""
         if self.parts is not None:
             index, missing = np.zeros(total.shape, dtype=np.int64), np.zeros(total.shape, dtype=bool)
             for part in self.parts:

@@ -233,7 +233,7 @@ def random_machine(sizes: Sizes, random: np.random.Generator) -> Machine:
 
 
 def disagreement(words: Sequence[str], prompted: Prompted, tape: str, sizes: Sizes) -> str | None:
-    """Where a run's words (prompt included) say something else than the simulator; None where they agree at every step."""
+    """Where a run's words (prompt included) say something else than the simulator; None if they agree at every step."""
     ended, period = read_run(words, sizes), 2 * len(sizes.heads) + sizes.cells + 1
     run = simulate(prompted.machine, tape, ended.steps + 1)
     cells = dict(enumerate(tape))

@@ -28,7 +28,7 @@ class TrialOutcome:
     """What a trial came to.
 
     Attributes:
-        error: why it failed, in one line; empty where it did not.
+        error: why it failed, in one line; empty if it did not.
         seconds: what its card says, or how long it took to fail.
         metrics: the card's.
     """

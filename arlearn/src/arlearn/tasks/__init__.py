@@ -21,7 +21,7 @@ KINDS: dict[str, str] = {
 
 
 def task_class(kind: str) -> type[Task]:
-    """The class of tasks of this kind. Raises ArlearnError where there is none."""
+    """The class of tasks of this kind. Raises ArlearnError if there is none."""
     if kind not in KINDS:
         raise ArlearnError(f"no task is called {kind!r}; there are: {', '.join(sorted(KINDS))}")
     module, name = KINDS[kind].split(":")

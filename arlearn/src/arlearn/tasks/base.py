@@ -56,11 +56,11 @@ class Task(ABC):
         """The ``index``-th training batch: a pure function of its arguments, so that a run resumes anywhere."""
 
     def batches(self, size: int) -> int | None:
-        """How many batches of this size make an epoch; None where they never end."""
+        """How many batches of this size make an epoch; None if they never end."""
         return None
 
     def token_counts(self) -> Int[Tensor, " vocabulary"] | None:
-        """How often each token is a target in an epoch; None where that is not known."""
+        """How often each token is a target in an epoch; None if that is not known."""
         return None
 
     def predictor(self, configuration: dict[str, Any], seed: int) -> Predictor | None:
@@ -73,7 +73,7 @@ class Task(ABC):
         """JSON-ready keyword arguments that rebuild this task with ``from_configuration``."""
 
     def description(self) -> dict[str, Any]:
-        """What a report says of the task: its configuration, or a summary where that is long."""
+        """What a report says of the task: its configuration, or a summary if that is long."""
         return self.configuration()
 
     @classmethod
@@ -103,7 +103,7 @@ class SequenceTask(Task):
 
     @property
     def default_prompt(self) -> str | None:
-        """What stands for a prompt that is not given; None where one must be."""
+        """What stands for a prompt that is not given; None if one must be."""
         return None
 
     @property
@@ -117,7 +117,7 @@ class SequenceTask(Task):
     ) -> Int[Tensor, "count arity"]:
         """Random inputs of one side of the split, a pure function of the arguments.
 
-        ``hard``: rich in the cases that uniform samples hardly show. Raises ArlearnError where the task has none.
+        ``hard``: rich in the cases that uniform samples hardly show. Raises ArlearnError if the task has none.
         """
 
     def is_training(self, inputs: Int[Tensor, "count arity"]) -> Bool[Tensor, " count"]:
@@ -125,7 +125,7 @@ class SequenceTask(Task):
         return torch.zeros(len(inputs), dtype=torch.bool)
 
     def everything(self, split: Split = "held-out") -> Int[Tensor, "count arity"] | None:
-        """All inputs of one side of the split, where they are few enough to list; else None."""
+        """All inputs of one side of the split, if they are few enough to list; else None."""
         return None
 
     @abstractmethod

@@ -79,7 +79,7 @@ class Pairs:
         return inputs[training if split == "training" else ~training]
 
     def everything(self, split: Split) -> Int[Tensor, "count 2"] | None:
-        """Every pair on this side, in order; None where there are too many to list."""
+        """Every pair on this side, in order; None if there are too many to list."""
         numbers = self.largest - self.smallest + 1
         if numbers**2 > _ENUMERABLE:
             return None

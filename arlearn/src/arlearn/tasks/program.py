@@ -55,7 +55,7 @@ class ProgramTask(SequenceTask):
 
     @property
     def default_prompt(self) -> str | None:
-        """What stands for a prompt that is not given; None where one must be."""
+        """What stands for a prompt that is not given; None if one must be."""
         return self.interface.default
 
     def draw(
@@ -86,7 +86,7 @@ class ProgramTask(SequenceTask):
         return torch.from_numpy(np.ascontiguousarray(answer)) + self._first[self.answer_positions]
 
     def answer(self, tokens: Int[Tensor, "count length"]) -> Int[Tensor, "count places"]:
-        """The answer's tokens; of a loop's steps the last ones in each sequence, -1 where there is none."""
+        """The answer's tokens; of a loop's steps the last ones in each sequence, -1 if there is none."""
         if not self.looped:
             return super().answer(tokens)
         start, period = self.semantics.start, self.semantics.period

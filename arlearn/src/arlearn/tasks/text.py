@@ -129,7 +129,7 @@ class TextTask(Task):
 
     @property
     def rows(self) -> Rows:
-        """The rows of the text. Raises ArlearnError where the task has no text."""
+        """The rows of the text. Raises ArlearnError if the task has no text."""
         if self._rows is None:
             raise ArlearnError("this text task was read from a card and has no text to train on; give --data FILE")
         return self._rows

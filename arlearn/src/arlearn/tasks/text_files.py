@@ -137,7 +137,7 @@ class TextSource:
     """A text and what to tell the user about it.
 
     Attributes:
-        held_out: a text of the same kind that was kept apart; None where there is none yet.
+        held_out: a text of the same kind that was kept apart; None if there is none yet.
     """
 
     text: TextFile

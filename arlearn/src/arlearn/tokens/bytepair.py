@@ -170,7 +170,7 @@ class BytePair:
         return sha256(self.to_bytes())
 
     def encode(self, text: str) -> list[int]:
-        """The text's tokens, without special ones. Raises ArlearnError where the text is no UTF-8."""
+        """The text's tokens, without special ones. Raises ArlearnError if the text is no UTF-8."""
         try:
             text.encode()
         except UnicodeEncodeError as error:

@@ -364,7 +364,7 @@ def prepare(recipe: Recipe, out: Path, reporter: Reporter) -> Prepared:
 
 
 def vocabulary_for(recipe: Recipe, text: TextFile, out: Path, reporter: Reporter) -> BytePair:
-    """The vocabulary kept in ``out``; where there is none, the recipe's or one learned from the text, which is kept."""
+    """The vocabulary kept in ``out``; if there is none, the recipe's or one learned from the text, which is kept."""
     kept = out / TOKENIZER
     if kept.is_file():
         return BytePair.load(kept)

@@ -141,7 +141,7 @@ class Recipe:
     def with_inputs(self, data: str | Path | None, tokenizer: str | None) -> Recipe:
         """This recipe with another text or vocabulary; tokenizer "train" means one learned from the text.
 
-        Raises ArlearnError where the task is no text.
+        Raises ArlearnError if the task is no text.
         """
         if data is None and tokenizer is None:
             return self

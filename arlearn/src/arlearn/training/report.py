@@ -123,7 +123,7 @@ def _figures(saved: SavedModel, held_out: Path, reporter: Reporter) -> tuple[lis
 
 
 def _curve(folder: Path) -> str | None:
-    """The loss curve as SVG; None where nothing was learned step by step."""
+    """The loss curve as SVG; None if nothing was learned step by step."""
     updates = read_metrics(folder / "metrics.csv")
     if not updates:
         return None
@@ -149,7 +149,7 @@ def _samples(saved: SavedModel, given: Int[Tensor, " prompt"]) -> list[str]:
 
 
 def _explained(saved: SavedModel, given: Int[Tensor, " prompt"]) -> dict[str, Any] | None:
-    """The first prediction taken apart; None where the predictor is no sum over positions."""
+    """The first prediction taken apart; None if the predictor is no sum over positions."""
     if not isinstance(saved.predictor, LinearPredictor):
         return None
     explanation: Explanation = explain(saved, given)

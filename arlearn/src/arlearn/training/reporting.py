@@ -206,7 +206,7 @@ def _read(path: Path) -> list[tuple[int, str, float]]:
             return []
 
 
-EVERY = 15.0  # seconds between lines where there is no terminal
+EVERY = 15.0  # seconds between lines if there is no terminal
 
 
 class Reporter:

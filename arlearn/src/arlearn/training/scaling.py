@@ -114,7 +114,7 @@ class Shape:
 
 
 def shape_of(recipe: Recipe, vocabulary: int | None) -> Shape:
-    """Raises ArlearnError where the recipe's predictor has no formula here, or its vocabulary must be told."""
+    """Raises ArlearnError if the recipe's predictor has no formula here, or its vocabulary must be told."""
     predictor = recipe.predictor
     if predictor.kind not in ("linear", "mlp"):
         raise ArlearnError(
@@ -140,7 +140,7 @@ def shape_of(recipe: Recipe, vocabulary: int | None) -> Shape:
 def estimate(recipe: Recipe, gpus: int, gpu: Gpu, vocabulary: int | None, tokens: float | None) -> dict[str, Any]:
     """What ``--json`` prints for one number of GPUs. ``tokens``: of an epoch, where the recipe counts epochs.
 
-    Raises ArlearnError where something must be told.
+    Raises ArlearnError if something must be told.
     """
     shape, training = shape_of(recipe, vocabulary), recipe.training
     weights = sum(shape.weights.values())
@@ -210,7 +210,7 @@ def bench_processes(
 ) -> dict[str, Any]:
     """Train ``updates`` updates with each number of processes; returns what ``--json`` prints.
 
-    Time is taken from the runs' own ``metrics.csv``, without their first quarter. Raises ArlearnError where a run fails.
+    Time is taken from the runs' own ``metrics.csv``, without their first quarter. Raises ArlearnError if a run fails.
     """
     recipe = recipe.with_changes(
         [f"steps={updates}", "max_minutes=none", "epochs=none", f"checkpoint_steps={updates}", "checkpoint_minutes=0"]

@@ -65,8 +65,8 @@ class Advice:
     """What to add for one variable.
 
     ``reason`` is ``missing`` (answered no) or ``unverified`` (the quotes given are not in the paper). ``shortfall`` is
-    a sentence of the paper that comes near, and what it lacks: the record's near miss where it has one. ``draft`` uses
-    the paper's own names where it has any. ``place`` is None where no section fits. ``chance_with`` is set by
+    a sentence of the paper that comes near, and what it lacks: the record's near miss if it has one. ``draft`` uses
+    the paper's own names where it has any. ``place`` is None if no section fits. ``chance_with`` is set by
     ``certificates.proven_advice``, which tries the drafts: the probability of yes with the draft in its place; a draft that
     leaves the answer as it is becomes empty there.
     """
@@ -85,7 +85,7 @@ class Advice:
 def advise(record: Record, paper: Paper) -> list[Advice]:
     """Advice on each of the seven that is not ``yes``, in the order of the variables.
 
-    Raises OpenbookError when the paper could not be read.
+    Raises OpenbookError if the paper could not be read.
     """
     if paper.problem is not None:
         raise OpenbookError(f"{paper.source} could not be read ({paper.problem}), so there is nothing to advise on")
@@ -202,7 +202,7 @@ def _at(paper: Paper, anchor: Sentence) -> Place:
 
 
 def _section(paper: Paper, where: str) -> int | None:
-    """The section whose title says that something belongs there; None where no title does."""
+    """The section whose title says that something belongs there; None if no title does."""
     counts = Counter(item.section for item in _body(paper))
     candidates = [index for index in counts if 0 <= index < len(paper.sections) and counts[index] >= 2]
     for pattern in _TITLES[where]:

@@ -82,7 +82,7 @@ def with_passage(paper: Paper, passage: str, after: int | None) -> Paper:
 
 
 def _place_before(paper: Paper, after: int | None) -> int:
-    """The index of the sentence that ends at this offset, or of the last one of the body; -1 where there is none."""
+    """The index of the sentence that ends at this offset, or of the last one of the body; -1 if there is none."""
     ends = [item.end for item in paper.sentences]
     if after is not None:
         return bisect_right(ends, after) - 1
@@ -132,10 +132,10 @@ class Ground:
 class Certificate:
     """The proof of one answer.
 
-    ``rests_on``: for a yes, the sentences whose removal turns it to no; empty where ``MOST`` were not enough. ``smallest``:
+    ``rests_on``: for a yes, the sentences whose removal turns it to no; empty if ``MOST`` were not enough. ``smallest``:
     no smaller set of the sentences that the assessor weighs most does so. ``confidence`` is how sure the assessor is of its answer, and
     ``chance_without`` the probability of yes that is left without those sentences. ``draft``: for a no, a sentence that turns
-    it to yes after the sentence ``after``, with the probability of yes ``chance_with`` it; None where no draft does.
+    it to yes after the sentence ``after``, with the probability of yes ``chance_with`` it; None if no draft does.
     """
 
     variable: str
@@ -154,7 +154,7 @@ class Certificate:
 def certify(record: Record, paper: Paper, assessor: Assessor, variables: Iterable[str] = SCORED) -> list[Certificate]:
     """The certificates of these answers of the seven, in the order of the variables.
 
-    Answers that are unread or that a person corrected have none. Raises OpenbookError when the paper could not be read, the
+    Answers that are unread or that a person corrected have none. Raises OpenbookError if the paper could not be read, the
     assessor is not one that works offline, or the record is another assessor's.
     """
     if paper.problem is not None:
@@ -184,7 +184,7 @@ def certify(record: Record, paper: Paper, assessor: Assessor, variables: Iterabl
 
 
 def proven_advice(record: Record, paper: Paper, assessor: Assessor) -> list[Advice]:
-    """The advice on a paper, in which each draft turns the assessor's answer to yes; ``draft`` is empty where none does.
+    """The advice on a paper, in which each draft turns the assessor's answer to yes; ``draft`` is empty if none does.
 
     The record is this assessor's of this paper.
     """
@@ -207,7 +207,7 @@ def tested_advice(record: Record, paper: Paper) -> list[Advice]:
 
 
 def _chance_with(paper: Paper, assessor: Assessor, item: Advice) -> float | None:
-    """The probability of yes with the draft, filled in, where the advice puts it; None where the answer stays no."""
+    """The probability of yes with the draft, filled in, where the advice puts it; None if the answer stays no."""
     changed = with_passage(paper, filled_in(item.variable, item.draft), item.place.end if item.place else None)
     answer = check_answers(changed, assessor.assess(changed))[item.variable]
     return _chance(answer) if answer.result == "yes" else None
@@ -227,7 +227,7 @@ def _of_no(item: Advice, answer: Answer) -> Certificate:
 
 
 def _chance(answer: Answer) -> float:
-    """The probability of yes, as the assessor gives it; 1 or 0 where it gives none."""
+    """The probability of yes, as the assessor gives it; 1 or 0 if it gives none."""
     sure = 1.0 if answer.confidence is None else answer.confidence
     return sure if answer.result == "yes" else 1 - sure
 

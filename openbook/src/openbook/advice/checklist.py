@@ -64,7 +64,7 @@ class ChecklistDoubt:
 def draft(paper: Paper, record: Record, venue: str) -> list[DraftItem]:
     """The venue's checklist as a draft: each reply rests on the record or on located passages, none is invented.
 
-    Raises OpenbookError when the paper could not be read.
+    Raises OpenbookError if the paper could not be read.
     """
     if paper.problem is not None:
         raise OpenbookError(f"{paper.source} could not be read ({paper.problem}), so there is nothing to answer from")
@@ -168,7 +168,7 @@ _REPLIES: Final[dict[str, Literal["yes", "no", "not applicable", "todo"]]] = {
 def printed_checklist(paper: Paper) -> list[ChecklistAnswer]:
     """The answers of the checklist that the paper prints, by their numbers (``5`` or ``3a``).
 
-    Raises OpenbookError where the paper has none.
+    Raises OpenbookError if the paper has none.
     """
     spans = [(section.start, section.end) for section in paper.sections if section.part == "checklist"]
     if not spans:
@@ -227,7 +227,7 @@ def verify(paper: Paper, record: Record, venue: str | None = None) -> list[Check
     """What the paper's own checklist says that its text does not support, or contradicts; precision comes first.
 
     Only items that text can answer are judged, and only where the assessor is sure. ``venue`` is the form; default: the
-    NeurIPS form that the numbers follow. Raises OpenbookError where the paper prints no checklist.
+    NeurIPS form that the numbers follow. Raises OpenbookError if the paper prints no checklist.
     """
     entries = {entry.number: entry for entry in printed_checklist(paper)}
     doubts = []

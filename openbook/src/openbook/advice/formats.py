@@ -39,7 +39,7 @@ def required(names: str) -> list[str]:
 
 
 def source_line(source: Path, place: Place | None) -> tuple[Path, int] | None:
-    """File and line of a LaTeX source where the sentence of a place stands; None where it is not found.
+    """File and line of a LaTeX source where the sentence of a place stands; None if it is not found.
 
     The main file and every ``.tex`` file beside or below it are searched for the sentence's letters.
     """

@@ -24,7 +24,7 @@ def assess(paper: Paper | str | Path, assessor: Assessor | None = None) -> Recor
 
     ``paper`` is what ``openbook.read`` gave, or a path, an arXiv id or an address. ``assessor`` is by default the linear
     one, which works offline. A paper that could not be read has a record that says why, without scores.
-    Raises OpenbookError when there is no such file or the assessor cannot answer.
+    Raises OpenbookError if there is no such file or the assessor cannot answer.
     """
     from openbook.assess.pipeline import assess_paper
     from openbook.papers.paper import Paper

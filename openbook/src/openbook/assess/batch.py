@@ -107,7 +107,7 @@ def assess_batch(
 ) -> BatchOutcome:
     """Assess papers into ``folder``, one JSON record each, and all records there into ``records.parquet``.
 
-    A paper that fails is listed and the others go on. ``started`` is as in ``Pipeline``. Raises OpenbookError when the
+    A paper that fails is listed and the others go on. ``started`` is as in ``Pipeline``. Raises OpenbookError if the
     folder cannot be written.
     """
     jobs = min(settings.jobs, max(1, len(papers)))

@@ -126,7 +126,7 @@ def _parts(sources: Sequence[Path]) -> set[Path]:
 def read_list(path: Path, folder: Path | None = None) -> tuple[list[str], dict[str, PaperInfo]]:
     """The files that a list names (in ``folder``, by default a folder of the list's name beside it), and what it says.
 
-    Returns their paths in order, and title, authors, venue, year and address by path. Raises OpenbookError when the
+    Returns their paths in order, and title, authors, venue, year and address by path. Raises OpenbookError if the
     list cannot be read, lacks a column, or has a row that cannot be right.
     """
     folder = folder or path.with_suffix("")
@@ -173,13 +173,13 @@ def _entry(row: dict[str, str | None], folder: Path, where: str) -> tuple[str, P
 
 
 def _authors(text: str) -> list[str]:
-    """Names between semicolons, or between commas where there is no semicolon; the index writes Unknown for none."""
+    """Names between semicolons, or between commas if there is no semicolon; the index writes Unknown for none."""
     names = [name.strip() for name in re.split(r";" if ";" in text else r",", text)]
     return [name for name in names if name and name.casefold() not in ("unknown", "none", "nan")]
 
 
 def check_paper(path: Path) -> None:
-    """Raise OpenbookError where a file is clearly no paper: it is not there, empty, a table, a database or a record."""
+    """Raise OpenbookError if a file is clearly no paper: it is not there, empty, a table, a database or a record."""
     kind = kind_of(path)
     if kind == "missing":
         raise OpenbookError(f"there is no file {str(path)!r}: give the path of a paper, or a folder of papers")
@@ -199,7 +199,7 @@ class Locator:
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, named: PaperSource) -> Path:
-        """The file. Raises OpenbookError when there is none and it cannot be downloaded."""
+        """The file. Raises OpenbookError if there is none and it cannot be downloaded."""
         from openbook.papers.fetch import local_path
 
         path = Path(named.source)

@@ -103,7 +103,7 @@ def info_of(paper: Paper, source: PaperSource | None = None) -> PaperInfo:
 def record_steps(paper: Paper, assessor: Assessor, info: PaperInfo | None = None) -> Steps:
     """The record of a paper, step by step. No assessor is asked about a paper that could not be read.
 
-    Raises OpenbookError when the assessor cannot answer.
+    Raises OpenbookError if the assessor cannot answer.
     """
     info = info or info_of(paper)
     if paper.problem is not None:
@@ -180,7 +180,7 @@ def _finished(steps: Steps, on_step: OnStep = _ignore) -> Record:
 
 
 def assess_paper(paper: Paper, assessor: Assessor, info: PaperInfo | None = None) -> Record:
-    """The record of one paper that was read. Raises OpenbookError when the assessor cannot answer."""
+    """The record of one paper that was read. Raises OpenbookError if the assessor cannot answer."""
     return _finished(record_steps(paper, assessor, info))
 
 
@@ -216,7 +216,7 @@ class Pipeline:
     def record(
         self, path: Path, source: PaperSource, on_step: OnStep = _ignore, on_extra: Callable[[Any], None] = _ignore
     ) -> Record:
-        """The record of one file. Raises OpenbookError when there is no such file or the assessor cannot answer.
+        """The record of one file. Raises OpenbookError if there is no such file or the assessor cannot answer.
 
         ``on_extra`` is not called for a paper that could not be read. What it gets may come from a hostile process.
         """
@@ -233,7 +233,7 @@ class Pipeline:
     ) -> Record | Paper:
         """The record, where the assessor answered in the process that read or the paper could not be read; else the paper.
 
-        Raises OpenbookError when there is no such file or the assessor cannot answer.
+        Raises OpenbookError if there is no such file or the assessor cannot answer.
         """
         if self.portable is None:
             paper = self._pool.read(path)

@@ -50,7 +50,7 @@ def assess_on_ray(
     """Assess papers as ``assess_batch`` does, on the cluster at ``RAY_ADDRESS``, else on one started here.
 
     Workers must see the papers under the same paths. Records equal those of one machine, but for the run's seconds
-    and date. Raises OpenbookError when Ray is missing or cannot be reached.
+    and date. Raises OpenbookError if Ray is missing or cannot be reached.
     """
     ray = _connected(settings.jobs)
     with BatchWriter(papers, make_assessor(), folder, settings, watch=watch, keep=keep) as writer:

@@ -44,7 +44,7 @@ def _named(name: str) -> Any:
 
 
 def extra_of(extra: Callable[[Paper, Record], Any], paper: Paper, record: Record) -> Any:
-    """What ``extra`` makes of a paper that was read and its record; None where it fails: the record counts more."""
+    """What ``extra`` makes of a paper that was read and its record; None if it fails: the record counts more."""
     if paper.problem is not None:
         return None
     try:

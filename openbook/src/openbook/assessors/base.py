@@ -26,7 +26,7 @@ class Assessor(Protocol):
 
     Five properties go into the record's run and its cache key: ``name`` (``linear``, ``llm``), ``model`` (which
     weights, or which model of which provider), ``version``, ``parameters`` (JSON values: everything else that changes
-    answers) and ``prompt_hash`` (None where there is no prompt). Two assessors that could answer differently must
+    answers) and ``prompt_hash`` (None if there is no prompt). Two assessors that could answer differently must
     differ in one of them.
 
     An assessor does not have to prove its answers. ``openbook.evidence.checking`` locates every quote in the paper and
@@ -53,7 +53,7 @@ class Assessor(Protocol):
 
         A ``yes`` to one of the seven carries at least one ``Evidence`` with a ``quote`` from the paper. An assessor
         that knows the quote's place makes it with ``sentence_evidence``. One that does not gives
-        ``Evidence(quote=..., match="absent")``, and the check searches for it. Raises OpenbookError when it cannot
+        ``Evidence(quote=..., match="absent")``, and the check searches for it. Raises OpenbookError if it cannot
         answer.
         """
         ...
@@ -92,7 +92,7 @@ class WeighingAssessor(Assessor, Protocol):
     """An assessor that says which sentences bear on an answer, and foresees its answer without some of them."""
 
     def weigh(self, paper: Paper) -> Weighing:
-        """How it weighs the sentences of a paper that was read. Raises OpenbookError when it cannot answer."""
+        """How it weighs the sentences of a paper that was read. Raises OpenbookError if it cannot answer."""
         ...
 
 

@@ -41,7 +41,7 @@ def _modules() -> dict[str, str]:
 
 
 def _registered(name: str) -> Any:
-    """The command or the group of commands that was registered with ``app`` under this name; None where there is none."""
+    """The command or the group of commands that was registered with ``app`` under this name; None if there is none."""
     how: dict[str, Any] = {"pretty_exceptions_short": True, "rich_markup_mode": app.rich_markup_mode}
     for info in app.registered_commands:
         if name == (info.name or get_command_name(info.callback.__name__ if info.callback else "")):

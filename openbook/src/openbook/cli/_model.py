@@ -139,7 +139,7 @@ class BatchJobRun:
         self._api.close()
 
     def drop(self, batch: str) -> None:
-        """Give a batch up. Raises OpenbookError where none of this name is under way."""
+        """Give a batch up. Raises OpenbookError if none of this name is under way."""
         found = self._store.get(batch)
         if found is None or self._store.drop(found.id, "dropped by hand") is None:
             raise OpenbookError(f"no batch {batch!r} is under way in this ledger")

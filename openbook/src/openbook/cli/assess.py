@@ -60,7 +60,7 @@ class PaperOptions(OptionGroup):
         return found
 
     def sources(self, out: Path) -> list[PaperSource]:
-        """The papers, and the names of their records in ``out``. Raises OpenbookError when the list cannot be read."""
+        """The papers, and the names of their records in ``out``. Raises OpenbookError if the list cannot be read."""
         from openbook.assess.papers_list import name_sources, papers_in, read_list, with_venue_and_year
 
         found: list[str] = []

@@ -63,7 +63,7 @@ def _changes(before: dict[str, str], what: dict[str, Any]) -> str:
 
 
 def _key(ledger: Ledger, paper: str) -> str:
-    """The key of a paper; a file stands for its content. Raises LedgerError where the ledger does not have it."""
+    """The key of a paper; a file stands for its content. Raises LedgerError if the ledger does not have it."""
     from openbook.files import NAMED, file_sha256, kind_of
     from openbook.ledger import LedgerError
 

@@ -59,7 +59,7 @@ def show(
 
 
 def _mark(found: Record, record: Path, out: Path, given: Path | None) -> None:
-    """Write the marked copy of the record's PDF. Raises OpenbookError where there is none to mark."""
+    """Write the marked copy of the record's PDF. Raises OpenbookError if there is none to mark."""
     from openbook.errors import OpenbookError
     from openbook.files import write_atomically
     from openbook.papers.fetch import local_path

@@ -78,7 +78,7 @@ def _alike(one: str, other: str) -> bool:
 def compare(before: Path, after: Path) -> tuple[list[Comparison], list[str], list[str]]:
     """The comparisons of two records or two folders, and the ids that only one folder has.
 
-    The papers of two folders are matched by id. Raises OpenbookError where one is a folder and the other a file, or
+    The papers of two folders are matched by id. Raises OpenbookError if one is a folder and the other a file, or
     where two folders share no paper.
     """
     if before.is_dir() != after.is_dir():

@@ -49,7 +49,7 @@ def check_answers(paper: Paper, answers: Mapping[str, Answer]) -> dict[str, Answ
 
     A ``yes`` (or ``unverified``) with a quote that is there is ``yes``; one without is ``unverified``. Where evidence
     says it stands is never believed: page, offsets and part are the paper's. A quote that the assessor located with
-    ``Finder.of(paper)`` is not searched for again. Raises OpenbookError when an assessor left a variable out or
+    ``Finder.of(paper)`` is not searched for again. Raises OpenbookError if an assessor left a variable out or
     answered with a word that it cannot have.
     """
     finder = Finder.of(paper)

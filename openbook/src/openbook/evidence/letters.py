@@ -86,7 +86,7 @@ class Grams:
         self._sorted = codes[self._order]
 
     def diagonals(self, letters: str, most: int = 4) -> list[int]:
-        """The likeliest starts of ``letters`` in the text, where most of its runs agree, best first."""
+        """The most likely starts of ``letters`` in the text, where most of its runs agree, best first."""
         mine = _codes(letters)
         first = np.searchsorted(self._sorted, mine, side="left").tolist()
         last = np.searchsorted(self._sorted, mine, side="right").tolist()

@@ -149,7 +149,7 @@ _LONG_WORD: Final = re.compile(r"\b[A-Za-z]{6,}\b")
 
 
 def alter(text: str, kind: str, vocabulary: Sequence[str], chance: random.Random) -> str | None:
-    """A quote altered; None where it has nothing to alter. Kinds as in ``measure_altered``."""
+    """A quote altered; None if it has nothing to alter. Kinds as in ``measure_altered``."""
     pattern = {"number": re.compile(r"\d"), "negation": re.compile(r"(?<=[a-z]) (?=[a-z])")}.get(kind, _LONG_WORD)
     places = list(pattern.finditer(text))
     if not places:

@@ -180,7 +180,7 @@ class BatchJobs:
     ) -> tuple[set[str], set[str]] | None:
         """Keep a batch's answers and free what it did not answer: these two sets of questions, in one transaction.
 
-        None where another process was first. Answers to questions that are not of this batch are not kept.
+        None if another process was first. Answers to questions that are not of this batch are not kept.
         """
         return self._end(batch, "done", list(replies), error)
 

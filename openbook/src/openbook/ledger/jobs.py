@@ -57,7 +57,7 @@ class JobQueue:
 
         That is a job already done when the paper was read by this ``run`` (``openbook.ledger.run_key``) before, or the
         job under way that asks the same. In both cases the new file is not needed: the returned job names another.
-        Raises QueueFull when ``most`` jobs wait.
+        Raises QueueFull if ``most`` jobs wait.
         """
         live = f"{job.sha256}:{job.assessor}:{run}"
         insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(jobs)

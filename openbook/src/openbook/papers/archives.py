@@ -137,7 +137,7 @@ def _zip(data: bytes, limit: int) -> dict[str, bytes]:
 
 
 def main_files(files: dict[str, bytes]) -> list[str]:
-    """The paths of the documents in an archive: those its manifest names, else the likeliest one; empty if there is none.
+    """The paths of the documents in an archive: those its manifest names, else the most likely one; empty if there is none.
 
     The manifest is arXiv's ``00README`` (``.XXX``, ``.json``, ``.yaml``, ``.toml``); several documents follow one another.
     """

@@ -86,7 +86,7 @@ def build(
 ) -> Paper:
     """Lay the blocks out as one text, two newlines between them, and find sections, sentences, pages and links in it.
 
-    ``page_count`` is the number of pages of the source (0 where it has none): every page gets a span, empty if need be.
+    ``page_count`` is the number of pages of the source (0 if it has none): every page gets a span, empty if need be.
     """
     paper = Paper(text="", source=source, format=format, sha256=sha256, title=title, authors=authors or [])
     outline = Outline()

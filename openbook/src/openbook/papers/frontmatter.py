@@ -158,7 +158,7 @@ def _imprint(layout: Layout, rows: list[PrintedRow], head: list[PrintedRow]) -> 
 
 
 def publication(lines: Iterable[str]) -> tuple[str, int | None]:
-    """The venue (its usual abbreviation) and year that the lines of a first page state; "" and None where they do not.
+    """The venue (its usual abbreviation) and year that the lines of a first page state; "" and None if they do not.
 
     A paper under review is not published. A date of arXiv counts only where nothing else is stated.
     """

@@ -249,7 +249,7 @@ def _inside(state: _State, given: dict[str, str]) -> _State:
 
 
 def _size(value: str, outside: float) -> float | None:
-    """A size of letters in pixels; None where it is not known."""
+    """A size of letters in pixels; None if it is not known."""
     found = _LENGTH.match(value)
     if not found:
         return None
@@ -287,7 +287,7 @@ def _first_colour(value: str) -> Colour | None:
 
 
 def _colour(value: str) -> Colour | None:
-    """A colour as red, green, blue (0..255) and opacity (0..1); None where it is not known."""
+    """A colour as red, green, blue (0..255) and opacity (0..1); None if it is not known."""
     value = value.strip()
     if value == "transparent":
         return (0, 0, 0, 0)

@@ -119,7 +119,7 @@ class Conditionals:
         return ""
 
     def _number(self) -> int | None:
-        """The number that comes next, as digits or as a macro's body; None where it is not known."""
+        """The number that comes next, as digits or as a macro's body; None if it is not known."""
         frame = self._scan.here()
         if frame is None:
             return None
@@ -164,7 +164,7 @@ class Conditionals:
         return both[0] is not None and both[0] == both[1]
 
     def _skip(self, *stops: str) -> str:
-        """Pass over a branch to the first of ``stops`` that belongs to it; "" where there is none."""
+        """Pass over a branch to the first of ``stops`` that belongs to it; "" if there is none."""
         depth = 0
         while self._scan.frames:
             frame = self._scan.frames[-1]

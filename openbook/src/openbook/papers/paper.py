@@ -125,13 +125,13 @@ class Paper:
     runs: list[TextRun] = field(default_factory=list)
     """Where the text stands on the pages of a PDF, by ``start``; empty for other formats. ``boxes`` reads them."""
     venue: str = ""
-    """Where it was published, as the first page says: ``ICML``; empty where it does not say."""
+    """Where it was published, as the first page says: ``ICML``; empty if it does not say."""
     year: int | None = None
     """The year of publication, as the first page says."""
     problem: str | None = None
 
     def page_at(self, offset: int) -> int | None:
-        """The number of the page that holds this offset; None where the source has no pages."""
+        """The number of the page that holds this offset; None if the source has no pages."""
         index = bisect_right(self.pages, offset, key=lambda page: page.start) - 1
         return self.pages[index].number if index >= 0 else None
 

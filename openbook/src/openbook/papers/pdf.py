@@ -40,11 +40,11 @@ class PdfDocument:
     hidden: int = 0
     """Characters that no reader sees."""
     lost: str = ""
-    """Which pages lost most of their text, and why; empty where none did."""
+    """Which pages lost most of their text, and why; empty if none did."""
 
 
 def read_pdf(data: bytes, *, most_pages: int, most_characters: int, page_characters: int) -> PdfDocument:
-    """The blocks of a PDF, its title, authors and links. Raises ``PdfProblem`` with the reason where there is none."""
+    """The blocks of a PDF, its title, authors and links. Raises ``PdfProblem`` with the reason if there is none."""
     start = data.find(b"%PDF-")
     if start > 1000:  # PDFium looks no further
         data = data[start:]

@@ -64,7 +64,7 @@ class Worker:
         self._unparsed = b""
 
     def run(self, path: Path, seconds: float, options: object = None, on_progress: OnProgress | None = None) -> object:
-        """The task's result for this file. The paper itself where there is no task or the file could not be read.
+        """The task's result for this file. The paper itself if there is no task or the file could not be read.
 
         Raises ``OpenbookError`` when there is no such file.
         """

@@ -438,7 +438,7 @@ def _family(font: str) -> str:
 
 
 def _direction(angle: float) -> Direction | None:
-    """The direction nearest to this angle, None where none is near: the line is slanted."""
+    """The direction nearest to this angle, None if none is near: the line is slanted."""
     turns = angle / 90
     if not math.isfinite(turns):  # a matrix of numbers too large to have one
         return None

@@ -38,7 +38,7 @@ class Evidence(Model):
 
     quote: str
     page: int | None = Field(
-        default=None, description="From 1; null where the source has no pages or the quote is absent."
+        default=None, description="From 1; null if the source has no pages or the quote is absent."
     )
     start: int | None = None
     end: int | None = None
@@ -81,7 +81,7 @@ class LinkCheck(Model):
     status: Literal["answered", "moved", "gone", "archived", "unknown"] = Field(
         description="archived: it is at a known archive and answered; unknown: no answer came that says either."
     )
-    code: int | None = Field(default=None, description="The last HTTP status; null where there was no answer.")
+    code: int | None = Field(default=None, description="The last HTTP status; null if there was no answer.")
     target: str | None = Field(default=None, description="Where it leads now, where it moved.")
     checked: str = Field(description="When it was asked, UTC, ISO 8601.")
 
@@ -91,7 +91,7 @@ class Answer(Model):
 
     result: ScoredResult | ResearchType | Affiliation
     confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        default=None, description="Calibrated probability that the result is right; null where the assessor gives none."
+        default=None, description="Calibrated probability that the result is right; null if the assessor gives none."
     )
     response: str = ""
     evidence: list[Evidence] = []

@@ -157,7 +157,7 @@ def from_row(row: Mapping[str, Any]) -> Record:
 
 
 def _answer(row: Mapping[str, Any], variable: str) -> dict[str, Any] | None:
-    """The fields of an answer that a row gives; None where it has no answer."""
+    """The fields of an answer that a row gives; None if it has no answer."""
     column, plain, packed = _COLUMNS[variable]
     result = row.get(column)
     if result is None:
@@ -205,7 +205,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """A table of records from a Parquet file, from a folder that ``openbook assess`` wrote, or from one record.
 
     In a folder the JSON records are the truth: ``records.parquet`` is used only where it is as new as the last of them
-    and has as many rows. Raises OpenbookError when there are no records, or the file is no Parquet.
+    and has as many rows. Raises OpenbookError if there are no records, or the file is no Parquet.
     """
     if path.is_dir():
         return _read_folder(path, columns)

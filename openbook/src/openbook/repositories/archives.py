@@ -45,9 +45,9 @@ _PAGES: Final[tuple[tuple[str, str], ...]] = (
 
 
 def archive_of(source: str) -> Archive | None:
-    """What an identifier or an address names in an archive; None where it is none.
+    """What an identifier or an address names in an archive; None if it is none.
 
-    Raises OpenbookError where it begins like an identifier and is not whole.
+    Raises OpenbookError if it begins like an identifier and is not whole.
     """
     source = source.strip()
     found = _SWHID.match(source)

@@ -135,7 +135,7 @@ def _megabytes(folder: Path) -> float:
 
 
 def git_output(folder: Path, *arguments: str) -> str:
-    """What a git command that only reads prints; empty where the folder has no history of its own or git is missing."""
+    """What a git command that only reads prints; empty if the folder has no history of its own or git is missing."""
     if not (folder / ".git").exists() or shutil.which("git") is None:
         return ""
     command = [

@@ -76,7 +76,7 @@ class Repository:
     _texts: dict[str, str] = field(default_factory=dict)
 
     def text(self, file: RepositoryFile) -> str:
-        """The first megabyte of a file as UTF-8; empty where it cannot be read or is binary."""
+        """The first megabyte of a file as UTF-8; empty if it cannot be read or is binary."""
         if file.path not in self._texts:
             self._texts[file.path] = self._read(file)
         return self._texts[file.path]
@@ -96,7 +96,7 @@ class Repository:
 
 
 def read_repository(root: Path) -> Repository:
-    """List the files of a folder, links not followed. Raises OpenbookError where it is not a folder or holds no file."""
+    """List the files of a folder, links not followed. Raises OpenbookError if it is not a folder or holds no file."""
     if not root.exists():
         raise OpenbookError(f"{root} does not exist; give a folder with code, or the https address of a repository")
     if not root.is_dir():

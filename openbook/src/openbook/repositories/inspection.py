@@ -56,7 +56,7 @@ def inspect_code(
 ) -> CodeReport:
     """Look at the repository in a folder or at an https address, and compare it with a paper's record if one is given.
 
-    Raises OpenbookError where there is nothing to look at.
+    Raises OpenbookError if there is nothing to look at.
     """
     if not is_address(source):
         return inspect_folder(Path(source), Path(source).resolve().name, record)

@@ -127,7 +127,7 @@ class LinkChecker:
         self._client = httpx.Client(headers={"User-Agent": agent}, timeout=seconds, follow_redirects=False)
 
     def check(self, url: str) -> LinkCheck:
-        """The state of one address. It is ``unknown`` where there is no network or no clear answer; nothing is raised."""
+        """The state of one address. It is ``unknown`` if there is no network or no clear answer; nothing is raised."""
         kept = self._kept(url)
         if kept is not None:
             return kept

@@ -76,7 +76,7 @@ def data_folder(root: Path) -> Path:
 
 
 def missing(needs: Sequence[str], root: Path, url: str | None) -> str | None:
-    """The first need that is not at hand, in words; None where all are.
+    """The first need that is not at hand, in words; None if all are.
 
     ``data`` and ``data:FOLDER`` look for shared data, ``gpu`` for an NVIDIA GPU, ``network`` for the paper's own server.
     """
@@ -111,7 +111,7 @@ def _reaches(host: str) -> bool:
 
 
 def commit(root: Path) -> tuple[str | None, bool]:
-    """The commit of the repository at ``root`` and whether files differ from it; (None, True) where there is none."""
+    """The commit of the repository at ``root`` and whether files differ from it; (None, True) if there is none."""
     if shutil.which("git") is None or _said(["git", "rev-parse", "--show-prefix"], root) != "":
         return None, True  # no repository, or root is a folder deep inside another one
     head = _said(["git", "rev-parse", "--verify", "--quiet", "HEAD"], root)

@@ -64,7 +64,7 @@ class StudyRun(_ResultPart):
     inputs: dict[str, str] = Field(description="What the result depends on: place -> SHA-256.")
     started: str
     seconds: float
-    commit: str | None = Field(description="Of the repository; null where there is none.")
+    commit: str | None = Field(description="Of the repository; null if there is none.")
     dirty: bool = Field(description="Files differed from the commit, or there was none.")
     versions: dict[str, str]
     hardware: dict[str, Any]
@@ -83,7 +83,7 @@ def run_path(study: Path, key: str) -> Path:
 
 
 def read_run(study: Path, key: str) -> StudyRun | None:
-    """A kept run, or None where there is none that can be read: then it is run again."""
+    """A kept run, or None if there is none that can be read: then it is run again."""
     try:
         run = StudyRun.model_validate_json(run_path(study, key).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError):
@@ -118,7 +118,7 @@ _ROUNDING = 1e-12
 
 
 def read_number(found: Any, path: str) -> float | None:
-    """The number under keys separated by dots; None where there is none."""
+    """The number under keys separated by dots; None if there is none."""
     for key in path.split("."):
         if isinstance(found, dict) and key in found:
             found = found[key]
@@ -139,7 +139,7 @@ def _read_interval(found: Any, path: str | None) -> tuple[float, float] | None:
 
 
 def distance(measured: float, size: Size) -> float:
-    """How far a number is on the wrong side of its target; 0 where it is on the right one."""
+    """How far a number is on the wrong side of its target; 0 if it is on the right one."""
     gap = measured - size.target
     match size.direction:
         case "at_least":
@@ -232,7 +232,7 @@ class Study:
 
     @property
     def index_id(self) -> str | None:
-        """The id of its paper in the published index, or None where the paper is not there."""
+        """The id of its paper in the published index, or None if the paper is not there."""
         return self.file.paper.index_id
 
     @property
@@ -261,7 +261,7 @@ class Study:
         return any(result.reason != _NEVER for result in self.verdicts.values())
 
     def run_of(self, claim: str) -> StudyRun | None:
-        """The run that measured a claim, with commit, machine and versions; None where there is none."""
+        """The run that measured a claim, with commit, machine and versions; None if there is none."""
         key = self.verdicts[claim].run
         return read_run(self.folder, key) if key else None
 
@@ -353,7 +353,7 @@ def _faults(error: ValidationError, claims: list[object]) -> list[str]:
 
 
 def load_studies(folder: Path) -> list[Study]:
-    """Every study in a folder, by name; none where the folder is absent. Raises as ``load_study``."""
+    """Every study in a folder, by name; none if the folder is absent. Raises as ``load_study``."""
     return [load_study(path.parent) for path in sorted(folder.glob("*/study.toml"))]
 
 

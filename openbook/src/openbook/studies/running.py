@@ -52,7 +52,7 @@ def run_command(
     environment: dict[str, str],
     tell: Callable[[str], None],
 ) -> dict[str, Any]:
-    """The JSON object that ``command``, run in ``root``, prints. Raises CommandFailed where it gives none.
+    """The JSON object that ``command``, run in ``root``, prints. Raises CommandFailed if it gives none.
 
     ``log`` gets its standard error, ``tell`` each line of it at once. ``running`` names its process group while it runs,
     so that what a killed run left behind can be ended by the next one (``end_left_behind``). After ``minutes`` the whole

@@ -64,7 +64,7 @@ _SETTING: Final = re.compile(
 
 
 def scaffold(paper: Paper, record: Record, name: str) -> dict[str, Any]:
-    """The content of a ``study.toml`` to edit. Raises OpenbookError where the paper could not be read."""
+    """The content of a ``study.toml`` to edit. Raises OpenbookError if the paper could not be read."""
     if paper.problem is not None:
         raise OpenbookError(f"{paper.source} could not be read ({paper.problem}), so no study can be made of it")
     about = record.paper
@@ -209,7 +209,7 @@ _HEAD: Final = """\
 
 
 def write_scaffold(content: dict[str, Any], folder: Path) -> Path:
-    """Write ``study.toml`` into a new folder. Raises OpenbookError where there is one already."""
+    """Write ``study.toml`` into a new folder. Raises OpenbookError if there is one already."""
     import tomli_w
 
     path = folder / "study.toml"

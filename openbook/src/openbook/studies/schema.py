@@ -137,7 +137,7 @@ class Claim(Size):
         return self
 
     def size(self, name: Literal["full", "smaller", "quick"]) -> Size | None:
-        """The claim's size of that name, or None where it has none. ``quick = true`` is the full size."""
+        """The claim's size of that name, or None if it has none. ``quick = true`` is the full size."""
         own = {field: getattr(self, field) for field in Size.model_fields}
         if name == "full":
             return Size(**own)

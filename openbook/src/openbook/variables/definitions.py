@@ -62,7 +62,7 @@ def definition(name: str) -> Definition:
 
 
 def near_miss_reason(kind: str) -> str:
-    """Why a near miss of this kind does not count, as a clause; the kind itself where it is none of ours."""
+    """Why a near miss of this kind does not count, as a clause; the kind itself if it is none of ours."""
     return str(_table()["near_misses"].get(kind, kind))
 
 

@@ -44,7 +44,7 @@ NEAR_MISS: Final = "bdbdbd"
 def marked_copy(record: Record, beside: Path) -> bytes:
     """The marked copy of a record's PDF, which is at its source or in the folder ``beside``.
 
-    Raises OpenbookError where it is not at hand, is another file, or cannot be marked.
+    Raises OpenbookError if it is not at hand, is another file, or cannot be marked.
     """
     paper, reason = paper_of(record, beside=beside)
     if paper is None:
@@ -56,7 +56,7 @@ def mark_pdf(record: Record, paper: Paper, data: bytes) -> bytes:
     """The PDF ``data`` with the record's quotes highlighted; the note of a highlight gives the answer and its confidence.
 
     ``paper`` is what was read of the same file; it says where near misses stand, and quotes of older records.
-    Raises OpenbookError where the record is of another file, the source is no PDF, or the PDF may not be changed.
+    Raises OpenbookError if the record is of another file, the source is no PDF, or the PDF may not be changed.
     """
     name = record.paper.source or record.paper.id
     if not data.lstrip()[:1024].startswith(b"%PDF") and b"%PDF-" not in data[:1024]:

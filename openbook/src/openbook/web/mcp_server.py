@@ -19,7 +19,7 @@ _INSTRUCTIONS = (
 
 
 def mcp_server(root: Path) -> Any:
-    """The server, whose tools read papers and code under ``root`` only. Raises OpenbookError where the extra is missing."""
+    """The server, whose tools read papers and code under ``root`` only. Raises OpenbookError if the extra is missing."""
     try:
         from mcp.server.mcpserver import MCPServer
         from mcp.server.mcpserver.exceptions import ToolError

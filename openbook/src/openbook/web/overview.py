@@ -75,7 +75,7 @@ def write_overview(
         search: build the site's search index.
         progress: told what is being done, how much of it is done, and how much there is.
 
-    Raises OpenbookError where the records cannot be read or the folder cannot be written.
+    Raises OpenbookError if the records cannot be read or the folder cannot be written.
     """
     found = [from_row(row) for row in read_table(records).to_pylist()]
     overview = Overview(out, papers=len(found))

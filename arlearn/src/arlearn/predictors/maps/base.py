@@ -22,7 +22,7 @@ class CausalMap(nn.Module, ABC):
 
     Attributes:
         kind: the name under which ``build_map`` finds the class.
-        context: the longest sequence ``forward`` takes; None where any length will do.
+        context: the longest sequence ``forward`` takes; None if any length will do.
         window: how many of the last inputs an output can depend on.
         inputs: width of each x_s.
         outputs: width of each out_t.
@@ -63,7 +63,7 @@ class CausalMap(nn.Module, ABC):
 
     @abstractmethod
     def block(self, to: int, frm: int) -> Float[Tensor, "outputs inputs"] | None:
-        """W[to, frm]; None where it is zero by construction."""
+        """W[to, frm]; None if it is zero by construction."""
 
     @abstractmethod
     def configuration(self) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class LinearWeighing:
         self._layers = weights.papers
 
     def heaviest(self, variable: str) -> list[int]:
-        """The sentences that a rule lets prove the variable, the likeliest proof first."""
+        """The sentences that a rule lets prove the variable, the most likely proof first."""
         odds = self._odds[:, SCORED.index(variable)]
         return [int(self._places[row]) for row in np.argsort(-odds, kind="stable") if odds[row] > LEAST]
 
@@ -110,7 +110,7 @@ def is_yes(chance: float, odds: Any) -> bool:
 def best_statements(variable: str, items: list[Statement], odds: Any) -> list[Statement]:
     """The statement that proves best, and up to two others that prove by themselves; best first.
 
-    An algorithm is shown by its caption, where it has one among the statements, not by a line of it.
+    An algorithm is shown by its caption, if it has one among the statements, not by a line of it.
     """
     ranked = np.argsort(-odds, kind="stable").tolist()
     proving = [place for rank, place in enumerate(ranked) if rank == 0 or odds[place] > 0]

@@ -36,7 +36,7 @@ def _card(folder: Path) -> dict[str, Any]:
 class LinearAssessor:
     """Answers all nine variables from sentences. ``weights`` is a folder that ``openbook train`` wrote.
 
-    Raises OpenbookError when the weights are absent or broken.
+    Raises OpenbookError if the weights are absent or broken.
     """
 
     name = "linear"
@@ -73,7 +73,7 @@ class LinearAssessor:
         return {"sure": SURE, "quotes": MOST_QUOTES, "longest": LONGEST, "floor": FLOOR}
 
     def assess(self, paper: Paper) -> dict[str, Answer]:
-        """The answers for one paper that was read. Raises OpenbookError when it was not."""
+        """The answers for one paper that was read. Raises OpenbookError if it was not."""
         from openbook.assessors.linear.answers import answers_of
 
         return answers_of(paper, self.read(paper), _model(self._folder))

@@ -313,7 +313,7 @@ _RAN_ON: Final = FilteredPattern(
 
 
 def near_miss(variable: str, text: str) -> str | None:
-    """Why a sentence that comes near to proving a variable does not, in a few words; None where it does not come near.
+    """Why a sentence that comes near to proving a variable does not, in a few words; None if it does not come near.
 
     >>> near_miss("open_source_code", "Our code will be released upon acceptance.")
     'promise'

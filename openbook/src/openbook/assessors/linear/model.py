@@ -228,7 +228,7 @@ def read(paper: Paper, model: LinearModel) -> PaperScores:
 
 
 def save_model(model: LinearModel, folder: Path) -> None:
-    """Write the archive and its card into ``folder``. Raises OpenbookError when that cannot be done."""
+    """Write the archive and its card into ``folder``. Raises OpenbookError if that cannot be done."""
     arrays: dict[str, Any] = {
         "words": np.frombuffer("\n".join(model.sentences.vocabulary.words[1:]).encode(), np.uint8),
         "pairs": model.sentences.vocabulary.pairs,
@@ -265,7 +265,7 @@ def save_model(model: LinearModel, folder: Path) -> None:
 
 
 def load_model(folder: Path) -> LinearModel:
-    """Read what ``save_model`` wrote. Raises OpenbookError when it is absent, broken, or of another version."""
+    """Read what ``save_model`` wrote. Raises OpenbookError if it is absent, broken, or of another version."""
     card, data = read_weights(folder)
     if card.get("patterns") != list(NAMES):
         raise OpenbookError(f"the weights in {folder} are for another version of openbook; {AGAIN}")

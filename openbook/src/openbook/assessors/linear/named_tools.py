@@ -84,7 +84,7 @@ def _commonness(letters: str) -> int:
 
 
 def _needed(items: Any) -> set[str] | None:
-    """Words of which every match of a parsed expression holds at least one; None where no such set is known."""
+    """Words of which every match of a parsed expression holds at least one; None if no such set is known."""
     found: list[set[str] | None] = []
     run = ""
     for kind, value in [*items, (None, None)]:

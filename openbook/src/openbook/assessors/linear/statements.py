@@ -42,7 +42,7 @@ class Statement:
     """A sentence that may be evidence. ``place`` indexes ``Paper.sentences``; ``start`` and ``end`` index its text.
 
     ``note`` is the text of the footnote that the sentence calls, ``caller`` the sentence that calls this footnote,
-    ``links`` the addresses behind its words; each is empty where there is none.
+    ``links`` the addresses behind its words; each is empty if there is none.
     """
 
     place: int

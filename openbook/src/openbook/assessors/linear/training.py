@@ -285,7 +285,7 @@ def train(
     """Measure by cross-validation, then fit on everything and write the weights to ``out`` (default: as shipped).
 
     ``draws`` is the number of bootstrap samples behind each interval. Returns agreement per variable and how it was
-    made. The same data, seed and versions give the same weights. Raises OpenbookError when the data cannot be used.
+    made. The same data, seed and versions give the same weights. Raises OpenbookError if the data cannot be used.
     """
     from openbook.assessors.linear.evaluation import measure
 

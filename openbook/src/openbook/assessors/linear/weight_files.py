@@ -28,7 +28,7 @@ LONGEST: Final = 400
 
 
 def read_weights(folder: Path) -> tuple[dict[str, Any], bytes]:
-    """The card and the archive in a folder. Raises OpenbookError when one is absent or they do not belong together."""
+    """The card and the archive in a folder. Raises OpenbookError if one is absent or they do not belong together."""
     try:
         card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
         data = (folder / WEIGHTS_FILE).read_bytes()

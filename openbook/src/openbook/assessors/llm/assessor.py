@@ -46,7 +46,7 @@ class ModelAnswer(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a run would use at most, before it starts. ``cost`` in US dollars, None where no price is known."""
+    """What a run would use at most, before it starts. ``cost`` in US dollars, None if no price is known."""
 
     papers: int
     calls: int
@@ -60,7 +60,7 @@ class LlmAssessor:
 
     ``cache`` makes the cache of replies for a run: a ledger's, or the run's memory. ``watch`` is told of the counts
     after every answered call. ``questions`` makes what answers the questions of a run, where the model is not called
-    directly. Raises OpenbookError where the model, its key or its price is missing, before any paper is read.
+    directly. Raises OpenbookError if the model, its key or its price is missing, before any paper is read.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class LlmAssessor:
         return self._budget.spent
 
     def assess(self, paper: Paper) -> dict[str, Answer]:
-        """The answers for one paper. Raises OpenbookError when the model gave none that can be used."""
+        """The answers for one paper. Raises OpenbookError if the model gave none that can be used."""
         for answers in self.assess_many([paper]):
             if isinstance(answers, OpenbookError):
                 raise answers
@@ -312,7 +312,7 @@ def _is_quote(text: str) -> bool:
 
 
 def _parse_json(text: str) -> Any:
-    """The JSON value in a reply, inside a code fence or not. Raises ValueError where there is none."""
+    """The JSON value in a reply, inside a code fence or not. Raises ValueError if there is none."""
     stripped = text.strip()
     if stripped.startswith("```"):
         stripped = stripped.strip("`").removeprefix("json").strip()

@@ -37,7 +37,7 @@ ENDED: Final = ("completed", "failed", "expired", "cancelled")
 
 
 class BatchApi:
-    """Batches at one address. Raises CallFailed where a request fails; OpenbookError where none can be made."""
+    """Batches at one address. Raises CallFailed if a request fails; OpenbookError where none can be made."""
 
     def __init__(self, settings: LlmSettings, *, sleep: Callable[[float], None] = time.sleep) -> None:
         if settings.provider != "openai":

@@ -80,7 +80,7 @@ class BatchRound:
         self.elsewhere = 0
 
     async def ask(self, messages: Messages, schema: Schema, *, paper: str | None, nonce: list[Any]) -> CachedReply:
-        """The reply in the ledger. Raises StillWaiting where there is none yet, CallFailed where a job gave none."""
+        """The reply in the ledger. Raises StillWaiting if there is none yet, CallFailed if a job gave none."""
         key = call_key(self._settings, messages, schema, nonce)
         states = self._store.status([key])
         if key in states.answered:
@@ -245,7 +245,7 @@ class BatchRunner:
                 self._tell(str(error))  # perhaps none of this run's papers needs it
 
     def wait(self, round_: BatchRound) -> None:
-        """Wait until no job holds a question of this round. Raises CallFailed when the provider cannot be reached."""
+        """Wait until no job holds a question of this round. Raises CallFailed if the provider cannot be reached."""
         pause, failures = self._poll or FIRST_LOOK, 0
         if not round_.jobs and round_.elsewhere:
             self._tell(f"another process asks {round_.elsewhere} of the questions")

@@ -69,7 +69,7 @@ class Client(Protocol):
 
 
 def make_client(settings: LlmSettings) -> Client:
-    """The client for these settings. Raises OpenbookError where the model or its key is not usable."""
+    """The client for these settings. Raises OpenbookError if the model or its key is not usable."""
     require_extra()
     return HttpClient(settings) if settings.base_url else ProviderClient(settings)
 
@@ -171,7 +171,7 @@ def chat_request(settings: LlmSettings, messages: Messages, schema: Schema) -> d
 
 
 def completion_of(reply: Any) -> Completion:
-    """The reply in a chat completion, given as JSON. Raises CallFailed where it has none."""
+    """The reply in a chat completion, given as JSON. Raises CallFailed if it has none."""
     try:
         text = reply["choices"][0]["message"]["content"]
         usage = reply.get("usage") or {}
@@ -220,7 +220,7 @@ def may_pass(status: int | None) -> bool:
 
 
 def seconds_in(retry_after: object) -> float | None:
-    """The seconds from now that a ``Retry-After`` header asks for, as a number or a date; None where it has neither."""
+    """The seconds from now that a ``Retry-After`` header asks for, as a number or a date; None if it has neither."""
     if retry_after is None:
         return None
     try:
@@ -249,7 +249,7 @@ def is_retryable(error: BaseException) -> bool:
 
 
 def error_text(body: object) -> str | None:
-    """The message in the body of an error, on one line; None where it has none."""
+    """The message in the body of an error, on one line; None if it has none."""
     while isinstance(body, dict):
         body = next((body[name] for name in ("error", "message", "detail", "code") if body.get(name)), None)
     return first_line(str(body)) if body else None

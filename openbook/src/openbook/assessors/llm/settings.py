@@ -135,7 +135,7 @@ class Price:
 
 
 def price_of(settings: LlmSettings, *, batch: bool = False) -> Price | None:
-    """The model's price: as given, zero on this machine, else from the price list; None where none of them has it.
+    """The model's price: as given, zero on this machine, else from the price list; None if none of them has it.
 
     ``batch`` asks for the price of a batch job. A price given by hand is halved. The list's batch price is used as it
     stands; where the list has none for a model, its direct price is used, which is too much rather than too little.

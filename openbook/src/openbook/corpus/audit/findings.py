@@ -81,7 +81,7 @@ PUBLISHED_MODEL: Final = "gemini-2.5-flash"
 class Said:
     """One answer: its number (None when unread), the words it rests on, and the quotes where a record keeps them apart.
 
-    The words are the quotes where there are any, else the near miss of a no, else the response.
+    The words are the quotes if there are any, else the near miss of a no, else the response.
     """
 
     result: int | None
@@ -92,7 +92,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class AuditedRecord:
-    """One record. ``input_tokens`` is None where the run does not say; ``published`` marks a run of the imported index."""
+    """One record. ``input_tokens`` is None if the run does not say; ``published`` marks a run of the imported index."""
 
     id: str
     title: str

@@ -304,7 +304,7 @@ def _model(value: object) -> str:
 
 
 def _prompt_hash(settings: dict[str, Any]) -> str | None:
-    """SHA-256 of the prompt and the questions, or None where the file does not say them."""
+    """SHA-256 of the prompt and the questions, or None if the file does not say them."""
     if "prompt" not in settings and "questions" not in settings:
         return None
     return sha256(f"{settings.get('prompt', '')}\n{settings.get('questions', '')}")

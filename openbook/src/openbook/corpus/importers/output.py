@@ -86,7 +86,7 @@ def import_to_ledger(
     """Import the index under ``root`` into the ledger at ``url``; returns what was met and whether anything was new.
 
     Records go in batch by batch: an import that was interrupted is taken up by the same command, and a second import
-    of the same files adds nothing. Raises OpenbookError when there is nothing to import or the ledger fails.
+    of the same files adds nothing. Raises OpenbookError if there is nothing to import or the ledger fails.
     """
     report = ImportReport()
 

@@ -22,7 +22,7 @@ Label = dict[str, bool]
 def read_gold(path: Path) -> dict[str, dict[str, Label]]:
     """Paper -> letters of a sentence -> what it proves, from Parquet or CSV: ``paper``, ``sentence``, one column a variable.
 
-    Raises OpenbookError when the table cannot be read or lacks columns.
+    Raises OpenbookError if the table cannot be read or lacks columns.
     """
     rows: list[dict[str, Any]]
     if path.suffix.lower() == ".csv":
@@ -51,7 +51,7 @@ def read_gold(path: Path) -> dict[str, dict[str, Label]]:
 
 
 def proves(quote: str, variable: str, labels: Mapping[str, Label]) -> bool | None:
-    """Whether a quote proves a variable, by the labelled sentence that it is, holds or is part of; None where none is.
+    """Whether a quote proves a variable, by the labelled sentence that it is, holds or is part of; None if none is.
 
     Of several that it overlaps, one that proves is enough.
     """
@@ -71,7 +71,7 @@ def validate_evidence(folder: Path, gold: Path) -> dict[str, Any]:
     and answers that a labelled sentence proves but that were denied; shares with 95 % Wilson intervals.
 
     ``folder`` holds records as ``openbook assess`` writes them, joined with ``gold`` by the record's file name or id.
-    Raises OpenbookError when nothing can be joined.
+    Raises OpenbookError if nothing can be joined.
     """
     labels = read_gold(gold)
     paths = record_paths(folder) if folder.is_dir() else [folder]

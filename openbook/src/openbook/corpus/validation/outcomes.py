@@ -26,7 +26,7 @@ _NO: Final = frozenset("no n false 0".split())
 
 @dataclass(frozen=True, slots=True)
 class PaperOutcome:
-    """One paper: its class, its Documentation Score where it is known, and whether it was reproduced."""
+    """One paper: its class, its Documentation Score if it is known, and whether it was reproduced."""
 
     id: str
     kind: str

@@ -182,7 +182,7 @@ class QuestionQueue(Protocol):
         """Leave the current question for another time."""
 
     def back(self) -> None:
-        """Return to the question before; nothing where there is none."""
+        """Return to the question before; nothing if there is none."""
 
 
 class ReviewQuestions:
@@ -301,7 +301,7 @@ class LabelQuestions:
         return None
 
     def answer(self, result: str, why: str = "", proof: Candidate | None = None) -> None:
-        """Write the answer to the file. Raises OpenbookError where it cannot be written."""
+        """Write the answer to the file. Raises OpenbookError if it cannot be written."""
         place, variable = self._open[self._at]
         item = self._items[place]
         paper = item.read() if self._read is None or self._read[0] != place else self._read[1].paper

@@ -170,7 +170,7 @@ def _prevalence(table: Confusion, population: NDArray[np.int64]) -> dict[str, An
 def _documentation(answers: Values, truth: Values) -> dict[str, Any] | None:
     """Documentation Score of the records against that of the labels, where all seven answers are known on both sides.
 
-    The headline figures are over empirical papers (by their label, or by their record where there is none); ``all`` is over
+    The headline figures are over empirical papers (by their label, or by their record if there is none); ``all`` is over
     every paper.
     """
     if not all(variable in answers for variable in SCORED):

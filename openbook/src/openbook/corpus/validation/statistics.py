@@ -98,7 +98,7 @@ class Confusion:
 
     @property
     def kappa(self) -> float | None:
-        """Cohen's kappa (Cohen 1960): agreement beyond chance; None where chance alone must agree."""
+        """Cohen's kappa (Cohen 1960): agreement beyond chance; None if chance alone must agree."""
         if not self.n:
             return None
         observed = (self.tp + self.tn) / self.n
@@ -161,7 +161,7 @@ def rogan_gladen(apparent: float, sensitivity: float, specificity: float) -> flo
     """The share of papers that truly have something, from the share that were said to have it.
 
     Rogan & Gladen 1978 (Am J Epidemiol 107:71): ``(apparent + specificity - 1) / (sensitivity + specificity - 1)``,
-    kept within 0..1. None where the answers hardly depend on the truth.
+    kept within 0..1. None if the answers hardly depend on the truth.
     """
     youden = sensitivity + specificity - 1
     if youden < LEAST_YOUDEN:
@@ -173,7 +173,7 @@ def lang_reiczigel(apparent: float, papers: int, table: Confusion) -> Interval |
     """The interval of the corrected share, with sensitivity and specificity estimated from labelled papers.
 
     Lang & Reiczigel 2014 (Prev Vet Med 113:13). ``apparent`` is the share of yes among ``papers`` papers; ``table`` counts
-    the labelled ones. None where there are no labelled papers of one kind, or the answers hardly depend on the truth.
+    the labelled ones. None if there are no labelled papers of one kind, or the answers hardly depend on the truth.
     """
     ill, well = table.tp + table.fn, table.tn + table.fp
     if not ill or not well or not papers:

@@ -243,7 +243,7 @@ def _row(claim: Claim, result: ClaimResult) -> tuple[str, ...]:
 
 
 def number(value: float | None) -> str:
-    """A number as a report shows it; a dash where there is none."""
+    """A number as a report shows it; a dash if there is none."""
     return "–" if value is None else f"{value:,.6g}"
 
 

@@ -85,7 +85,7 @@ class AnswerView:
 
     @property
     def rests_on(self) -> str:
-        """On how much a yes rests, in words; empty where it is not known."""
+        """On how much a yes rests, in words; empty if it is not known."""
         count = self.answer.rests_on
         return "" if count is None else f"rests on {'one sentence' if count == 1 else f'{count} sentences'}"
 
@@ -96,7 +96,7 @@ class AnswerView:
 
     @property
     def confidence(self) -> str:
-        """How sure the assessor is, in words; empty where it does not say."""
+        """How sure the assessor is, in words; empty if it does not say."""
         return sure_text(self.answer)
 
 
@@ -178,7 +178,7 @@ def code_view(report: CodeReport) -> CodeView:
 
 
 def place_of(finding: CodeFinding) -> str:
-    """The file and line of a finding; empty where it has none."""
+    """The file and line of a finding; empty if it has none."""
     return f"{finding.file}:{finding.line}" if finding.file and finding.line else finding.file or ""
 
 

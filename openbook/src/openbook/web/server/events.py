@@ -57,7 +57,7 @@ class JobEvents:
         self.notify(job)
 
     def progress(self, job: str) -> Progress | None:
-        """A copy of a job's progress; None where nothing is known of it."""
+        """A copy of a job's progress; None if nothing is known of it."""
         with self._lock:
             known = self._progress.get(job)
             return None if known is None else Progress(list(known.done), known.note)

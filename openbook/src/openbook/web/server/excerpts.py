@@ -62,7 +62,7 @@ def context_of(paper: Paper, quotes: list[Evidence]) -> dict[str, dict[str, str]
 
 
 def read_excerpts(content: object) -> Excerpts | None:
-    """Excerpts that were kept or sent; None where they are not of this form or too long."""
+    """Excerpts that were kept or sent; None if they are not of this form or too long."""
     try:
         return Excerpts.model_validate(content) if len(json.dumps(content)) <= MOST else None
     except (ValidationError, ValueError):

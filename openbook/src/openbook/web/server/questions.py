@@ -30,7 +30,7 @@ COMMANDS: Final = {"s": "skip", "b": "back"}
 
 
 def serve_questions(queue: QuestionQueue, port: int, ready: Callable[[str], None]) -> None:
-    """Ask until interrupted. ``ready`` is told the address. Raises OpenbookError where the port cannot be used."""
+    """Ask until interrupted. ``ready`` is told the address. Raises OpenbookError if the port cannot be used."""
     settings = ServerSettings(port=port, rate=0)
     run(settings, ready, make=lambda settings: question_app(queue, settings))
 

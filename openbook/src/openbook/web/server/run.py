@@ -35,7 +35,7 @@ from openbook.web.server.state import ServerState
 
 
 def create_app(settings: ServerSettings) -> ASGIApp:
-    """The server as an ASGI application. Raises OpenbookError when the ledger or the folder of uploads cannot be opened."""
+    """The server as an ASGI application. Raises OpenbookError if the ledger or the folder of uploads cannot be opened."""
     state = ServerState(settings)
 
     @asynccontextmanager
@@ -164,7 +164,7 @@ def run(
 ) -> None:
     """Serve until interrupted. ``ready`` is told the address once requests are answered.
 
-    ``make`` makes what is served; by default it is the whole server. Raises OpenbookError when the port, the ledger or the
+    ``make`` makes what is served; by default it is the whole server. Raises OpenbookError if the port, the ledger or the
     folder of uploads cannot be used.
     """
     import uvicorn

@@ -115,7 +115,7 @@ class Access:
             )
 
     def _bearer(self, request: HTTPConnection) -> bool | None:
-        """Whether the token that a request brings is right; None where it brings none."""
+        """Whether the token that a request brings is right; None if it brings none."""
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         return self.is_token(given.strip()) if scheme.lower() == "bearer" else None
 

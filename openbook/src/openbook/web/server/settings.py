@@ -32,7 +32,7 @@ class ServerSettings:
         seconds, megabytes: limits of reading one paper.
         keep_minutes: how long an upload stays after it was read, so that another assessor can read it.
         rate: uploads and other changes per minute from one address; 0 for no limit.
-        llm: how a language model is asked; None where none is.
+        llm: how a language model is asked; None if none is.
     """
 
     ledger: str = "sqlite:///ledger.db"

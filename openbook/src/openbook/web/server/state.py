@@ -30,7 +30,7 @@ PAGE_SECONDS = 20.0
 
 
 class ServerState:
-    """Everything that a server holds. Raises OpenbookError when a part of it cannot be opened."""
+    """Everything that a server holds. Raises OpenbookError if a part of it cannot be opened."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
@@ -114,7 +114,7 @@ class ServerState:
         self.ledger.correct(paper, variable, result, who=who, why=why, evidence=located)
 
     def file_of(self, paper: str) -> Path | None:
-        """The uploaded file of a paper; None where it is deleted."""
+        """The uploaded file of a paper; None if it is deleted."""
         job = self.jobs.kept(paper)
         path = self.uploads.path(job.file) if job and job.file else None
         return path if path is not None and path.is_file() else None
@@ -131,7 +131,7 @@ class ServerState:
             return False
 
     def _paper_of(self, paper: str, record: Record) -> Paper | None:
-        """The paper of a record, read again; None where its file is deleted or its text is another."""
+        """The paper of a record, read again; None if its file is deleted or its text is another."""
         path = self.file_of(paper)
         if path is None:
             return None

@@ -60,7 +60,7 @@ _NAME: Final = re.compile(r"[0-9a-f]{32}(?:\.[a-z]{2,8})?")
 
 
 class UploadFolder:
-    """One folder of uploads, held by this process until ``close``. Raises OpenbookError when it cannot be used."""
+    """One folder of uploads, held by this process until ``close``. Raises OpenbookError if it cannot be used."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -76,7 +76,7 @@ class Assessors:
         """The record of a file, and what its page shows of the paper.
 
         ``name`` becomes the record's id, ``source`` what it calls its file.
-        Raises OpenbookError when the assessor cannot answer or the file is gone.
+        Raises OpenbookError if the assessor cannot answer or the file is gone.
         """
         with self._asking if assessor == "llm" else contextlib.nullcontext():
             self._tell = tell if assessor == "llm" else self._tell

@@ -132,7 +132,7 @@ def available() -> bool:
 def build_index(entries: Iterable[SearchEntry], out: Path, progress: Callable[[], None] = lambda: None) -> int:
     """Write the index to ``out/pagefind``, replacing an older one only when the new one is whole; how many entries it has.
 
-    Raises OpenbookError when Pagefind is not installed, or fails.
+    Raises OpenbookError if Pagefind is not installed, or fails.
     """
     if not available():
         raise OpenbookError(

@@ -121,7 +121,7 @@ def method(site: Site) -> str:
 def accuracy(site: Site, records: Path, labels: Path | None) -> str:
     """How far answers agree with people's labels (``openbook validate``), and what the offline assessor's card says.
 
-    Raises OpenbookError when the records and the labels cannot be compared.
+    Raises OpenbookError if the records and the labels cannot be compared.
     """
     report: dict[str, Any] | None = None
     if labels is not None:
@@ -149,7 +149,7 @@ def corrections(site: Site) -> str:
 
 
 def read_studies(folder: Path | None) -> list[Study]:
-    """The studies of a folder. Raises OpenbookError when it is not there, or one of them is not a valid study."""
+    """The studies of a folder. Raises OpenbookError if it is not there, or one of them is not a valid study."""
     if folder is None:
         return []
     if not folder.is_dir():

@@ -48,7 +48,7 @@ class PageAttachments:
         if 6 * len(text) <= longest or len(escape(text).encode()) <= longest:
             return text
         self.files[name] = text + "\n"
-        # Escaped, a character takes at most 6 bytes: cut by what the beginning takes, between words where there are any.
+        # Escaped, a character takes at most 6 bytes: cut by what the beginning takes, between words if there are any.
         start = text[: longest // 3]
         while len(escape(start).encode()) > longest // 3:
             start = start[: len(start) * 3 // 4]

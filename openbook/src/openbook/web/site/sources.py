@@ -110,7 +110,7 @@ def publishable(record: Record) -> Record:
 
 
 def find_source(records: Path) -> RecordSource:
-    """What ``--records`` names. In a folder the JSON records are the truth. Raises OpenbookError when there is nothing."""
+    """What ``--records`` names. In a folder the JSON records are the truth. Raises OpenbookError if there is nothing."""
     if records.is_dir():
         paths = tuple(record_paths(records))
         if paths:

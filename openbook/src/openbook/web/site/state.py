@@ -160,7 +160,7 @@ class Folder:
         self.changed = 0
 
     def put(self, path: str, content: str | bytes) -> None:
-        """Write a file at a path from the root of the site. Raises OpenbookError when that is impossible."""
+        """Write a file at a path from the root of the site. Raises OpenbookError if that is impossible."""
         data = content.encode() if isinstance(content, str) else content
         known = (hashlib.blake2b(data, digest_size=16).hexdigest(), len(data))
         self.written[path] = known
