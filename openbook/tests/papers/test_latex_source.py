@@ -7,6 +7,7 @@ import json
 import zipfile
 
 import pytest
+from pylatexenc.latexwalker import LatexWalker
 
 from openbook.papers.paper import Paper
 from openbook.papers.reading import read_bytes
@@ -215,6 +216,24 @@ def test_what_macros_stand_for(definition: str, use: str, expected: str) -> None
 def test_macros_that_never_end() -> None:
     for loop in (r"\def\a{\a}", r"\def\a{\b x}\def\b{\a y}", r"\newcommand{\a}{\a\a}", r"\def\a#1{\a{#1#1}}"):
         assert "After it." in read(r"Before. \a{x} After it.", loop).text
+
+
+@pytest.mark.parametrize("opened", [r"\sqrt[", r"\footnote[", r"\textbf{\sqrt["])
+def test_brackets_left_open_are_not_read_again_and_again(opened: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser reads what follows each twice: 2 to the power of 30 times."""
+    taken, most = 0, 200_000
+    take = LatexWalker.get_token
+
+    def counted(walker: LatexWalker, *arguments: object, **options: object) -> object:
+        nonlocal taken
+        taken += 1
+        if taken > most:
+            raise RuntimeError("the parser does not end")
+        return take(walker, *arguments, **options)
+
+    monkeypatch.setattr(LatexWalker, "get_token", counted)
+    assert "After it." in read(f"Before. {opened * 30} After it.").text
+    assert taken <= most
 
 
 def test_a_macro_in_the_title_that_is_defined_later() -> None:

@@ -54,6 +54,18 @@ def test_a_batch_keeps_its_order(readers: ReaderPool, tmp_path: Path, prose: str
     assert "there is no file" in (papers[7].problem or "")
 
 
+@pytest.mark.parametrize(
+    ("name", "opened"),
+    [
+        ("comments.md", "{prose}\n\n" + "<!--" * 120_000),
+        ("style.html", "<html><head><style>" + "/* " * 160_000 + "</style></head><body><p>{prose}</p></body></html>"),
+    ],
+)
+def test_comments_that_never_end_are_read_within_the_limit(tmp_path: Path, prose: str, name: str, opened: str) -> None:
+    (tmp_path / name).write_text(opened.replace("{prose}", prose))
+    assert read_safely(tmp_path / name).problem is None
+
+
 def test_workers_are_kept(tmp_path: Path, prose: str) -> None:
     path = tmp_path / "a.txt"
     path.write_text(prose * 2)

@@ -21,7 +21,7 @@ _MOST_MATCHES: Final = 200_000
 #: Scripts show these where a style sheet hides them, or everything would be hidden.
 _NEVER_HIDDEN: Final = frozenset("html body p div span main article section".split())
 
-_COMMENT: Final = re.compile(r"/\*.*?\*/", re.DOTALL)
+_COMMENT: Final = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _DECLARATION: Final = re.compile(r"([\w-]+)\s*:\s*([^;]+)")
 _RELEVANT: Final = frozenset(
     (

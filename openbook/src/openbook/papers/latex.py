@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from pylatexenc.latex2text import LatexNodes2Text
+from pylatexenc.latexwalker import LatexWalker
 
 from openbook.papers.blocks import Block, Document
 from openbook.papers.characters import clean
@@ -357,10 +358,27 @@ def words(text: str) -> str:
     if _CONVERTER is None:
         _CONVERTER = LatexNodes2Text(math_mode="text", keep_comments=False, strict_latex_spaces=True)
     try:
-        converted = _CONVERTER.latex_to_text(text, tolerant_parsing=True)
+        converted = _CONVERTER.nodelist_to_text(_Parser(text).get_latex_nodes()[0])
     except Exception:  # the parser fails in many ways on real sources
         return _stripped(text)
     return clean(one_line(converted))
+
+
+class _Parser(LatexWalker):  # type: ignore[misc]
+    """A parser that gives up on text it reads again and again: each bracket left open would double its work.
+
+    It takes about one token a character, and never two, where it reads everything once.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, tolerant_parsing=True)
+        self._tokens_left = 4 * len(text) + 100
+
+    def get_token(self, *arguments: Any, **options: Any) -> Any:
+        self._tokens_left -= 1
+        if self._tokens_left < 0:
+            raise OverflowError("the parser reads the same text again and again")
+        return super().get_token(*arguments, **options)
 
 
 def _nesting(text: str) -> int:

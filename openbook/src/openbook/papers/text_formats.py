@@ -234,7 +234,9 @@ def read_markdown(text: str) -> Document:
         named = _FRONT_TITLE.search(front.group(1))
         title = named.group(1) if named else ""
         text = text[front.end() :]
-    text = _NOTE_CALL.sub("", _NOTE_TEXT.sub("\n" + _NOTE, _COMMENT.sub("", text)))
+    last = text.rfind("-->") + 3  # no comment ends behind it, and looking for the end of each would take quadratic time
+    text = _COMMENT.sub("", text[:last]) + text[last:]
+    text = _NOTE_CALL.sub("", _NOTE_TEXT.sub("\n" + _NOTE, text))
     parser = MarkdownIt("commonmark", {"maxNesting": 60}).enable("table")
     blocks: list[Block] = []
     level = 0
