@@ -143,6 +143,21 @@ def test_it_stops_while_it_is_watched(running: Start, papers: list[tuple[str, by
     assert [job["state"] for job in wait_all(again.url, jobs)] == ["done"] * 10
 
 
+def test_a_client_lets_go_of_a_connection_before_the_server_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a request on a connection that was idle for as long meets the server's close, and is lost."""
+    import uvicorn
+    from httpx._config import DEFAULT_LIMITS
+
+    made: list[uvicorn.Config] = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: made.append(server.config))
+    with pytest.raises(OpenbookError, match="did not start"):
+        run(ServerSettings(ledger=f"sqlite:///{tmp_path / 'ledger.db'}", port=0), print)
+    assert DEFAULT_LIMITS.keepalive_expiry is not None
+    assert made[0].timeout_keep_alive > DEFAULT_LIMITS.keepalive_expiry
+
+
 def test_a_second_server_is_told_why_it_cannot(running: Start, tmp_path: Path) -> None:
     server = running("--jobs", "1")
     port = int(server.url.rsplit(":", 1)[1])

@@ -11,7 +11,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -125,6 +125,12 @@ def _described(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
+#: Seconds that a connection without requests stays open. A client that sends its next request in the moment in which the
+#: server closes is told that the connection was closed, so the client has to be the first to let go: httpx does after 5
+#: seconds, nginx after 60.
+KEEP_ALIVE: Final = 75
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens. Raises OpenbookError that says why it cannot and what to do."""
     try:
@@ -186,6 +192,7 @@ def run(
         server_header=False,
         proxy_headers=settings.proxied,
         forwarded_allow_ips="127.0.0.1,::1",
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=5,
         limit_concurrency=1000,
         ws="none",
