@@ -9,6 +9,7 @@ import pypdfium2
 import pytest
 
 import openbook
+from openbook.papers.paper import Paper
 from openbook.papers.reading import read_bytes, read_paper
 
 CODE = "https://github.com/ada/pebbles"
@@ -91,3 +92,47 @@ def test_the_link_of_a_footnote_is_evidence_of_its_sentence_in_a_pdf(
     answer = openbook.assess(paper).answers["open_source_code"]
     assert answer.result == "yes"
     assert (answer.evidence[0].quote, answer.evidence[0].links) == (CLAIM + "⟨4⟩.", [CODE])
+
+
+LATEX = r"""\documentclass{article}\title{A Small Paper}\begin{document}\maketitle
+\section{Introduction\footnote{A note of a title.}}
+PROSE
+\paragraph{Code\footnote{See \url{https://example.org/b}.}} BODY
+\begin{figure}\caption{The leaves.\footnote{By hand.}}\end{figure}
+\end{document}"""
+BODIES = {
+    "footnote": (CLAIM + r"\footnote{\url{URL}}. We trust it.", 3),
+    "after the full stop": (CLAIM + r".\footnote{\href{URL}{GitHub}} We trust it.", 3),
+    "number given": (CLAIM + r"\footnote[7]{\url{URL}}. We trust it.", 7),
+    "mark and text apart": (CLAIM + r"\footnotemark. We trust it." + r"\footnotetext{\url{URL}}", 3),
+    "mark and text with a number": (CLAIM + r" \footnotemark[9]." + r"\footnotetext[9]{Code: \url{URL}}", 9),
+}
+
+
+def latex(body: str, prose: str) -> Paper:
+    """A small LaTeX paper with this paragraph."""
+    source = LATEX.replace("PROSE", prose * 3).replace("BODY", body.replace("URL", CODE))
+    return read_bytes(source.encode(), source="x.tex", suffix=".tex")
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_the_link_of_a_footnote_is_evidence_of_its_sentence_in_latex(prose: str, name: str) -> None:
+    body, number = BODIES[name]
+    paper = latex(body, prose)
+    answer = openbook.assess(paper).answers["open_source_code"]
+    assert answer.result == "yes"
+    assert CLAIM in answer.evidence[0].quote
+    assert f"⟨{number}⟩" in answer.evidence[0].quote
+    assert answer.evidence[0].links == [CODE]
+    notes = [paper.words(item) for item in paper.sentences if item.kind == "footnote"]
+    assert any(note.startswith(f"{number} ") for note in notes)
+
+
+def test_footnotes_of_titles_and_captions_in_latex(prose: str) -> None:
+    paper = latex("We saw it.", prose)
+    assert [section.title for section in paper.sections if section.title] == ["1 Introduction"]
+    assert "Code⟨2⟩. We saw it." in paper.text
+    assert "Figure: The leaves.⟨3⟩" in paper.text
+    notes = [paper.words(item) for item in paper.sentences if item.kind == "footnote"]
+    assert notes == ["1 A note of a title.", "2 See https://example.org/b.", "3 By hand."]
+    assert [link.url for link in paper.links] == ["https://example.org/b"]

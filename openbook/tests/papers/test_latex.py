@@ -94,7 +94,7 @@ def check(paper: Paper) -> None:
     assert "Code: https://github.com/a/b_c." in paper.text
     kinds = [(sentence.kind, paper.words(sentence)) for sentence in paper.sentences]
     assert ("caption", "Figure: The pipeline of AsyncDiff.") in kinds
-    assert ("footnote", "A note at the foot.") in kinds
+    assert ("footnote", "1 A note at the foot.") in kinds
     assert "D. Kingma and J. Ba. Adam. 2015." in [words for _, words in kinds]
 
 

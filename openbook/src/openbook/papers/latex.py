@@ -11,7 +11,7 @@ from pylatexenc.latex2text import LatexNodes2Text
 from pylatexenc.latexwalker import LatexWalker
 
 from openbook.papers.blocks import Block, Document
-from openbook.papers.characters import clean
+from openbook.papers.characters import NOTE_CALL, clean
 from openbook.papers.latex_scanner import argument
 from openbook.papers.latex_source import LatexSource, read_source
 from openbook.papers.paper import SentenceKind
@@ -21,6 +21,7 @@ _STRUCTURE: Final = re.compile(
     r"\\(?P<section>part|chapter|section|subsection|subsubsection|paragraph)\*?\s*(?:\[[^\[\]]*\])?\s*(?=\{)"
     r"|\\(?P<caption>caption|captionof\s*\{\w+\})\*?\s*(?:\[[^\[\]]*\])?\s*(?=\{)"
     r"|\\(?P<footnote>footnote|footnotetext|thanks)\s*(?:\[[^\[\]]*\])?\s*(?=\{)"
+    r"|\\(?P<mark>footnotemark(?![A-Za-z])\s*(?:\[[^\[\]]*\])?)"
     r"|\\(?P<appendix>appendix|appendices)\b|\\begin\{(?P<begin>[\w*]+)\}|\\end\{(?P<end>[\w*]+)\}"
     r"|\\bibitem\s*(?:\[(?:[^\[\]{}]|\{[^{}]*\})*\])?\s*(?P<bibitem>\{[^{}]*\})|\\(?P<item>item)\b"
     r"|(?P<empty>\n[ \t]*\n\s*)"
@@ -157,6 +158,7 @@ class _Structure:
         self._entry = False
         self._number = [0, 0, 0]
         self._appendix = False
+        self._footnotes = 0
 
     def blocks(self) -> Iterator[Block]:
         """The blocks of the body, in order; captions and footnotes after the paragraph that they interrupt."""
@@ -170,6 +172,8 @@ class _Structure:
                 yield from self._section(found)
             elif kind in ("caption", "footnote"):
                 self._note(found, kind == "caption")
+            elif kind == "mark":
+                self._pending += _mark(self._footnote(found.group()))
             elif kind == "appendix":
                 yield from self._flush()
                 self._appendix, self._number = True, [0, 0, 0]
@@ -208,7 +212,8 @@ class _Structure:
         yield from self._flush()
         self._float, self._entry = "", False
         inner, self._position = argument(self._body, found.end())
-        title, level = words(_without_notes(inner, [])), _LEVELS[found.group("section")]
+        inner = self._without_footnotes(inner, self._aside)
+        title, level = words(NOTE_CALL.sub("", inner)), _LEVELS[found.group("section")]
         if title and level < 4:
             starred = "*" in found.group()
             yield Block(title if starred else f"{self._numbered(level)} {title}", "heading", level, marked=True)
@@ -217,18 +222,40 @@ class _Structure:
 
     def _note(self, found: re.Match[str], caption: bool) -> None:
         inner, self._position = argument(self._body, found.end())
-        text, links = words_and_links(inner)
-        if not text:
+        if not caption:
+            self._pending += self._called(found.group(), inner, self._aside)
             return
-        prefix, kind = "", "footnote"
-        if caption:
+        notes: list[Block] = []
+        text, links = words_and_links(self._without_footnotes(inner, notes))
+        if text:
             shown = found.group("caption").partition("{")[2].strip("} ") or self._float.rstrip("*")
             prefix = {"figure": "Figure: ", "table": "Table: ", "algorithm": "Algorithm: "}.get(shown, "")
-            kind = "caption"
-        shift = len(prefix)
-        moved = [(start + shift, end + shift, url) for start, end, url in links]
-        noted: SentenceKind = "caption" if kind == "caption" else "footnote"
-        self._aside.append(Block(prefix + text, noted, links=moved))
+            self._aside.append(_prefixed(prefix, text, links, "caption"))
+        self._aside += notes
+
+    def _without_footnotes(self, text: str, notes: list[Block]) -> str:
+        """The argument of a command with the marks of its footnotes, which are added to ``notes``."""
+        while found := _NOTES.search(text):
+            inner, end = argument(text, found.end())
+            mark = self._called(found.group(), inner, notes)
+            text = text[: found.start()] + mark + text[max(end, found.end()) :]
+        return text
+
+    def _called(self, command: str, inner: str, notes: list[Block]) -> str:
+        """The mark that a footnote's command prints, as in a PDF; the note, which begins with its number, goes to ``notes``."""
+        number = self._footnote(command) if command.startswith("\\footnote") else 0
+        text, links = words_and_links(inner)
+        if text:
+            notes.append(_prefixed(f"{number} " if _mark(number) else "", text, links, "footnote"))
+        return "" if command.startswith("\\footnotetext") else _mark(number)
+
+    def _footnote(self, command: str) -> int:
+        """The number of a footnote: the one that its command gives, or the next; for a text alone that of the last mark."""
+        given = re.search(r"\[\s*(\d{1,3})\s*\]", command)
+        if given:
+            return int(given[1])
+        self._footnotes += not command.startswith("\\footnotetext")
+        return self._footnotes
 
     def _begin(self, environment: str) -> Iterator[Block]:
         if environment == "abstract":
@@ -263,6 +290,17 @@ class _Structure:
         if self._appendix:
             parts[0] = chr(ord("A") + (self._number[0] - 1) % 26) if self._number[0] else "A"
         return ".".join(parts)
+
+
+def _mark(number: int) -> str:
+    """The mark of a footnote; none for numbers that no paper has."""
+    return f"⟨{number}⟩" if 0 < number < 100 else ""
+
+
+def _prefixed(prefix: str, text: str, links: list[tuple[int, int, str]], kind: SentenceKind) -> Block:
+    """A block of words with something before them."""
+    shift = len(prefix)
+    return Block(prefix + text, kind, links=[(start + shift, end + shift, url) for start, end, url in links])
 
 
 _LINK: Final = re.compile(r"\\(href|url|nolinkurl|path)\s*(?:\[[^\[\]]*\])?\s*(?=\{)")
@@ -312,7 +350,7 @@ _MATH: Final = re.compile(
 )
 _REFERENCES: Final = re.compile(
     r"\\(?:cite[a-zA-Z]*|[Cc]ref|eqref|autoref|pageref|nameref|ref|label|vspace|hspace|includegraphics|index|setlength|vskip|"
-    r"hskip|affil|resizebox|thispagestyle|pagestyle|bookmark|pdfbookmark|addcontentsline|footnotesize|cmidrule|cline)\*?"
+    r"hskip|affil|resizebox|thispagestyle|pagestyle|bookmark|pdfbookmark|addcontentsline|footnotesize|cmidrule|cline|footnotemark)\*?"
     r"\s*((?:\[[^\[\]]*\]\s*)*)(\{[^{}]*\})?"
 )
 _ENVIRONMENT: Final = re.compile(r"\\(?:begin|end)\s*\{[\w*]+\}(?:\[[^\[\]]{0,80}\])?")

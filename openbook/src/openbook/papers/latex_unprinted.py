@@ -186,10 +186,6 @@ class Unprinted:
     def _use_box(self) -> None:
         self._scan.push(self._saved.get(self._scan.name(), ""))
 
-    @handles("footnotemark")
-    def _footnote_mark(self) -> None:
-        self._scan.optional()
-
 
 def _is_light(model: str, value: str) -> bool:
     """Whether a colour given by numbers is white or nearly so."""
