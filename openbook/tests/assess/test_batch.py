@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from openbook.assess.batch import BatchOutcome, BatchSettings, assess_batch
-from openbook.assess.papers_list import Locator, name_sources, stem_of
+from openbook.assess.papers_list import PaperFiles, name_sources, stem_of
 from openbook.errors import OpenbookError
 from openbook.papers.reading import read_paper
 from openbook.record.files import read_record, record_schema
@@ -20,7 +20,7 @@ from openbook.variables import SCORED, VARIABLES
 
 def run(sources, out, assessor, **settings) -> BatchOutcome:  # type: ignore[no-untyped-def]
     names = name_sources([str(source) for source in sources], out)
-    return assess_batch(names, assessor, out, BatchSettings(**settings), locate=Locator())
+    return assess_batch(names, assessor, out, BatchSettings(**settings), find_file=PaperFiles())
 
 
 def test_one_record_per_paper(shelf: Path, tmp_path: Path, keyword) -> None:  # type: ignore[no-untyped-def]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from openbook.assess.batch import BatchSettings, assess_batch
-from openbook.assess.papers_list import COLUMNS, Locator, name_sources, papers_in, read_list
+from openbook.assess.papers_list import COLUMNS, PaperFiles, name_sources, papers_in, read_list
 from openbook.errors import OpenbookError
 from openbook.record.files import read_record
 
@@ -66,7 +66,7 @@ def test_metadata_downloads_and_resuming(server, tmp_path: Path, keyword, monkey
     def run() -> object:
         sources, known = read_list(listed)
         names = name_sources(sources, tmp_path / "out", known)
-        return assess_batch(names, keyword, tmp_path / "out", BatchSettings(), locate=Locator(pause=0.0))
+        return assess_batch(names, keyword, tmp_path / "out", BatchSettings(), find_file=PaperFiles(pause=0.0))
 
     outcome = run()
     assert outcome.assessed == 2  # type: ignore[attr-defined]
@@ -109,7 +109,7 @@ def test_no_download_when_switched_off(tmp_path: Path, keyword) -> None:  # type
     listed = write_list(tmp_path / "list.csv", [entry("a.pdf", "http://127.0.0.1:9/a.pdf")])
     sources, known = read_list(listed)
     names = name_sources(sources, tmp_path / "out", known)
-    outcome = assess_batch(names, keyword, tmp_path / "out", BatchSettings(), locate=Locator(download=False))
+    outcome = assess_batch(names, keyword, tmp_path / "out", BatchSettings(), find_file=PaperFiles(download=False))
     assert "switched off" in outcome.failures[0].reason
 
 

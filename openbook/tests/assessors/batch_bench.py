@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from openbook.assess.batch import BatchOutcome, BatchSettings, assess_batch, assess_in_rounds
-from openbook.assess.papers_list import Locator, name_sources
+from openbook.assess.papers_list import PaperFiles, name_sources
 from openbook.assessors.llm.assessor import LlmAssessor
 from openbook.assessors.llm.batch_api import BatchApi
 from openbook.assessors.llm.batch_job import BatchAssessor, BatchCounts, BatchRunner
@@ -52,7 +52,7 @@ class Bench:
             api = BatchApi(settings, sleep=lambda seconds: None)
             assessor = BatchAssessor(settings, ledger.batch_jobs(), **(limits or {}))
             runner = BatchRunner(
-                assessor, ledger.batch_jobs(), api, poll=0.001, tell=self.told.append, sleep=lambda seconds: None
+                assessor, ledger.batch_jobs(), api, poll=0.001, on_progress=self.told.append, sleep=lambda seconds: None
             )
             outcome = assess_in_rounds(
                 self._named(out),
@@ -60,9 +60,9 @@ class Bench:
                 runner,
                 self.folder / out,
                 BatchSettings(jobs=1),
-                locate=Locator(),
+                find_file=PaperFiles(),
                 wait=wait,
-                keep=ledger.keep,
+                record_hook=ledger.keep,
             )
             api.close()
         return outcome, runner.counts
@@ -70,7 +70,9 @@ class Bench:
     def direct(self, out: str, ledger: str = "direct.db", **changed: Any) -> BatchOutcome:
         with Ledger.open(f"sqlite:///{self.folder / ledger}") as kept:
             assessor = LlmAssessor(self.settings(**changed), cache=lambda: LedgerReplyCache(kept.reply_cache()))
-            return assess_batch(self._named(out), assessor, self.folder / out, BatchSettings(jobs=1), locate=Locator())
+            return assess_batch(
+                self._named(out), assessor, self.folder / out, BatchSettings(jobs=1), find_file=PaperFiles()
+            )
 
     def _named(self, out: str) -> list[Any]:
         return name_sources([str(path) for path in self.files], self.folder / out)

@@ -49,12 +49,12 @@ def test_yes_and_no(
 
 
 @pytest.mark.parametrize(
-    ("best", "chance", "expected"),
+    ("best", "probability", "expected"),
     [(2.0, 0.9, True), (2.0, 0.49, False), (-1.0, 0.9, False), (-0.2, 0.9, True)],
 )
-def test_a_yes_needs_one_half_and_a_sentence_that_says_so(best: float, chance: float, expected: bool) -> None:
-    assert is_yes(chance, np.array([-8.0, best], np.float32)) is expected
-    assert not is_yes(chance, np.zeros(0, np.float32))
+def test_a_yes_needs_one_half_and_a_sentence_that_says_so(best: float, probability: float, expected: bool) -> None:
+    assert is_yes(probability, np.array([-8.0, best], np.float32)) is expected
+    assert not is_yes(probability, np.zeros(0, np.float32))
 
 
 def test_all_at_once(

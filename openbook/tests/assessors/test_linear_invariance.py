@@ -63,16 +63,16 @@ def answers(linear: LinearAssessor, text: str) -> list[str]:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(which=st.integers(0, 5), seed=st.integers(0, 10**6))
 def test_people_institutions_and_addresses(linear: LinearAssessor, papers: list[str], which: int, seed: int) -> None:
-    text, chance = papers[which % len(papers)], random.Random(seed)
+    text, rng = papers[which % len(papers)], random.Random(seed)
     changed = text
     for name in ("Ada Quill", "Bram Tolk"):
-        changed = changed.replace(name, chance.choice(NAMES))
+        changed = changed.replace(name, rng.choice(NAMES))
     for place in (
         "Department of Computer Science, University of Northmoor, Northmoor",
         "School of Informatics, University of Eastvale, Eastvale",
     ):
-        changed = changed.replace(place, chance.choice(PLACES))
-    changed = changed.replace("<EMAIL>", chance.choice(MAILS))
+        changed = changed.replace(place, rng.choice(PLACES))
+    changed = changed.replace("<EMAIL>", rng.choice(MAILS))
     assert answers(linear, changed) == answers(linear, text)
 
 

@@ -159,10 +159,10 @@ def test_a_paper_layer_separates_and_keeps_its_features_in_bounds() -> None:
     inputs = random.normal(size=(4000, 3)).astype(np.float32)
     truth = (random.random(4000) < 1 / (1 + np.exp(-2 * inputs[:, 0] + 1))).astype(np.int8)
     layer = _standardised(inputs[:2000], truth[:2000], 1.0, None)
-    chance = np.array([layer.probability(row) for row in inputs[2000:]])
+    probability = np.array([layer.probability(row) for row in inputs[2000:]])
     for low in (0.0, 0.25, 0.5, 0.75):
-        there = (chance >= low) & (chance < low + 0.25)
-        assert abs(truth[2000:][there].mean() - chance[there].mean()) < 0.06
+        there = (probability >= low) & (probability < low + 0.25)
+        assert abs(truth[2000:][there].mean() - probability[there].mean()) < 0.06
 
 
 def _gold(tiny: tuple[Path, Path], path: Path, *, text: bool) -> Path:
@@ -219,12 +219,12 @@ def test_agreement_is_that_of_scikit_learn() -> None:
     from sklearn.metrics import cohen_kappa_score, f1_score, precision_score, recall_score, roc_auc_score
 
     random = np.random.default_rng(2)
-    truth, chance = random.integers(0, 2, 60), random.random(60).round(1)
-    ours = agreement(truth, chance >= 0.4, chance)
-    assert ours["kappa"] == pytest.approx(cohen_kappa_score(truth, chance >= 0.4))
-    assert ours["auc"] == pytest.approx(roc_auc_score(truth, chance))
+    truth, probability = random.integers(0, 2, 60), random.random(60).round(1)
+    ours = agreement(truth, probability >= 0.4, probability)
+    assert ours["kappa"] == pytest.approx(cohen_kappa_score(truth, probability >= 0.4))
+    assert ours["auc"] == pytest.approx(roc_auc_score(truth, probability))
     for name, theirs in (("f1", f1_score), ("precision", precision_score), ("recall", recall_score)):
-        assert ours[name] == pytest.approx(theirs(truth, chance >= 0.4))
+        assert ours[name] == pytest.approx(theirs(truth, probability >= 0.4))
 
 
 def test_wrong_input_is_named(tiny: tuple[Path, Path], tmp_path: Path) -> None:

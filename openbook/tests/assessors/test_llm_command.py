@@ -211,7 +211,7 @@ def test_killed_at_random_moments_and_run_again(tmp_path: Path) -> None:
     files = papers(tmp_path / "in", count)
     ledger = tmp_path / "l.db"
     Ledger.open(f"sqlite:///{ledger}").close()
-    chance = random.Random(5)
+    rng = random.Random(5)
     with Stub(latency=0.1) as stub, Forks() as forks:
         more = ("--ledger", f"sqlite:///{ledger}", "--concurrency", concurrency, "--jobs", 1)
         arguments = ("assess", *files, *asking(stub, tmp_path / "a", *more))
@@ -223,7 +223,7 @@ def test_killed_at_random_moments_and_run_again(tmp_path: Path) -> None:
                 while stub.seen == before and time.monotonic() < until:
                     time.sleep(0.005)
                 assert stub.seen > before, "nothing was asked within four minutes"
-            time.sleep(chance.uniform(0, 0.3))
+            time.sleep(rng.uniform(0, 0.3))
             forks.kill(process)
             stub.settle()  # what the dead process sent may still be on its way
             now, asked = kept_keys(str(ledger)), stub.keys[before:]

@@ -57,11 +57,11 @@ def test_a_sentence_of_the_paper_is_found_word_for_word(index: int) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, len(SENTENCES) - 1), st.randoms(use_true_random=False))
-def test_spaces_case_and_line_ends_do_not_matter(index: int, chance: random.Random) -> None:
+def test_spaces_case_and_line_ends_do_not_matter(index: int, rng: random.Random) -> None:
     sentence = SENTENCES[index]
     words = SYNTHETIC.words(sentence).split()
-    changed = chance.choice(["  ", "\n", "\u00a0"]).join(words)
-    place = FINDER.locate(changed.upper() if chance.random() < 0.5 else changed)
+    changed = rng.choice(["  ", "\n", "\u00a0"]).join(words)
+    place = FINDER.locate(changed.upper() if rng.random() < 0.5 else changed)
     assert place is not None
     assert place.match == "normalised"
     assert fold(SYNTHETIC.text[place.start : place.end]).letters == fold(changed).letters
@@ -69,15 +69,15 @@ def test_spaces_case_and_line_ends_do_not_matter(index: int, chance: random.Rand
 
 @settings(deadline=None, max_examples=80)
 @given(st.integers(0, len(SENTENCES) - 1), st.randoms(use_true_random=False))
-def test_a_typo_is_fuzzy_and_another_claim_is_absent(index: int, chance: random.Random) -> None:
+def test_a_typo_is_fuzzy_and_another_claim_is_absent(index: int, rng: random.Random) -> None:
     text = SYNTHETIC.words(SENTENCES[index])
-    typo = alter(text, "typo", [], chance)
+    typo = alter(text, "typo", [], rng)
     if typo is not None:
         place = FINDER.locate(typo)
         assert place is not None
         assert place.match in ("fuzzy", "normalised")
     for kind in ("number", "negation", "word"):
-        changed = alter(text, kind, ["quizzically", "walrus", "xylophone"], chance)
+        changed = alter(text, kind, ["quizzically", "walrus", "xylophone"], rng)
         if changed is not None and changed not in SYNTHETIC.text:
             assert FINDER.locate(changed) is None, changed
 

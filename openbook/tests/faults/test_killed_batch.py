@@ -19,7 +19,7 @@ SCRIPT = """
 import sys, time
 from pathlib import Path
 from openbook.assess.batch import BatchSettings, assess_batch
-from openbook.assess.papers_list import Locator
+from openbook.assess.papers_list import PaperFiles
 from openbook.assess.papers_list import name_sources
 from openbook.record.model import Answer
 from openbook.variables import SCORED
@@ -33,7 +33,7 @@ class Slow:
 
 folder, out = Path(sys.argv[1]), Path(sys.argv[2])
 names = name_sources([str(path) for path in sorted(folder.iterdir())], out)
-outcome = assess_batch(names, Slow(), out, BatchSettings(), locate=Locator())
+outcome = assess_batch(names, Slow(), out, BatchSettings(), find_file=PaperFiles())
 print(outcome.assessed, outcome.kept)
 """
 

@@ -227,16 +227,16 @@ def sentences_of(paper: Paper) -> list[str]:
     return [paper.words(sentence) for sentence in paper.sentences if sentence.kind == "text"]
 
 
-def hyphenated(text: str, chance: random.Random) -> str:
+def hyphenated(text: str, rng: random.Random) -> str:
     """The text in lines of random width, long words broken by a hyphen at some of their ends."""
     lines, line = [], ""
-    width = chance.randint(30, 90)
+    width = rng.randint(30, 90)
     for word in text.split():
         if line and len(line) + len(word) >= width:
-            cut = chance.randint(3, len(word) - 4) if len(word) > 9 and word.isalpha() and chance.random() < 0.6 else 0
+            cut = rng.randint(3, len(word) - 4) if len(word) > 9 and word.isalpha() and rng.random() < 0.6 else 0
             if cut:
                 line, word = f"{line} {word[:cut]}-", word[cut:]
-            elif "-" in word and chance.random() < 0.6:
+            elif "-" in word and rng.random() < 0.6:
                 first, _, word = word.partition("-")
                 line = f"{line} {first}-"
             lines.append(line)
@@ -250,19 +250,19 @@ def hyphenated(text: str, chance: random.Random) -> str:
     st.lists(st.lists(st.sampled_from(WORDS), min_size=5, max_size=25), min_size=3, max_size=12),
     st.randoms(use_true_random=False),
 )
-def test_broken_lines_and_hyphens_give_the_same_sentences(drawn: list[list[str]], chance: random.Random) -> None:
+def test_broken_lines_and_hyphens_give_the_same_sentences(drawn: list[list[str]], rng: random.Random) -> None:
     whole = [" ".join(words).capitalize() + "." for words in drawn]
     front = "Sorting Leaves\n\nAbstract\n\n"
     known = PROSE + " Our terms: " + ", ".join(WORDS) + ".\n\n1 Introduction\n\n"
     straight = read(front + known + " ".join(whole))
-    broken = read(front + known + hyphenated(" ".join(whole), chance))
+    broken = read(front + known + hyphenated(" ".join(whole), rng))
     assert sentences_of(broken) == sentences_of(straight)
 
     def source(text: str) -> str:
         lines = text.split(" ")
-        joints = [chance.choice([" ", " ", "\n", "  ", " % a remark\n", "\n% a whole line\n"]) for _ in lines[1:]]
+        joints = [rng.choice([" ", " ", "\n", "  ", " % a remark\n", "\n% a whole line\n"]) for _ in lines[1:]]
         lines = [
-            word[:4] + chance.choice(["", "\\-", "%\n  "]) + word[4:] if len(word) > 8 and word.isalpha() else word
+            word[:4] + rng.choice(["", "\\-", "%\n  "]) + word[4:] if len(word) > 8 and word.isalpha() else word
             for word in lines
         ]
         return "".join(word + joint for word, joint in zip(lines, [*joints, ""], strict=True))

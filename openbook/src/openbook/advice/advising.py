@@ -67,7 +67,7 @@ class Advice:
     ``reason`` is ``missing`` (answered no) or ``unverified`` (the quotes given are not in the paper). ``shortfall`` is
     a sentence of the paper that comes near, and what it lacks: the record's near miss if it has one. ``draft`` uses
     the paper's own names where it has any. ``place`` is None if no section fits. ``chance_with`` is set by
-    ``certificates.proven_advice``, which tries the drafts: the probability of yes with the draft in its place; a draft that
+    ``counterfactuals.proven_advice``, which tries the drafts: the probability of yes with the draft in its place; a draft that
     leaves the answer as it is becomes empty there.
     """
 

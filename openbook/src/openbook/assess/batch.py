@@ -78,19 +78,19 @@ class BatchSettings:
 
 
 #: Finds the file of a source, downloading it where need be. Raises OpenbookError.
-Locate = Callable[[PaperSource], Path]
-#: Told after every paper: the outcome so far, and the source that is done.
-Watch = Callable[[BatchOutcome, str], None]
+FindFile = Callable[[PaperSource], Path]
+#: Called after every paper with the outcome so far, and the source that is done.
+OnPaper = Callable[[BatchOutcome, str], None]
 #: Takes each record before it is written (into a ledger, say) and returns what is to be written.
-Keep = Callable[[Record], Record]
+RecordHook = Callable[[Record], Record]
 
 
-def unwatched(outcome: BatchOutcome, source: str) -> None:
-    """A ``Watch`` that tells nobody."""
+def no_progress(outcome: BatchOutcome, source: str) -> None:
+    """An ``OnPaper`` that does nothing."""
 
 
-def as_it_is(record: Record) -> Record:
-    """A ``Keep`` that keeps nothing besides the written record."""
+def unchanged(record: Record) -> Record:
+    """A ``RecordHook`` that returns the record unchanged."""
     return record
 
 
@@ -100,9 +100,9 @@ def assess_batch(
     folder: Path,
     settings: BatchSettings,
     *,
-    locate: Locate,
-    watch: Watch = unwatched,
-    keep: Keep = as_it_is,
+    find_file: FindFile,
+    on_progress: OnPaper = no_progress,
+    record_hook: RecordHook = unchanged,
     started: ReaderPool | None = None,
 ) -> BatchOutcome:
     """Assess papers into ``folder``, one JSON record each, and all records there into ``records.parquet``.
@@ -114,8 +114,8 @@ def assess_batch(
     limits: dict[str, Any] = {"seconds": settings.seconds, "megabytes": settings.megabytes}
     with (
         Pipeline(assessor, jobs=jobs, started=started, **limits) as pipeline,
-        BatchWriter(papers, assessor, folder, settings, watch=watch, keep=keep) as writer,
-        contextlib.closing(_read_ahead(papers, writer, pipeline, jobs, locate)) as found,
+        BatchWriter(papers, assessor, folder, settings, on_progress=on_progress, record_hook=record_hook) as writer,
+        contextlib.closing(_read_ahead(papers, writer, pipeline, jobs, find_file)) as found,
     ):
         for source, result in pipeline.answer(writer.to_answer(found)):
             writer.add(source, result)
@@ -137,8 +137,8 @@ class BatchWriter:
         folder: Path,
         settings: BatchSettings,
         *,
-        watch: Watch = unwatched,
-        keep: Keep = as_it_is,
+        on_progress: OnPaper = no_progress,
+        record_hook: RecordHook = unchanged,
     ) -> None:
         self.outcome = BatchOutcome(papers=len(papers))
         self._order = {paper.source: number for number, paper in enumerate(papers)}
@@ -147,8 +147,8 @@ class BatchWriter:
         self._run = run_of(assessor)
         self._folder = folder
         self._force = settings.force
-        self._watch = watch
-        self._keep = keep
+        self._on_progress = on_progress
+        self._record_hook = record_hook
         self._start = time.perf_counter()
         self._changed = False
         _prepare(folder)
@@ -192,7 +192,7 @@ class BatchWriter:
             ):  # one paper that breaks an assessor must not take the others along
                 reason = f"the assessor {self._assessor} failed: {type(result).__name__}: {result}"
             outcome.failures.append(Failure(source.source, reason))
-        self._watch(outcome, source.source)
+        self._on_progress(outcome, source.source)
 
     def to_answer(
         self, found: Iterable[tuple[PaperSource, Paper | Record | EarlierRecord | Exception]]
@@ -205,9 +205,9 @@ class BatchWriter:
                 self.add(source, result)
 
     def _write(self, source: PaperSource, record: Record, *, unless: Record | None = None) -> None:
-        """Write a record as ``keep`` returns it; nothing where that is what stands there already."""
+        """Write a record as ``record_hook`` returns it; nothing where that is what stands there already."""
         path = self._path(source)
-        kept = self._keep(record)
+        kept = self._record_hook(record)
         if kept != unless:
             write_record(kept, path)
             self._changed = True
@@ -250,7 +250,7 @@ def _prepare(folder: Path) -> None:
 
 
 def _read_ahead(
-    papers: Sequence[PaperSource], writer: BatchWriter, pipeline: Pipeline, jobs: int, locate: Locate
+    papers: Sequence[PaperSource], writer: BatchWriter, pipeline: Pipeline, jobs: int, find_file: FindFile
 ) -> Generator[tuple[PaperSource, Paper | Record | EarlierRecord | OpenbookError]]:
     """The result of each paper: its record where it was answered in the process that read it, else the paper.
 
@@ -260,8 +260,8 @@ def _read_ahead(
 
     def one(source: PaperSource) -> Paper | Record | EarlierRecord | OpenbookError:
         try:
-            path = locate(source)
-            return writer.earlier(source, path) or pipeline.read(path, source)
+            path = find_file(source)
+            return writer.earlier(source, path) or pipeline.read_or_assess(path, source)
         except OpenbookError as error:
             return error
 
@@ -301,10 +301,10 @@ def assess_in_rounds(
     folder: Path,
     settings: BatchSettings,
     *,
-    locate: Locate,
+    find_file: FindFile,
     wait: bool = True,
-    watch: Watch = unwatched,
-    keep: Keep = as_it_is,
+    on_progress: OnPaper = no_progress,
+    record_hook: RecordHook = unchanged,
 ) -> BatchOutcome:
     """Like ``assess_batch``, through a provider's batch jobs, in rounds: collect the questions, submit them, wait, repeat.
 
@@ -321,7 +321,15 @@ def assess_in_rounds(
         runner.sweep()
         while outcome.waiting and outcome.stopped is None:
             with assessor.new_round() as questions:
-                one = assess_batch(outcome.waiting, assessor, folder, settings, locate=locate, watch=watch, keep=keep)
+                one = assess_batch(
+                    outcome.waiting,
+                    assessor,
+                    folder,
+                    settings,
+                    find_file=find_file,
+                    on_progress=on_progress,
+                    record_hook=record_hook,
+                )
                 _add_round(outcome, one)
                 if not outcome.waiting:
                     break

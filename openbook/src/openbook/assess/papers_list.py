@@ -190,7 +190,7 @@ def check_paper(path: Path) -> None:
         )
 
 
-class Locator:
+class PaperFiles:
     """Finds the file of each paper: as it is, downloaded to where its list wants it, or from the cache of downloads."""
 
     def __init__(self, *, download: bool = True, pause: float = 3.0) -> None:

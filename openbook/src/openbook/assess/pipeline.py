@@ -31,14 +31,14 @@ from openbook.variables import SCORED, VARIABLES
 if TYPE_CHECKING:
     from types import TracebackType
 
-Stage = Literal["read", "passages", "answers", "evidence"]
+StageName = Literal["read", "passages", "answers", "evidence"]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """A step that is done: its stage, and its result in words."""
 
-    stage: Stage
+    stage: StageName
     result: str
 
 
@@ -220,7 +220,7 @@ class Pipeline:
 
         ``on_extra`` is not called for a paper that could not be read. What it gets may come from a hostile process.
         """
-        found = self.read(path, source, on_step, on_extra)
+        found = self.read_or_assess(path, source, on_step, on_extra)
         if isinstance(found, Record):
             return found
         record = _finished(record_steps(found, self.assessor, info_of(found, source)), on_step)
@@ -228,7 +228,7 @@ class Pipeline:
             on_extra(extra_of(self._extra, found, record))
         return record
 
-    def read(
+    def read_or_assess(
         self, path: Path, source: PaperSource, on_step: OnStep = _ignore, on_extra: Callable[[Any], None] = _ignore
     ) -> Record | Paper:
         """The record, where the assessor answered in the process that read or the paper could not be read; else the paper.

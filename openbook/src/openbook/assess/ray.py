@@ -9,7 +9,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from openbook.assess.batch import BatchOutcome, BatchSettings, BatchWriter, Keep, Locate, Watch, as_it_is, unwatched
+from openbook.assess.batch import (
+    BatchOutcome,
+    BatchSettings,
+    BatchWriter,
+    FindFile,
+    OnPaper,
+    RecordHook,
+    no_progress,
+    unchanged,
+)
 from openbook.assess.papers_list import PaperSource
 from openbook.assess.pipeline import Pipeline
 from openbook.assessors.base import Assessor, StopAssessing
@@ -22,7 +31,7 @@ CHUNK = 8
 #: Makes the assessor, in whichever process is to use it.
 MakeAssessor = Callable[[], Assessor]
 #: A source and the path of its file, as every worker sees it.
-Located = tuple[PaperSource, str]
+PaperFile = tuple[PaperSource, str]
 
 
 @runtime_checkable
@@ -43,9 +52,9 @@ def assess_on_ray(
     folder: Path,
     settings: BatchSettings,
     *,
-    locate: Locate,
-    watch: Watch = unwatched,
-    keep: Keep = as_it_is,
+    find_file: FindFile,
+    on_progress: OnPaper = no_progress,
+    record_hook: RecordHook = unchanged,
 ) -> BatchOutcome:
     """Assess papers as ``assess_batch`` does, on the cluster at ``RAY_ADDRESS``, else on one started here.
 
@@ -53,11 +62,13 @@ def assess_on_ray(
     and date. Raises OpenbookError if Ray is missing or cannot be reached.
     """
     ray = _connected(settings.jobs)
-    with BatchWriter(papers, make_assessor(), folder, settings, watch=watch, keep=keep) as writer:
-        todo: list[Located] = []
+    with BatchWriter(
+        papers, make_assessor(), folder, settings, on_progress=on_progress, record_hook=record_hook
+    ) as writer:
+        todo: list[PaperFile] = []
         for source in papers:
             try:
-                path = locate(source)
+                path = find_file(source)
             except OpenbookError as error:
                 writer.add(source, error)
                 continue
@@ -102,7 +113,7 @@ def _connected(jobs: int) -> Any:
 
 
 def _results(
-    ray: Any, todo: Sequence[Located], make_assessor: MakeAssessor, settings: BatchSettings
+    ray: Any, todo: Sequence[PaperFile], make_assessor: MakeAssessor, settings: BatchSettings
 ) -> Iterator[tuple[PaperSource, Record | OpenbookError]]:
     """The result of each paper, as tasks finish; ``StopAssessing`` is the reason to stop.
 
@@ -112,11 +123,11 @@ def _results(
     task = ray.remote(_assess_chunk)
     parts = 2 * settings.jobs
     chunks = deque(todo[first : first + CHUNK] for first in range(0, len(todo), CHUNK))
-    short: deque[Sequence[Located]] = deque()
+    short: deque[Sequence[PaperFile]] = deque()
     budget = _SharedBudget(make_assessor)
-    under_way: dict[Any, tuple[Sequence[Located], float]] = {}
+    under_way: dict[Any, tuple[Sequence[PaperFile], float]] = {}
 
-    def send(chunk: Sequence[Located], share: int) -> None:
+    def send(chunk: Sequence[PaperFile], share: int) -> None:
         make, part = budget.part(share, parts)
         under_way[task.remote(chunk, make, settings)] = chunk, part
 
@@ -166,7 +177,7 @@ class _SharedBudget:
 
 
 def _assess_chunk(
-    papers: Sequence[Located], make_assessor: MakeAssessor, settings: BatchSettings
+    papers: Sequence[PaperFile], make_assessor: MakeAssessor, settings: BatchSettings
 ) -> tuple[list[Record | OpenbookError], float]:
     """On a worker: read and assess some papers. Also what that may have cost, in US dollars."""
     assessor = make_assessor()

@@ -103,7 +103,7 @@ class Weighing(Protocol):
         """The sentences that the answer may rest on, the one that counts most first."""
         ...
 
-    def chance_without(self, variable: str, places: Collection[int]) -> float:
+    def probability_without(self, variable: str, places: Collection[int]) -> float:
         """About the probability of yes without these sentences: that others read differently beside a gap is left out."""
         ...
 

@@ -46,7 +46,7 @@ def measure(
     calls: int = 3200,
     concurrency: int = 64,
     latency: float = 0.2,
-    watch: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> CallRate:
     """Ask a waiting server about this many synthetic papers, with the replies kept in a new SQLite ledger.
 
@@ -69,7 +69,7 @@ def measure(
             failed = 0
             for done, answers in enumerate(assessor.assess_many(papers), 1):
                 failed += isinstance(answers, OpenbookError)
-                watch(done)
+                on_progress(done)
             seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     finally:
         server.terminate()

@@ -47,31 +47,31 @@ _FACTS: Final = (
 
 def make_text(seed: int, pages: int = 9) -> str:
     """The text of one paper: title, authors, abstract, numbered sections, references; form feeds between pages."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     words_per_section = pages * 620 // len(_SECTIONS)
-    blocks = [_title(chance), "Ada Example, Boole Sample", "Abstract", _paragraph(chance, 150)]
+    blocks = [_title(rng), "Ada Example, Boole Sample", "Abstract", _paragraph(rng, 150)]
     for number, title in enumerate(_SECTIONS, 1):
         blocks.append(f"{number} {title}")
-        blocks += [_paragraph(chance, 110) for _ in range(max(1, words_per_section // 110))]
+        blocks += [_paragraph(rng, 110) for _ in range(max(1, words_per_section // 110))]
     blocks.append("References")
-    blocks += [f"Writer, A. and Reader, B. {_title(chance)}. Journal of Samples, 20{n:02d}." for n in range(5, 25)]
+    blocks += [f"Writer, A. and Reader, B. {_title(rng)}. Journal of Samples, 20{n:02d}." for n in range(5, 25)]
     whole = "\n\n".join(blocks)
     lines = whole.split("\n\n")
     size = max(1, len(lines) // pages)
     return "\f".join("\n\n".join(lines[at : at + size]) for at in range(0, len(lines), size))
 
 
-def _title(chance: random.Random) -> str:
-    return " ".join(chance.choice(_WORDS) for _ in range(8)).title()
+def _title(rng: random.Random) -> str:
+    return " ".join(rng.choice(_WORDS) for _ in range(8)).title()
 
 
-def _paragraph(chance: random.Random, words: int) -> str:
+def _paragraph(rng: random.Random, words: int) -> str:
     sentences: list[str] = []
     while sum(len(sentence.split()) for sentence in sentences) < words:
-        if chance.random() < 0.04:
-            sentences.append(chance.choice(_FACTS).format(n=chance.randint(2, 20), m=chance.randint(100, 9999)))
+        if rng.random() < 0.04:
+            sentences.append(rng.choice(_FACTS).format(n=rng.randint(2, 20), m=rng.randint(100, 9999)))
             continue
-        body = " ".join(chance.choice(_WORDS) for _ in range(chance.randint(9, 32)))
+        body = " ".join(rng.choice(_WORDS) for _ in range(rng.randint(9, 32)))
         sentences.append(f"{body.capitalize()}.")
     return " ".join(sentences)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from openbook.errors import OpenbookError
 
 if TYPE_CHECKING:
-    from openbook.assess.batch import BatchOutcome, BatchSettings, Keep, Locate, Watch
+    from openbook.assess.batch import BatchOutcome, BatchSettings, FindFile, OnPaper, RecordHook
     from openbook.assess.papers_list import PaperSource
     from openbook.assessors.base import Assessor
     from openbook.assessors.llm.assessor import LlmAssessor
@@ -67,7 +67,7 @@ class AssessorFactory:
 
 
 def dry_run(
-    assessor: LlmAssessor, papers: Sequence[PaperSource], locate: Locate, *, as_json: bool, batch: bool = False
+    assessor: LlmAssessor, papers: Sequence[PaperSource], find_file: FindFile, *, as_json: bool, batch: bool = False
 ) -> None:
     """Print what a run would ask and cost at most. Nothing is asked."""
     from openbook.assessors.llm.settings import batch_price_source
@@ -79,7 +79,7 @@ def dry_run(
         with ReaderPool(2) as readers:
             for named in papers:
                 try:
-                    paper = readers.read(locate(named))
+                    paper = readers.read(find_file(named))
                 except OpenbookError as error:
                     unread.append({"source": named.source, "reason": str(error)})
                     continue
@@ -131,7 +131,7 @@ class BatchJobRun:
         self._api = BatchApi(settings)
         self._store = ledger.batch_jobs()
         self._assessor = BatchAssessor(settings, self._store)
-        self._runner = BatchRunner(self._assessor, self._store, self._api, poll=poll, tell=_ProgressLines())
+        self._runner = BatchRunner(self._assessor, self._store, self._api, poll=poll, on_progress=_ProgressLines())
         self._wait = wait
         self._price = batch_price_source(settings)
 
@@ -150,9 +150,9 @@ class BatchJobRun:
         out: Path,
         settings: BatchSettings,
         *,
-        locate: Locate,
-        watch: Watch,
-        keep: Keep,
+        find_file: FindFile,
+        on_progress: OnPaper,
+        record_hook: RecordHook,
     ) -> BatchOutcome:
         """The papers' records, as far as their answers have come."""
         from openbook.assess.batch import assess_in_rounds
@@ -164,10 +164,10 @@ class BatchJobRun:
                 self._runner,
                 out,
                 settings,
-                locate=locate,
+                find_file=find_file,
                 wait=self._wait,
-                watch=watch,
-                keep=keep,
+                on_progress=on_progress,
+                record_hook=record_hook,
             )
         except KeyboardInterrupt:
             self._say("interrupted; what is under way is in the ledger, and the same command goes on")

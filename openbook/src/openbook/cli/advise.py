@@ -53,7 +53,7 @@ def advise(
     """
     from dataclasses import asdict
 
-    from openbook.advice.certificates import tested_advice
+    from openbook.advice.counterfactuals import tested_advice
     from openbook.advice.formats import required, to_github, to_junit, to_markdown
 
     needed = required(require) if require is not None else []

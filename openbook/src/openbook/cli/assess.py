@@ -15,7 +15,7 @@ from openbook.cli import app
 from openbook.cli._options import AnswerOptions, OptionGroup, with_options
 
 if TYPE_CHECKING:
-    from openbook.assess.batch import BatchOutcome, Keep
+    from openbook.assess.batch import BatchOutcome, RecordHook
     from openbook.assess.papers_list import PaperSource
     from openbook.assessors.llm.assessor import LlmAssessor
     from openbook.assessors.llm.settings import LlmSettings
@@ -113,8 +113,8 @@ def assess(
         started = None
         if answers.assessor == "linear" and answers.engine == "local":  # they load while this process does
             started = stack.enter_context(_started(which, jobs, seconds, megabytes))
-        from openbook.assess.batch import BatchSettings, as_it_is, assess_batch
-        from openbook.assess.papers_list import Locator
+        from openbook.assess.batch import BatchSettings, assess_batch, unchanged
+        from openbook.assess.papers_list import PaperFiles
         from openbook.cli._model import AssessorFactory, BatchJobRun, dry_run, tell_calls
         from openbook.cli._progress import ProgressBar
 
@@ -124,28 +124,28 @@ def assess(
 
             require_ray()
         sources = which.sources(out)
-        locate = Locator(download=which.download, pause=which.pause)
+        find_file = PaperFiles(download=which.download, pause=which.pause)
         if answers.dry:
             asked = AssessorFactory(llm, None)(batch=answers.batch)
-            dry_run(cast("LlmAssessor", asked), sources, locate, as_json=as_json, batch=answers.batch)
+            dry_run(cast("LlmAssessor", asked), sources, find_file, as_json=as_json, batch=answers.batch)
             return
         kept_in = None
         if answers.ledger is not None:
             from openbook.ledger import Ledger
 
             kept_in = stack.enter_context(Ledger.open(answers.ledger))
-        keep: Keep = kept_in.keep if kept_in else as_it_is
+        record_hook: RecordHook = kept_in.keep if kept_in else unchanged
         if code_from is not None and len(sources) != 1:
             raise typer.BadParameter(f"--code-from is the code of one paper; {len(sources)} are given")
         if code or code_from is not None:
-            keep = _with_code(keep, stack, code_from)
+            record_hook = _with_code(record_hook, stack, code_from)
         if check_links:
-            keep = _with_links(keep, stack)
+            record_hook = _with_links(record_hook, stack)
         make = AssessorFactory(llm, answers.ledger)
         limits = BatchSettings(jobs=jobs, force=force, seconds=seconds, megabytes=megabytes)
         bar = stack.enter_context(ProgressBar("reading", len(sources)))
 
-        def watch(outcome: BatchOutcome, source: str) -> None:
+        def on_progress(outcome: BatchOutcome, source: str) -> None:
             cost = f" · ${outcome.cost:.2f}" if outcome.cost else ""
             bar.advance(f"{Path(source).name[:40]}{cost}")
 
@@ -157,14 +157,25 @@ def assess(
             stack.callback(batching.close)
             if answers.drop_batch is not None:
                 batching.drop(answers.drop_batch)
-            outcome = batching.run(sources, out, limits, locate=locate, watch=watch, keep=keep)
+            outcome = batching.run(
+                sources, out, limits, find_file=find_file, on_progress=on_progress, record_hook=record_hook
+            )
             account = batching.report()
         elif answers.engine == "ray":
-            outcome = assess_on_ray(sources, make, out, limits, locate=locate, watch=watch, keep=keep)
+            outcome = assess_on_ray(
+                sources, make, out, limits, find_file=find_file, on_progress=on_progress, record_hook=record_hook
+            )
         else:
             assessor = make()
             outcome = assess_batch(
-                sources, assessor, out, limits, locate=locate, watch=watch, keep=keep, started=started
+                sources,
+                assessor,
+                out,
+                limits,
+                find_file=find_file,
+                on_progress=on_progress,
+                record_hook=record_hook,
+                started=started,
             )
             if llm is not None:
                 tell_calls(cast("LlmAssessor", assessor))
@@ -175,21 +186,21 @@ def assess(
         raise typer.Exit(3)
 
 
-def _with_links(keep: Keep, stack: ExitStack) -> Keep:
-    """A ``keep`` that notes in a record whether its addresses answer, before it is kept."""
+def _with_links(record_hook: RecordHook, stack: ExitStack) -> RecordHook:
+    """A ``record_hook`` that notes in a record whether its addresses answer, before it is kept."""
     from openbook.repositories.links import LinkChecker
     from openbook.repositories.links import check_links as check
 
     checker = stack.enter_context(LinkChecker())
-    return lambda record: keep(check(record, checker))
+    return lambda record: record_hook(check(record, checker))
 
 
-def _with_code(keep: Keep, stack: ExitStack, given: str | None) -> Keep:
-    """A ``keep`` that notes in a record what a look at the paper's own code found, before it is kept."""
+def _with_code(record_hook: RecordHook, stack: ExitStack, given: str | None) -> RecordHook:
+    """A ``record_hook`` that notes in a record what a look at the paper's own code found, before it is kept."""
     from openbook.repositories.own_code import CodeVisitor
 
     visitor = stack.enter_context(CodeVisitor(given))
-    return lambda record: keep(visitor.visit(record))
+    return lambda record: record_hook(visitor.visit(record))
 
 
 def _started(which: PaperOptions, jobs: int, seconds: float, megabytes: int) -> ReaderPool:

@@ -196,7 +196,7 @@ def llm(
             calls=calls,
             concurrency=concurrency,
             latency=latency,
-            watch=lambda done: bar.update(task, completed=done),
+            on_progress=lambda done: bar.update(task, completed=done),
         )
     if as_json:
         print(json.dumps(asdict(speed)))

@@ -11,7 +11,7 @@ import typer
 from openbook.cli import app
 
 if TYPE_CHECKING:
-    from openbook.repositories.archives import Archive
+    from openbook.repositories.archived_ids import Archive
 
 
 @app.command()
@@ -50,7 +50,7 @@ def code(
     """
     from openbook.errors import OpenbookError
     from openbook.record.files import read_record
-    from openbook.repositories.archives import archive_of
+    from openbook.repositories.archived_ids import archive_of
     from openbook.repositories.inspection import KINDS, inspect_code
 
     if kinds:

@@ -13,7 +13,7 @@ import typer
 from openbook.cli import app
 
 if TYPE_CHECKING:
-    from openbook.advice.certificates import Certificate
+    from openbook.advice.counterfactuals import Counterfactual
     from openbook.record.model import Record
 
 
@@ -41,7 +41,7 @@ def explain(
         openbook explain draft.pdf
         openbook explain records/paper.json --variable open_source_code
     """
-    from openbook.advice.certificates import certify
+    from openbook.advice.counterfactuals import find_counterfactuals
     from openbook.assessors.linear.assessor import LinearAssessor
     from openbook.cli.advise import record_and_paper
     from openbook.errors import OpenbookError
@@ -57,7 +57,7 @@ def explain(
     if read.problem is not None:
         print(f"openbook: {source} could not be read: {read.problem}", file=sys.stderr)
         raise typer.Exit(3)
-    found = certify(record, read, LinearAssessor(), variable or SCORED)
+    found = find_counterfactuals(record, read, LinearAssessor(), variable or SCORED)
     if save:
         for item in found:
             if item.rests_on:
@@ -74,7 +74,7 @@ def explain(
         _show(record, found)
 
 
-def _show(record: Record, found: list[Certificate]) -> None:
+def _show(record: Record, found: list[Counterfactual]) -> None:
     from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
@@ -93,8 +93,8 @@ def _show(record: Record, found: list[Certificate]) -> None:
     console.print(Text(record.notice, style="italic"))
 
 
-def _lines(item: Certificate) -> list[str]:
-    """A certificate in words."""
+def _lines(item: Counterfactual) -> list[str]:
+    """A counterfactual in words."""
     from openbook.text import percent, shortened
 
     if item.result != "yes":
@@ -110,7 +110,7 @@ def _lines(item: Certificate) -> list[str]:
             f"“{item.filled}”",
         ]
     if not item.rests_on:
-        from openbook.advice.certificates import MOST
+        from openbook.advice.counterfactuals import MOST
 
         return [f"It still stands without {MOST} of its sentences."]
     count = len(item.rests_on)

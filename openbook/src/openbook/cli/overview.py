@@ -37,7 +37,7 @@ def overview(
     from openbook.web.overview import TABLE, write_overview
 
     with ProgressBar("starting") as bar:
-        made = write_overview(chosen.required, out, papers=papers, search=search, progress=bar.show)
+        made = write_overview(chosen.required, out, papers=papers, search=search, on_progress=bar.show)
     if as_json:
         report = {
             "papers": made.papers,

@@ -98,7 +98,7 @@ def train(
             settings=Settings(quotes=quotes, seed=seed),
             draws=draws,
             measure_only=cross_validate,
-            progress=step,
+            on_progress=step,
         )
         progress.update(task, description="done", completed=steps(folds, measure_only=cross_validate))
     if as_json:

@@ -124,7 +124,7 @@ def measure_altered(quotes: list[Quote], papers: Mapping[str, Paper], *, seed: i
     ``number``: one digit changed; ``negation``: a *not* put in; ``word``: a long word exchanged for another of the
     quotes. ``typo``, a letter lost, is harmless and should be found.
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     finders = {name: Finder(paper) for name, paper in papers.items()}
     pieces = [
         (finders[quote.paper], piece.quote)
@@ -136,36 +136,36 @@ def measure_altered(quotes: list[Quote], papers: Mapping[str, Paper], *, seed: i
     vocabulary = sorted({word for _, text in pieces for word in _LONG_WORD.findall(text)})
     counts: dict[str, dict[str, int]] = {}
     for kind in ("number", "negation", "word", "typo"):
-        tally = counts[kind] = {"quotes": 0, "found": 0}
+        of_kind = counts[kind] = {"quotes": 0, "found": 0}
         for finder, text in pieces:
-            changed = alter(text, kind, vocabulary, chance)
+            changed = alter(text, kind, vocabulary, rng)
             if changed is not None:
-                tally["quotes"] += 1
-                tally["found"] += finder.locate(changed) is not None
+                of_kind["quotes"] += 1
+                of_kind["found"] += finder.locate(changed) is not None
     return counts
 
 
 _LONG_WORD: Final = re.compile(r"\b[A-Za-z]{6,}\b")
 
 
-def alter(text: str, kind: str, vocabulary: Sequence[str], chance: random.Random) -> str | None:
+def alter(text: str, kind: str, vocabulary: Sequence[str], rng: random.Random) -> str | None:
     """A quote altered; None if it has nothing to alter. Kinds as in ``measure_altered``."""
     pattern = {"number": re.compile(r"\d"), "negation": re.compile(r"(?<=[a-z]) (?=[a-z])")}.get(kind, _LONG_WORD)
     places = list(pattern.finditer(text))
     if not places:
         return None
-    place = chance.choice(places)
+    place = rng.choice(places)
     old = place.group()
     if kind == "number":
-        new = str((int(old) + chance.randint(1, 9)) % 10)
+        new = str((int(old) + rng.randint(1, 9)) % 10)
     elif kind == "negation":
         new = " not "
     elif kind == "word":
         others = [word for word in vocabulary if word.casefold() != old.casefold()]
         if not others:
             return None
-        new = chance.choice(others)
+        new = rng.choice(others)
     else:
-        lost = chance.randrange(1, len(old) - 1)
+        lost = rng.randrange(1, len(old) - 1)
         new = old[:lost] + old[lost + 1 :]
     return text[: place.start()] + new + text[place.end() :]

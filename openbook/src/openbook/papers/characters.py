@@ -76,7 +76,7 @@ def _accented(match: re.Match[str]) -> str:
     return composed if len(composed) == 1 else match.group()
 
 
-def lose_ligatures(lines: Iterable[str]) -> bool:
+def has_lost_ligatures(lines: Iterable[str]) -> bool:
     """Whether the fonts of these lines have no characters for ligatures, so that ``e cient`` stands for ``efficient``."""
     text = "\n".join(lines)
     if (

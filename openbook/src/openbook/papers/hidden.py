@@ -133,7 +133,7 @@ def inspect(page: Any, box: Box, *, layered: bool = False) -> PageInspection:
     images: list[Box] = []
     red, green, blue, alpha = (_COLOUR_AT + 4 * index for index in range(4))
     order = 0
-    for kind, item, matrix in _objects(address_of(page)):
+    for kind, item, matrix in _objects(pointer_of(page)):
         order += 1
         if kind == _TEXT:
             mode = _render_mode(item)
@@ -182,7 +182,7 @@ def unseen_characters(page: Any, text_page: Any, count: int, seen: PageInspectio
     """
     if not seen.hidden and not seen.suspects:
         return []
-    characters = address_of(text_page)
+    characters = pointer_of(text_page)
     addresses = [_char_object(characters, index) or 0 for index in range(count)]
     places = [index for index, address in enumerate(addresses) if address in seen.suspects]
     shown = _shown(page, text_page, places, seen) if places else set()
@@ -225,7 +225,7 @@ def _shown(page: Any, text_page: Any, places: list[int], seen: PageInspection) -
     import numpy as np  # few papers need it
 
     boxes: dict[int, Box] = {}
-    characters, doubles = address_of(text_page), (ctypes.c_double * 4)()
+    characters, doubles = pointer_of(text_page), (ctypes.c_double * 4)()
     at = [ctypes.addressof(doubles) + 8 * index for index in range(4)]
     for index in places:
         if _char_box(characters, index, *at):
@@ -321,7 +321,7 @@ _Matrix = tuple[float, float, float, float, float, float] | None
 """From the space of a form to the page; None for the page itself."""
 
 
-def address_of(handle: Any) -> int:
+def pointer_of(handle: Any) -> int:
     """The address behind one of PDFium's handles, for functions made by ``fast_call``."""
     return ctypes.cast(handle, ctypes.c_void_p).value or 0
 

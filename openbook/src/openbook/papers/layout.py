@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from openbook.papers.characters import clean, lose_ligatures, restore_ligatures
+from openbook.papers.characters import clean, has_lost_ligatures, restore_ligatures
 from openbook.papers.page_furniture import Furniture, clear, outside, usual_size
 from openbook.papers.text_lines import Line, RawPage
 
@@ -65,7 +65,7 @@ def lay_out(pages: list[RawPage]) -> Layout:
             if not (text.isascii() and text.isprintable()):
                 line.opens, line.closes = not clean(text[0]), not clean(text[-1])
         page.lines = [line for line in page.lines if _rewrite(line, clean) and not outside(line, page)]
-    if lose_ligatures(line.text for page in pages for line in page.lines):
+    if has_lost_ligatures(line.text for page in pages for line in page.lines):
         for page in pages:
             for line in page.lines:
                 _rewrite(line, restore_ligatures)

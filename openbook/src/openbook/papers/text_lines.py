@@ -20,7 +20,7 @@ from typing import Any, Literal
 import pypdfium2.raw as pdfium
 
 from openbook.papers.characters import IDEOGRAPHS
-from openbook.papers.hidden import address_of, fast_call
+from openbook.papers.hidden import fast_call, pointer_of
 from openbook.papers.paper import TextRun
 
 _STOP_EVERY = 28
@@ -148,7 +148,7 @@ class LineMeasure:
 
     def __init__(self, text_page: Any, frame: PageFrame, number: int, aligned: bool) -> None:
         self.pointer = text_page
-        self.page = address_of(text_page)
+        self.page = pointer_of(text_page)
         self.frame = frame
         self.number = number
         self.aligned = aligned

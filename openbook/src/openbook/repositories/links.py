@@ -22,7 +22,7 @@ from openbook.errors import OpenbookError
 from openbook.files import sha256, write_atomically
 from openbook.papers.fetch import cache_folder
 from openbook.record.model import Answer, LinkCheck, Record
-from openbook.repositories.archives import archive_of
+from openbook.repositories.archived_ids import archive_of
 from openbook.repositories.cloning import refuse_private
 
 Status = Literal["answered", "moved", "gone", "archived", "unknown"]

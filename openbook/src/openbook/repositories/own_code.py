@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from openbook.assessors.linear.claims import code_claim
 from openbook.errors import OpenbookError
 from openbook.record.model import CodeReport, Record
-from openbook.repositories.archives import archive_of
+from openbook.repositories.archived_ids import archive_of
 from openbook.repositories.cloning import cloned, is_address
 from openbook.repositories.contents import read_repository
 from openbook.repositories.inspection import compared, inspect_folder

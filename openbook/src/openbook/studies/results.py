@@ -24,7 +24,7 @@ class _ResultPart(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Also(_ResultPart):
+class SecondaryResult(_ResultPart):
     """A further number of a claim."""
 
     measured: float | None
@@ -44,7 +44,7 @@ class ClaimResult(_ResultPart):
     seconds: float | None = Field(default=None, description="Wall time of the run; claims may share one.")
     size: SizeName | None = None
     scale: str = ""
-    also: dict[str, Also] = {}
+    also: dict[str, SecondaryResult] = {}
     run: str | None = Field(default=None, description="The KEY of its run.")
 
 
@@ -170,7 +170,7 @@ def judge(size: Size, name: SizeName, run: StudyRun) -> ClaimResult:
     if measured is None:
         return result.model_copy(update={"reason": f"the command printed no number at {size.read}"})
     also = {
-        path: Also(
+        path: SecondaryResult(
             measured=(value := read_number(run.found, path)),
             expected=expected,
             agrees=value is not None and abs(value - expected) <= size.tolerance + _ROUNDING,
@@ -190,7 +190,7 @@ def judge(size: Size, name: SizeName, run: StudyRun) -> ClaimResult:
     )
 
 
-def _verdict(measured: float, size: Size, also: dict[str, Also]) -> tuple[Verdict, str]:
+def _verdict(measured: float, size: Size, also: dict[str, SecondaryResult]) -> tuple[Verdict, str]:
     gap = distance(measured, size)
     if gap <= size.tolerance + _ROUNDING:
         off = [path for path, one in also.items() if not one.agrees]

@@ -50,11 +50,11 @@ def run_command(
     running: Path,
     minutes: float,
     environment: dict[str, str],
-    tell: Callable[[str], None],
+    on_progress: Callable[[str], None],
 ) -> dict[str, Any]:
     """The JSON object that ``command``, run in ``root``, prints. Raises CommandFailed if it gives none.
 
-    ``log`` gets its standard error, ``tell`` each line of it at once. ``running`` names its process group while it runs,
+    ``log`` gets its standard error, ``on_progress`` each line of it at once. ``running`` names its process group while it runs,
     so that what a killed run left behind can be ended by the next one (``end_left_behind``). After ``minutes`` the whole
     group is ended.
     """
@@ -87,7 +87,7 @@ def run_command(
                 line = raw.decode("utf-8", "replace").rstrip()
                 if line:
                     last[:] = [line]
-                    tell(line)
+                    on_progress(line)
 
     readers = [
         threading.Thread(target=listen, daemon=True),
@@ -184,12 +184,12 @@ def run_study(
     quick: bool = False,
     strict: bool = False,
     force: bool = False,
-    tell: Callable[[str], None] = lambda line: None,
+    on_progress: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
     """Test claims (all unless some are named) and write their verdicts.
 
     ``quick`` runs only what the study's file calls quick. A result whose command and inputs are as before is kept, and
-    one of a larger size stands before a quick one; ``force`` runs again. ``tell`` gets progress, line by line. Raises OpenbookError for a claim that is
+    one of a larger size stands before a quick one; ``force`` runs again. ``on_progress`` gets progress, line by line. Raises OpenbookError for a claim that is
     not there, if another run of this study is under way, and with ``strict`` if the code has no commit or differs
     from it.
     """
@@ -223,16 +223,18 @@ def run_study(
             head = f"[{number}/{len(groups)}] {_listed(names)}"
             if run is not None:
                 kept += 1
-                tell(f"{head}: kept from {run.started[:16].replace('T', ' ')} UTC")
+                on_progress(f"{head}: kept from {run.started[:16].replace('T', ' ')} UTC")
             else:
-                tell(f"{head}: {' '.join(_shown(one.size.command))}" + (f" ({one.size.cost})" if one.size.cost else ""))
+                on_progress(
+                    f"{head}: {' '.join(_shown(one.size.command))}" + (f" ({one.size.cost})" if one.size.cost else "")
+                )
                 minutes = max(size.minutes for size in (chosen[name].size for name in names) if size is not None)
                 try:
-                    run = _run(study, one.size.command, key, hashes, state, minutes, running, tell)
+                    run = _run(study, one.size.command, key, hashes, state, minutes, running, on_progress)
                     ran += 1
                 except CommandFailed as error:
                     failed[" ".join(one.size.command)] = str(error)
-                    tell(f"    failed: {error}")
+                    on_progress(f"    failed: {error}")
             for name in names:
                 choice = chosen[name]
                 assert choice.size is not None
@@ -244,7 +246,7 @@ def run_study(
                 else:
                     result = judge(choice.size, choice.name, run)
                 results[name] = result
-                tell(f"    {name}: {told(result)}")
+                on_progress(f"    {name}: {told(result)}")
             _write(study, results)
         _write(study, results)
     ordered = {name: results[name] for name in chosen}
@@ -288,7 +290,7 @@ def _run(
     state: tuple[str | None, bool],
     minutes: float,
     running: Path,
-    tell: Callable[[str], None],
+    on_progress: Callable[[str], None],
 ) -> StudyRun:
     results = results_folder(study.folder)
     work = results / "work" / key
@@ -304,7 +306,7 @@ def _run(
         running,
         minutes,
         environment | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])},
-        lambda line: tell(f"    | {line}"),
+        lambda line: on_progress(f"    | {line}"),
     )
     run = StudyRun(
         key=key,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,10 +21,9 @@ from openbook.variables import SCORED
 from openbook.variables.definitions import definition
 from openbook.web.addresses import folder_name
 from openbook.web.marked_pdf import marked_copy
-from openbook.web.site.building import Report, SiteSettings, build
+from openbook.web.site.building import OnBuildProgress, Report, SiteSettings, build
 
 TABLE: Final = "papers.csv"
-Progress = Callable[[str, int, int], None]
 _FIRST: Final = ("rank", "id", "title", "venue", "year", "research_type")
 _LAST: Final = ("documentation", "reproducibility", "missing", "what_is_missing", "problem", "page", "marked_pdf")
 _FORMULA: Final = tuple("=+-@\t\r")
@@ -64,7 +63,7 @@ def write_overview(
     *,
     papers: Path | None = None,
     search: bool = False,
-    progress: Progress = lambda what, done, of: None,
+    on_progress: OnBuildProgress = lambda what, done, of: None,
 ) -> Overview:
     """Write ``papers.csv``, ``marked/``, ``figures/`` and ``site/`` into a folder.
 
@@ -73,7 +72,7 @@ def write_overview(
         out: the folder; it is made.
         papers: where the papers' PDFs are, by the names of their sources; else their sources as the records have them.
         search: build the site's search index.
-        progress: told what is being done, how much of it is done, and how much there is.
+        on_progress: told what is being done, how much of it is done, and how much there is.
 
     Raises OpenbookError if the records cannot be read or the folder cannot be written.
     """
@@ -86,7 +85,7 @@ def write_overview(
     beside = papers or (records if records.is_dir() else records.parent)
     marked: dict[str, str] = {}
     for number, record in enumerate(found):
-        progress("marking PDFs", number, len(found))
+        on_progress("marking PDFs", number, len(found))
         name = f"marked/{folder_name(record.paper.id)}.pdf"
         try:
             write_atomically(out / name, marked_copy(record, beside))
@@ -100,7 +99,7 @@ def write_overview(
     overview.ranked = [(_title(record), missing_of(record)) for record in ranked if record.paper.problem is None]
     overview.missing = Counter(variable for _, missing in overview.ranked for variable in missing)
     overview.figures = len(write_figures(all_figures(records, None, None), out / "figures")) // 3
-    overview.site = build(SiteSettings(records, out / "site", search=search), progress)
+    overview.site = build(SiteSettings(records, out / "site", search=search), on_progress)
     pages = {record.paper.id: f"site/papers/{folder_name(record.paper.id)}/index.html" for record in found}
     write_atomically(
         out / TABLE, papers_table(ranked, {name: page for name, page in pages.items() if (out / page).exists()}, marked)

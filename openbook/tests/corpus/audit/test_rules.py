@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from openbook.cli import app
-from openbook.corpus.audit.findings import KINDS, AuditedRecord, Said, read_findings
+from openbook.corpus.audit.findings import KINDS, AuditedAnswer, AuditedRecord, read_findings
 from openbook.corpus.audit.rules import audit
 from openbook.errors import OpenbookError
 from openbook.variables import SCORED, VARIABLES
@@ -234,7 +234,7 @@ def test_every_kind_has_a_meaning() -> None:
         *("ghost", "promised_code", "damaged_url", "checklist", "not_a_quote", "quote_absent", "contradiction"),
         *("no_own_link", "link_beside_no", "work_of_others"),
     ]
-    assert AuditedRecord("a", "", {"pseudocode": Said(1, "x")}, None, False).answers["pseudocode"].quotes == ()
+    assert AuditedRecord("a", "", {"pseudocode": AuditedAnswer(1, "x")}, None, False).answers["pseudocode"].quotes == ()
 
 
 @pytest.mark.data

@@ -22,7 +22,7 @@ from openbook.assessors.linear.model import (
     LinearModel,
     PaperLayer,
     PaperScores,
-    paper_chance,
+    paper_probability,
     sigmoid,
     theory_features,
 )
@@ -48,13 +48,13 @@ def answers_of(paper: Paper, reading: PaperScores, weights: LinearModel) -> dict
 
 
 def _scored(paper: Paper, variable: str, reading: PaperScores, layer: PaperLayer) -> Answer:
-    odds = reading.odds[:, SCORED.index(variable)]
-    chance = paper_chance(layer, odds)
-    if is_yes(chance, odds):
-        evidence = [_evidence(paper, item) for item in best_statements(variable, reading.items, odds)]
-        return Answer(result="yes", confidence=chance, response=_response("Yes", chance), evidence=evidence)
-    right = 1 - min(chance, 0.5)
-    near = nearest_miss(variable, reading.items, odds)
+    log_odds = reading.log_odds[:, SCORED.index(variable)]
+    probability = paper_probability(layer, log_odds)
+    if is_yes(probability, log_odds):
+        evidence = [_evidence(paper, item) for item in best_statements(variable, reading.items, log_odds)]
+        return Answer(result="yes", confidence=probability, response=_response("Yes", probability), evidence=evidence)
+    right = 1 - min(probability, 0.5)
+    near = nearest_miss(variable, reading.items, log_odds)
     return Answer(
         result="no",
         confidence=right,
@@ -67,11 +67,11 @@ def _scored(paper: Paper, variable: str, reading: PaperScores, layer: PaperLayer
 def _research_type(paper: Paper, reading: PaperScores, layer: PaperLayer) -> Answer:
     if not reading.keep.any():
         return Answer(result="unknown", response="No sentence of the paper could be weighed.")
-    chance = layer.probability(theory_features(reading.scores, reading.flags, reading.keep))
-    theoretical = chance >= 0.5
+    probability = layer.probability(theory_features(reading.scores, reading.flags, reading.keep))
+    theoretical = probability >= 0.5
     column = reading.scores[:, TARGETS.index(THEORETICAL)] * (1 if theoretical else -1)
     best = int(np.argmax(np.where(reading.keep, column, -np.inf)))
-    right = chance if theoretical else 1 - chance
+    right = probability if theoretical else 1 - probability
     return Answer(
         result="theoretical" if theoretical else "experimental",
         confidence=right,
@@ -86,37 +86,39 @@ class LinearWeighing:
     """Which statements of a paper bear on each answer, and about what the answer would be without some of them."""
 
     def __init__(self, reading: PaperScores, weights: LinearModel) -> None:
-        self._odds = reading.odds
+        self._log_odds = reading.log_odds
         self._places = np.array([item.place for item in reading.items], np.int64)
         self._layers = weights.papers
 
     def heaviest(self, variable: str) -> list[int]:
         """The sentences that a rule lets prove the variable, the most likely proof first."""
-        odds = self._odds[:, SCORED.index(variable)]
-        return [int(self._places[row]) for row in np.argsort(-odds, kind="stable") if odds[row] > LEAST]
+        log_odds = self._log_odds[:, SCORED.index(variable)]
+        return [int(self._places[row]) for row in np.argsort(-log_odds, kind="stable") if log_odds[row] > LEAST]
 
-    def chance_without(self, variable: str, places: Collection[int]) -> float:
+    def probability_without(self, variable: str, places: Collection[int]) -> float:
         """About the probability of yes without these sentences; below one half where the answer would be no."""
-        odds = self._odds[~np.isin(self._places, list(places)), SCORED.index(variable)]
-        chance = paper_chance(self._layers[variable], odds)
-        return chance if is_yes(chance, odds) else min(chance, 0.49)
+        log_odds = self._log_odds[~np.isin(self._places, list(places)), SCORED.index(variable)]
+        probability = paper_probability(self._layers[variable], log_odds)
+        return probability if is_yes(probability, log_odds) else min(probability, 0.49)
 
 
-def is_yes(chance: float, odds: Any) -> bool:
-    """Whether the answer is yes: the paper's chance is one half or more, and one statement's is at least ``FLOOR``."""
-    return bool(chance >= 0.5 and len(odds) and sigmoid(float(np.max(odds))) >= FLOOR)
+def is_yes(probability: float, log_odds: Any) -> bool:
+    """Whether the answer is yes: the paper's probability is one half or more, and one statement's is at least ``FLOOR``."""
+    return bool(probability >= 0.5 and len(log_odds) and sigmoid(float(np.max(log_odds))) >= FLOOR)
 
 
-def best_statements(variable: str, items: list[Statement], odds: Any) -> list[Statement]:
+def best_statements(variable: str, items: list[Statement], log_odds: Any) -> list[Statement]:
     """The statement that proves best, and up to two others that prove by themselves; best first.
 
     An algorithm is shown by its caption, if it has one among the statements, not by a line of it.
     """
-    ranked = np.argsort(-odds, kind="stable").tolist()
-    proving = [place for rank, place in enumerate(ranked) if rank == 0 or odds[place] > 0]
+    ranked = np.argsort(-log_odds, kind="stable").tolist()
+    proving = [place for rank, place in enumerate(ranked) if rank == 0 or log_odds[place] > 0]
     if variable != "pseudocode":
         return [items[place] for place in proving[:MOST_QUOTES]]
-    captions = [place for place, item in enumerate(items) if odds[place] > LEAST and claims.CAPTION.match(item.text)]
+    captions = [
+        place for place, item in enumerate(items) if log_odds[place] > LEAST and claims.CAPTION.match(item.text)
+    ]
     shown: list[int] = []
     for place in proving:
         before = [one for one in captions if 0 <= items[place].place - items[one].place <= _BLOCK]
@@ -127,7 +129,7 @@ def best_statements(variable: str, items: list[Statement], odds: Any) -> list[St
     return [items[place] for place in sorted(unique, key=lambda place: place not in captions)]
 
 
-def nearest_miss(variable: str, items: list[Statement], odds: Any) -> tuple[Statement, str] | None:
+def nearest_miss(variable: str, items: list[Statement], log_odds: Any) -> tuple[Statement, str] | None:
     """The statement that comes nearest to proving the variable, and the kind of its failure."""
     found = []
     for place, item in enumerate(items):
@@ -135,7 +137,7 @@ def nearest_miss(variable: str, items: list[Statement], odds: Any) -> tuple[Stat
         if kind is not None and item.kind != "heading" and not _is_table(item.text):
             named = kind != "link without a statement"
             in_place = bool(EXPERIMENT_SECTION.search(item.section))
-            found.append(((named, item.part == "body", in_place, float(odds[place]), -place), item, kind))
+            found.append(((named, item.part == "body", in_place, float(log_odds[place]), -place), item, kind))
     if not found:
         return None
     best = max(found, key=lambda entry: entry[0])
@@ -231,13 +233,13 @@ def _links(variable: str, paper: Paper) -> str:
 
 
 def _affiliation(paper: Paper) -> Answer:
-    result, chance, sentences = affiliation(paper)
+    result, probability, sentences = affiliation(paper)
     if result == "unknown":
         return Answer(result="unknown", response="No author block with institutions was found.")
     return Answer(
         result=result,
-        confidence=chance,
-        response=_response(result.capitalize(), chance, "by the institutions of the author block"),
+        confidence=probability,
+        response=_response(result.capitalize(), probability, "by the institutions of the author block"),
         evidence=[sentence_evidence(paper, sentence) for sentence in sentences],
     )
 

@@ -34,7 +34,8 @@ from openbook.variables import SCORED
 
 UNKNOWN: Final = -1
 
-Labels = npt.NDArray[np.int8]
+LabelArray = npt.NDArray[np.int8]
+OnMessage = Callable[[str], None]
 
 _BETWEEN: Final = re.compile(r"\s*(?:\[\s?\.\.\.\s?\]|\.\.\.|\n|\||(?<=[.\]])\s*and\s+(?=[A-Z1-9])|;\s(?=[A-Z]))\s*")
 _LETTERS: Final = re.compile(r"[^a-z0-9]+")
@@ -50,7 +51,7 @@ class GoldSentence:
 
     text: str
     before: str
-    proves: Labels
+    proves: LabelArray
     sure: bool
     around: tuple[str, str, str, str] | None = None
     """Section, text before, the sentence and text after as they were printed, where the table keeps them."""
@@ -68,13 +69,13 @@ class Corpus:
 
     papers: list[Paper]
     ids: list[str]
-    answers: Labels
-    affiliations: Labels
+    answers: LabelArray
+    affiliations: LabelArray
     quoted: list[Mapping[str, Any] | None]
     gold: list[list[GoldSentence]]
     loose: list[list[GoldSentence]]
     quotes: list[str]
-    quote_labels: Labels
+    quote_labels: LabelArray
 
 
 def quoted_sentences(response: str) -> list[str]:
@@ -96,7 +97,7 @@ def load_corpus(
     *,
     quotes: int,
     seed: int = 0,
-    progress: Callable[[str], None] = lambda _: None,
+    on_progress: OnMessage = lambda _: None,
 ) -> Corpus:
     """Read ``records`` (the index), ``papers`` (``id`` and ``text``) and ``gold`` (labelled sentences), all Parquet.
 
@@ -109,7 +110,7 @@ def load_corpus(
     columns += [name for variable in SCORED for name in (variable, variable + "_text")]
     index = {row["id"]: row for row in _rows(records, columns, optional=("venue",))}
     labelled = _gold(gold)
-    progress("reading whole papers")
+    on_progress("reading whole papers")
     whole = [
         row for path in papers for row in _rows(path, ["id", "text"]) if row["id"] in index or row["id"] in labelled
     ]
@@ -125,7 +126,7 @@ def load_corpus(
         key for key in sorted(index) if key not in given and (index[key].get("venue"), index[key]["year"]) not in groups
     ]
     chosen = np.random.default_rng(seed).permutation(len(others))[:quotes]
-    progress("collecting quotes")
+    on_progress("collecting quotes")
     quote_texts, quote_labels = _quotes([index[others[place]] for place in sorted(chosen)])
     unknown = [UNKNOWN] * len(TARGETS)
     return Corpus(
@@ -261,7 +262,7 @@ def _labels(answers: Sequence[int], targets: set[int]) -> list[int]:
     return [*labels, answers[kind] if kind in targets else UNKNOWN]
 
 
-def _quotes(rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], Labels]:
+def _quotes(rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], LabelArray]:
     texts: list[str] = []
     labels: list[list[int]] = []
     for row in rows:
@@ -283,7 +284,7 @@ def letters(text: str) -> str:
     return _LETTERS.sub("", text.lower())
 
 
-def located(row: Mapping[str, Any], sentences: Sequence[str]) -> Labels:
+def located(row: Mapping[str, Any], sentences: Sequence[str]) -> LabelArray:
     """Labels of a whole paper's sentences: a quote marks the sentences it holds, or that hold it."""
     answers = _answers(row)
     keys = [letters(sentence) for sentence in sentences]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from openbook.assessors.linear.affiliation import affiliation
 from openbook.assessors.linear.answers import best_statements
-from openbook.assessors.linear.corpus import UNKNOWN, Corpus, Labels
+from openbook.assessors.linear.corpus import UNKNOWN, Corpus, LabelArray
 from openbook.assessors.linear.model import TARGETS
 from openbook.assessors.linear.weight_files import SURE
 from openbook.text import percent
@@ -77,7 +77,7 @@ def _ranks(values: Floats64) -> Floats64:
 
 
 def report(
-    answers: Labels, held_out: HeldOut, papers: npt.NDArray[np.int64], *, draws: int = 1000, seed: int = 0
+    answers: LabelArray, held_out: HeldOut, papers: npt.NDArray[np.int64], *, draws: int = 1000, seed: int = 0
 ) -> dict[str, Any]:
     """Agreement per target and the means over the seven, each with a 95 % bootstrap interval over papers.
 
@@ -93,14 +93,14 @@ def report(
         if not known.any():
             continue
         truth, said = answers[:, number], held_out.decision[papers, number]
-        chance = held_out.probability[papers, number]
-        values = agreement(truth[known], said[known], chance[known])
+        probability = held_out.probability[papers, number]
+        values = agreement(truth[known], said[known], probability[known])
         drawn[target] = [
-            agreement(truth[picked], said[picked], chance[picked])
+            agreement(truth[picked], said[picked], probability[picked])
             for picked in (sample[known[sample]] for sample in samples)
             if len(picked)
         ]
-        sure = np.where(said, chance, 1 - chance) >= SURE
+        sure = np.where(said, probability, 1 - probability) >= SURE
         right = (truth == 1) == said
         table[target] = {
             "papers": int(known.sum()),
@@ -147,7 +147,7 @@ def evidence(data: Examples, held_out: HeldOut) -> dict[str, Any]:
             if not said:
                 continue
             items = [data.items[place] for place in places]
-            quotes = best_statements(variable, items, held_out.odds[places, number])
+            quotes = best_statements(variable, items, held_out.log_odds[places, number])
             label = {id(item): data.gold[place, number] for item, place in zip(items, places, strict=True)}
             labels = [label[id(item)] for item in quotes]
             if labels[0] == UNKNOWN:
@@ -167,13 +167,13 @@ def evidence(data: Examples, held_out: HeldOut) -> dict[str, Any]:
     return {"variables": table, "all": total}
 
 
-def calibration(answers: Labels, held_out: HeldOut) -> dict[str, Any]:
+def calibration(answers: LabelArray, held_out: HeldOut) -> dict[str, Any]:
     """How often answers of the seven with a stated confidence were right, in ten bins, and the mean gap (ECE)."""
     stated, right = [], []
     for number in range(len(SCORED)):
         known = answers[:, number] != UNKNOWN
-        chance, said = held_out.probability[known, number], held_out.decision[known, number]
-        stated.append(np.where(said, chance, 1 - np.minimum(chance, 0.5)))
+        probability, said = held_out.probability[known, number], held_out.decision[known, number]
+        stated.append(np.where(said, probability, 1 - np.minimum(probability, 0.5)))
         right.append((answers[known, number] == 1) == said)
     confidence, correct = np.concatenate(stated), np.concatenate(right)
     if not len(confidence):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix, vstack
 
-from openbook.assessors.linear.corpus import UNKNOWN, Corpus, GoldSentence, Labels, gold_places, located
+from openbook.assessors.linear.corpus import UNKNOWN, Corpus, GoldSentence, LabelArray, OnMessage, gold_places, located
 from openbook.assessors.linear.features import Floats
 from openbook.assessors.linear.model import (
     Bools,
@@ -23,7 +23,6 @@ from openbook.assessors.linear.model import (
 from openbook.assessors.linear.statements import WIDTH, Statement, context_rows, statements
 from openbook.variables import SCORED
 
-Progress = Callable[[str], None]
 Ints = npt.NDArray[np.int64]
 
 
@@ -69,17 +68,17 @@ class Examples:
     items: list[Statement]
     rows: csr_matrix
     starts: Ints
-    labels: Labels
+    labels: LabelArray
     weights: Floats
-    gold: Labels
+    gold: LabelArray
     allowed: Bools
     sure: Bools
     candidate: Bools
     used: Bools
     theory: Floats
-    proved: Labels
+    proved: LabelArray
     loose_rows: csr_matrix | None = None
-    loose_labels: Labels | None = None
+    loose_labels: LabelArray | None = None
     loose_weights: Floats | None = None
 
     @property
@@ -89,10 +88,10 @@ class Examples:
 
 
 def make_examples(
-    corpus: Corpus, layer: SentenceLayer, settings: Settings = DEFAULTS, progress: Progress = lambda _: None
+    corpus: Corpus, layer: SentenceLayer, settings: Settings = DEFAULTS, on_progress: OnMessage = lambda _: None
 ) -> Examples:
     """Candidates, labelled and quoted sentences of each whole paper, and a few at random, as rows with labels."""
-    progress("reading sentences in their surroundings")
+    on_progress("reading sentences in their surroundings")
     random = np.random.default_rng(settings.seed)
     count = len(SCORED)
     whole: list[Statement] = []
@@ -174,7 +173,7 @@ def make_examples(
 
 def _loose_rows(
     mine: Sequence[GoldSentence], layer: SentenceLayer, settings: Settings
-) -> tuple[csr_matrix, Labels, Floats]:
+) -> tuple[csr_matrix, LabelArray, Floats]:
     """Rows, labels and weights of labelled sentences of one paper that is not given whole."""
     items = []
     for place, item in enumerate(mine):

@@ -148,26 +148,26 @@ def surely_proves(item: Statement) -> Bools:
     )
 
 
-def ruled(odds: Floats, allowed: Bools, sure: Bools) -> Floats:
+def ruled(log_odds: Floats, allowed: Bools, sure: Bools) -> Floats:
     """Log odds with the rules' last word: ``LEAST`` where a rule forbids, at least ``PLAIN`` where one says so plainly."""
-    raised = np.where(sure, np.maximum(odds, PLAIN), odds)
+    raised = np.where(sure, np.maximum(log_odds, PLAIN), log_odds)
     return np.where(allowed, raised, LEAST).astype(np.float32)
 
 
-def paper_features(odds: Floats) -> Floats:
+def paper_features(log_odds: Floats) -> Floats:
     """What layer three sees of one variable: the three best log odds, and how much there is of it in all: (feature,)."""
-    best = np.sort(np.concatenate([odds, np.full(3, LEAST, np.float32)]))[::-1].astype(np.float64)
+    best = np.sort(np.concatenate([log_odds, np.full(3, LEAST, np.float32)]))[::-1].astype(np.float64)
     mass = np.log1p((1 / (1 + np.exp(-best))).sum())
     return np.array([best[0], best[1], best[2], 2 * mass, 2 * np.log1p((best > 0).sum())], np.float32)
 
 
-def paper_chance(layer: PaperLayer, odds: Floats) -> float:
+def paper_probability(layer: PaperLayer, log_odds: Floats) -> float:
     """The probability that a paper documents a variable: layer three's, or the best statement's less ``MARGIN`` if more.
 
     The answer follows from the statement that proves best: one that surely proves is not outvoted for standing alone.
     """
-    best = sigmoid(float(np.max(odds))) if len(odds) else 0.0
-    return max(layer.probability(paper_features(odds)), best - MARGIN)
+    best = sigmoid(float(np.max(log_odds))) if len(log_odds) else 0.0
+    return max(layer.probability(paper_features(log_odds)), best - MARGIN)
 
 
 def theory_features(scores: Floats, flags: Floats, keep: Bools) -> Floats:
@@ -189,14 +189,14 @@ def theory_features(scores: Floats, flags: Floats, keep: Bools) -> Floats:
 
 @dataclass(frozen=True)
 class PaperScores:
-    """A paper as the layers see it. ``odds`` (statement, variable) are calibrated; what a rule forbids is ``LEAST``."""
+    """A paper as the layers see it. ``log_odds`` (statement, variable) are calibrated; what a rule forbids is ``LEAST``."""
 
     texts: list[str]
     scores: Floats
     flags: Floats
     keep: Bools
     items: list[Statement]
-    odds: Floats
+    log_odds: Floats
 
 
 def read_candidates(paper: Paper, layer: SentenceLayer) -> tuple[list[str], Floats, Floats, Bools, list[Statement]]:
@@ -219,12 +219,12 @@ def read(paper: Paper, model: LinearModel) -> PaperScores:
     """Layers one and two on a paper."""
     texts, scores, flags, keep, items = read_candidates(paper, model.sentences)
     places = [item.place for item in items]
-    odds = model.statements.log_odds(items, scores[places]) if items else np.zeros((0, len(SCORED)), np.float32)
+    log_odds = model.statements.log_odds(items, scores[places]) if items else np.zeros((0, len(SCORED)), np.float32)
     if items:
-        odds = ruled(
-            odds, np.stack([may_prove(item) for item in items]), np.stack([surely_proves(item) for item in items])
+        log_odds = ruled(
+            log_odds, np.stack([may_prove(item) for item in items]), np.stack([surely_proves(item) for item in items])
         )
-    return PaperScores(texts, scores, flags, keep, items, odds)
+    return PaperScores(texts, scores, flags, keep, items, log_odds)
 
 
 def save_model(model: LinearModel, folder: Path) -> None:

@@ -8,7 +8,7 @@ alone, and layer three learns from scores that layer two gives to papers it has 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from scipy.sparse import csr_matrix, vstack
 from openbook.assessors.linear.corpus import (
     UNKNOWN,
     Corpus,
+    OnMessage,
     load_corpus,
 )
 from openbook.assessors.linear.examples import DEFAULTS, Examples, Settings, make_examples
@@ -35,8 +36,8 @@ from openbook.assessors.linear.model import (
     PaperLayer,
     SentenceLayer,
     StatementLayer,
-    paper_chance,
     paper_features,
+    paper_probability,
     ruled,
     save_model,
 )
@@ -45,7 +46,6 @@ from openbook.errors import OpenbookError
 from openbook.files import file_sha256
 from openbook.variables import SCORED
 
-Progress = Callable[[str], None]
 Floats64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -56,11 +56,13 @@ ONE_CLASS: Final = 6.0
 """Log odds where only one answer was ever seen. Fixed: odds that differ from fold to fold would look like a signal."""
 
 
-def fit_sentences(corpus: Corpus, settings: Settings = DEFAULTS, progress: Progress = lambda _: None) -> SentenceLayer:
+def fit_sentences(
+    corpus: Corpus, settings: Settings = DEFAULTS, on_progress: OnMessage = lambda _: None
+) -> SentenceLayer:
     """Layer one, from the quotes of papers that are not given whole."""
-    progress("building the vocabulary")
+    on_progress("building the vocabulary")
     vocabulary = build_vocabulary(corpus.quotes, least=settings.least)
-    progress("fitting layer one")
+    on_progress("fitting layer one")
     rows = vstack([_matrix(vocabulary.rows(batch)) for batch in batches(corpus.quotes, 2000)]).tocsr()
     fitted = []
     for target in range(len(TARGETS)):
@@ -133,26 +135,26 @@ def calibrate(data: Examples, raw: Floats64, papers: Bools, settings: Settings =
 
 def calibrated(data: Examples, raw: Floats64, slope: Floats, offset: Floats) -> Floats:
     """What layer two gives: calibrated log odds, ``LEAST`` where a rule forbids."""
-    odds = np.clip(raw * slope + offset, LEAST, -LEAST)
-    return ruled(odds.astype(np.float32), data.allowed, data.sure)
+    log_odds = np.clip(raw * slope + offset, LEAST, -LEAST)
+    return ruled(log_odds.astype(np.float32), data.allowed, data.sure)
 
 
-def _inputs(data: Examples, odds: Floats, paper: int, variable: int) -> Floats:
+def _inputs(data: Examples, log_odds: Floats, paper: int, variable: int) -> Floats:
     span = slice(data.starts[paper], data.starts[paper + 1])
-    return paper_features(odds[span][data.candidate[span], variable])
+    return paper_features(log_odds[span][data.candidate[span], variable])
 
 
 def fit_paper_layers(
-    corpus: Corpus, data: Examples, odds: Floats, papers: Bools, settings: Settings = DEFAULTS
+    corpus: Corpus, data: Examples, log_odds: Floats, papers: Bools, settings: Settings = DEFAULTS
 ) -> dict[str, PaperLayer]:
-    """Layer three of every target, from the papers marked and the odds of layer two that has not seen them.
+    """Layer three of every target, from the papers marked and the log odds of layer two that has not seen them.
 
     A paper's answer is what its labelled sentences say; where the index has an answer, that counts too, with a weight.
     """
     layers = {}
     for variable, name in enumerate(SCORED):
         chosen = np.flatnonzero(papers)
-        inputs = {int(paper): _inputs(data, odds, int(paper), variable) for paper in chosen}
+        inputs = {int(paper): _inputs(data, log_odds, int(paper), variable) for paper in chosen}
         read = [paper for paper in chosen if data.proved[paper, variable] != UNKNOWN]
         told = [paper for paper in chosen if corpus.answers[paper, variable] != UNKNOWN]
         features = np.stack([inputs[int(paper)] for paper in [*read, *told]])
@@ -198,12 +200,12 @@ def fold_numbers(papers: int, folds: int, seed: int) -> Ints:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What the layers say of papers that none of them had seen. ``odds`` (statement, variable); (paper, target) else.
+    """What the layers say of papers that none of them had seen. ``log_odds`` (statement, variable); (paper, target) else.
 
     ``raw`` keeps layer two's scores before calibration, each given without its paper's fold.
     """
 
-    odds: Floats
+    log_odds: Floats
     probability: Floats64
     decision: Bools
     fold: Ints
@@ -211,7 +213,7 @@ class HeldOut:
 
 
 def cross_validate(
-    corpus: Corpus, data: Examples, folds: int, settings: Settings = DEFAULTS, progress: Progress = lambda _: None
+    corpus: Corpus, data: Examples, folds: int, settings: Settings = DEFAULTS, on_progress: OnMessage = lambda _: None
 ) -> HeldOut:
     """Nested: for each fold, layer two, its calibration and layer three come from the other folds alone.
 
@@ -225,12 +227,12 @@ def cross_validate(
     for first in range(folds):
         for second in range(first, folds):
             out = (owner == first) | (owner == second)
-            progress(f"layer two without folds {first + 1} and {second + 1} of {folds}")
+            on_progress(f"layer two without folds {first + 1} and {second + 1} of {folds}")
             weights, bias = fit_statements(data, ~((fold == first) | (fold == second)), settings)
             scores = np.full((len(owner), seven), np.nan)
             scores[out] = data.rows[np.flatnonzero(out)] @ weights + bias
             seen[first, second] = scores
-    odds = np.full((len(owner), seven), LEAST, np.float32)
+    log_odds = np.full((len(owner), seven), LEAST, np.float32)
     probability = np.zeros((count, len(TARGETS)))
     decision = np.zeros((count, len(TARGETS)), np.bool_)
     raw = np.full((len(owner), seven), np.nan)
@@ -241,28 +243,30 @@ def cross_validate(
             inner[mine] = seen[min(held, other), max(held, other)][mine]
         raw[owner == held] = inner[owner == held]
         slope, offset = calibrate(data, inner, fold != held, settings)
-        all_odds = calibrated(data, inner, slope, offset)
-        layers = fit_paper_layers(corpus, data, all_odds, fold != held, settings)
-        odds[owner == held] = all_odds[owner == held]
+        all_log_odds = calibrated(data, inner, slope, offset)
+        layers = fit_paper_layers(corpus, data, all_log_odds, fold != held, settings)
+        log_odds[owner == held] = all_log_odds[owner == held]
         for paper in np.flatnonzero(fold == held):
-            chances, said = decide(data, layers, odds, int(paper))
-            probability[paper], decision[paper] = chances, said
-    return HeldOut(odds, probability, decision, fold, raw)
+            probabilities, said = decide(data, layers, log_odds, int(paper))
+            probability[paper], decision[paper] = probabilities, said
+    return HeldOut(log_odds, probability, decision, fold, raw)
 
 
-def decide(data: Examples, layers: dict[str, PaperLayer], odds: Floats, paper: int) -> tuple[list[float], list[bool]]:
+def decide(
+    data: Examples, layers: dict[str, PaperLayer], log_odds: Floats, paper: int
+) -> tuple[list[float], list[bool]]:
     """Probability and answer of each target for one paper."""
     from openbook.assessors.linear.answers import is_yes
 
-    chances, said = [], []
+    probabilities, said = [], []
     span = slice(data.starts[paper], data.starts[paper + 1])
     for variable, name in enumerate(SCORED):
-        mine = odds[span][data.candidate[span], variable]
-        chances.append(paper_chance(layers[name], mine))
-        said.append(is_yes(chances[-1], mine))
-    chances.append(layers[THEORETICAL].probability(data.theory[paper]))
-    said.append(chances[-1] >= 0.5)
-    return chances, said
+        mine = log_odds[span][data.candidate[span], variable]
+        probabilities.append(paper_probability(layers[name], mine))
+        said.append(is_yes(probabilities[-1], mine))
+    probabilities.append(layers[THEORETICAL].probability(data.theory[paper]))
+    said.append(probabilities[-1] >= 0.5)
+    return probabilities, said
 
 
 def steps(folds: int, *, measure_only: bool) -> int:
@@ -280,7 +284,7 @@ def train(
     settings: Settings = DEFAULTS,
     draws: int = 1000,
     measure_only: bool = False,
-    progress: Progress = lambda _: None,
+    on_progress: OnMessage = lambda _: None,
 ) -> dict[str, Any]:
     """Measure by cross-validation, then fit on everything and write the weights to ``out`` (default: as shipped).
 
@@ -292,16 +296,16 @@ def train(
     paths = [papers] if isinstance(papers, Path) else list(papers)
     if out is not None and out.exists() and not out.is_dir():
         raise OpenbookError(f"{out} is a file: give a folder for the weights")
-    corpus = load_corpus(records, paths, gold, quotes=settings.quotes, seed=settings.seed, progress=progress)
+    corpus = load_corpus(records, paths, gold, quotes=settings.quotes, seed=settings.seed, on_progress=on_progress)
     if len(corpus.ids) < 2 * folds:
         raise OpenbookError(
             f"{len(corpus.ids)} whole papers with records are too few for {folds} folds: give at least {2 * folds}"
         )
     if not len(corpus.quotes):
         raise OpenbookError(f"{records} quotes nothing beyond the papers given whole: there is nothing to learn from")
-    layer = fit_sentences(corpus, settings, progress)
-    data = make_examples(corpus, layer, settings, progress)
-    held_out = cross_validate(corpus, data, folds, settings, progress)
+    layer = fit_sentences(corpus, settings, on_progress)
+    data = make_examples(corpus, layer, settings, on_progress)
+    held_out = cross_validate(corpus, data, folds, settings, on_progress)
     measured = measure(corpus, data, held_out, draws=draws, seed=settings.seed)
     read = int((data.gold != UNKNOWN).any(axis=1).sum())
     result: dict[str, Any] = {
@@ -314,16 +318,16 @@ def train(
     }
     if measure_only:
         return result
-    progress("fitting on all papers")
+    on_progress("fitting on all papers")
     everything = np.ones(len(corpus.ids), np.bool_)
     weights, bias = fit_statements(data, everything, settings)
     slope, offset = calibrate(data, held_out.raw, everything, settings)
-    odds = calibrated(data, held_out.raw, slope, offset)
+    log_odds = calibrated(data, held_out.raw, slope, offset)
     folder = out or SHIPPED
     model = LinearModel(
         sentences=layer,
         statements=StatementLayer(weights, bias, slope, offset),
-        papers=fit_paper_layers(corpus, data, odds, everything, settings),
+        papers=fit_paper_layers(corpus, data, log_odds, everything, settings),
         card={
             "trained": datetime.now(UTC).strftime("%Y-%m-%d"),
             "data": {

@@ -58,7 +58,7 @@ class Estimate:
 class LlmAssessor:
     """Asks a model for all nine variables of a paper, or for one at a time, and has it repair absent quotes once.
 
-    ``cache`` makes the cache of replies for a run: a ledger's, or the run's memory. ``watch`` is told of the counts
+    ``cache`` makes the cache of replies for a run: a ledger's, or the run's memory. ``on_progress`` is told of the counts
     after every answered call. ``questions`` makes what answers the questions of a run, where the model is not called
     directly. Raises OpenbookError if the model, its key or its price is missing, before any paper is read.
     """
@@ -68,7 +68,7 @@ class LlmAssessor:
         settings: LlmSettings,
         *,
         cache: Callable[[], MemoryReplyCache] = MemoryReplyCache,
-        watch: Callable[[CallCounts], None] = lambda counts: None,
+        on_progress: Callable[[CallCounts], None] = lambda counts: None,
         questions: Callable[[], QuestionClient] | None = None,
     ) -> None:
         require_extra()
@@ -80,7 +80,7 @@ class LlmAssessor:
         if not questions:
             make_client(settings)  # a wrong model or a missing key is reported now
         self._questions = questions or (
-            lambda: CachedClient(make_client(settings), settings, self._budget, cache(), self.counts, watch)
+            lambda: CachedClient(make_client(settings), settings, self._budget, cache(), self.counts, on_progress)
         )
 
     @property

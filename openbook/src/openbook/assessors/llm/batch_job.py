@@ -163,7 +163,7 @@ class BatchCounts:
 class BatchRunner:
     """Submits and collects the batch jobs of one ledger at one provider, for an assessor.
 
-    ``tell`` is told in words what happens. ``poll``: seconds between two looks; None looks often at first and less
+    ``on_progress`` is called with each event in words. ``poll``: seconds between two looks; None looks often at first and less
     often later.
     """
 
@@ -174,7 +174,7 @@ class BatchRunner:
         api: BatchApi,
         *,
         poll: float | None = None,
-        tell: Callable[[str], None] = lambda text: None,
+        on_progress: Callable[[str], None] = lambda text: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.counts = BatchCounts()
@@ -183,7 +183,7 @@ class BatchRunner:
         self._store = store
         self._api = api
         self._poll = poll
-        self._tell = tell
+        self._on_progress = on_progress
         self._sleep = sleep
         self._price = price_of(self._settings, batch=True) or Price(0.0, 0.0)
         #: US dollars by job that this command submitted: what it costs at most, and once it was collected, what it cost.
@@ -211,7 +211,7 @@ class BatchRunner:
                 self._submit_file(job, file.path, len(ours))
 
     def _submit_file(self, job: str, path: Path, count: int) -> None:
-        self._tell(f"uploading {count} questions")
+        self._on_progress(f"uploading {count} questions")
         with self._dropped_when_refused(job):
             file = self._api.upload(path)
         if not self._store.uploaded(job, file):
@@ -219,7 +219,7 @@ class BatchRunner:
         with self._dropped_when_refused(job):
             provider_id = self._api.create(file, job)
         self._store.submitted(job, provider_id)
-        self._tell(f"batch {provider_id} is submitted")
+        self._on_progress(f"batch {provider_id} is submitted")
         self.counts.submitted += 1
         self.counts.questions += count
 
@@ -242,13 +242,13 @@ class BatchRunner:
             except CallFailed as error:
                 if error.retryable:
                     raise
-                self._tell(str(error))  # perhaps none of this run's papers needs it
+                self._on_progress(str(error))  # perhaps none of this run's papers needs it
 
     def wait(self, round_: BatchRound) -> None:
         """Wait until no job holds a question of this round. Raises CallFailed if the provider cannot be reached."""
         pause, failures = self._poll or FIRST_LOOK, 0
         if not round_.jobs and round_.elsewhere:
-            self._tell(f"another process asks {round_.elsewhere} of the questions")
+            self._on_progress(f"another process asks {round_.elsewhere} of the questions")
             self._sleep(pause)
         while True:
             try:
@@ -262,7 +262,7 @@ class BatchRunner:
                 waiting = [str(error)]
             if not waiting:
                 return
-            self._tell("; ".join(waiting))
+            self._on_progress("; ".join(waiting))
             self._sleep(pause)
             if self._poll is None:
                 pause = min(pause * GROWTH, LONGEST_LOOK)
@@ -299,14 +299,14 @@ class BatchRunner:
             return
         found = self._api.find(job.file, job.id)
         while found is None and (rest := job.claimed + BELIEVED_AFTER - time.time()) > 0:
-            self._tell("looking for a batch whose submission was broken off")
+            self._on_progress("looking for a batch whose submission was broken off")
             self._sleep(min(rest, 5.0))
             found = self._api.find(job.file, job.id)
         if found is None:
             self._store.drop(job.id, "the provider never had it")
         else:
             self._store.submitted(job.id, found)
-            self._tell(f"batch {found} is submitted")
+            self._on_progress(f"batch {found} is submitted")
 
     def _collect(self, job: BatchJob, batch: Any) -> None:
         """Keep the answers of an ended batch, free the questions that it did not answer, and count both."""
@@ -344,4 +344,4 @@ class BatchRunner:
         self.counts.output_tokens += sum(reply.output_tokens for reply in kept)
         self.counts.cost += cost
         failed = f", {len(lost)} failed" if lost else ""
-        self._tell(f"batch {batch.id}: {batch.status}, {len(answered)} answers{failed}")
+        self._on_progress(f"batch {batch.id}: {batch.status}, {len(answered)} answers{failed}")

@@ -97,7 +97,7 @@ class RateLimiter:
 class CachedClient:
     """Asks each question once, under the settings' limits. Make one for each run, inside its event loop.
 
-    ``watch`` is told of the counts after each answered, cached or retried call.
+    ``on_progress`` is told of the counts after each answered, cached or retried call.
     """
 
     def __init__(
@@ -107,14 +107,14 @@ class CachedClient:
         budget: Budget,
         cache: MemoryReplyCache,
         counts: CallCounts,
-        watch: Callable[[CallCounts], None] = lambda counts: None,
+        on_progress: Callable[[CallCounts], None] = lambda counts: None,
     ) -> None:
         self._client = client
         self._settings = settings
         self._budget = budget
         self._cache = cache
         self._counts = counts
-        self._watch = watch
+        self._on_progress = on_progress
         self._limiter = RateLimiter(settings.requests_per_minute, settings.tokens_per_minute)
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._unkept = asyncio.Semaphore(most_unkept(settings.concurrency))
@@ -125,7 +125,7 @@ class CachedClient:
         cached = await self._cache.take(Question(key, self._settings.model, paper))
         if cached is not None:
             self._counts.cached += 1
-            self._watch(self._counts)
+            self._on_progress(self._counts)
             return cached
         reply = None
         try:
@@ -148,7 +148,7 @@ class CachedClient:
         self._counts.input_tokens += reply.input_tokens
         self._counts.output_tokens += reply.output_tokens
         self._counts.cost += cost
-        self._watch(self._counts)
+        self._on_progress(self._counts)
         return reply
 
     async def close(self) -> None:
@@ -170,7 +170,7 @@ class CachedClient:
 
     def _count_retry(self, state: object) -> None:
         self._counts.retried += 1
-        self._watch(self._counts)
+        self._on_progress(self._counts)
 
     async def _once(self, messages: Messages, schema: Schema, key: str) -> tuple[Completion, float]:
         """One attempt, and its cost in US dollars. The most that it can cost is reserved before it starts."""

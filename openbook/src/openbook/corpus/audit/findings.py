@@ -78,7 +78,7 @@ PUBLISHED_MODEL: Final = "gemini-2.5-flash"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AuditedAnswer:
     """One answer: its number (None when unread), the words it rests on, and the quotes where a record keeps them apart.
 
     The words are the quotes if there are any, else the near miss of a no, else the response.
@@ -96,12 +96,12 @@ class AuditedRecord:
 
     id: str
     title: str
-    answers: dict[str, Said]
+    answers: dict[str, AuditedAnswer]
     input_tokens: int | None
     published: bool
 
 
-def read_entries(records: Path, most_tokens: int | None = None) -> Iterator[AuditedRecord]:
+def read_audited(records: Path, most_tokens: int | None = None) -> Iterator[AuditedRecord]:
     """The records of a Parquet file or of a folder that ``openbook assess`` wrote.
 
     With ``most_tokens``, records of the published index with a larger input are left out. Raises ``OpenbookError`` when
@@ -121,11 +121,11 @@ def read_entries(records: Path, most_tokens: int | None = None) -> Iterator[Audi
     table = table.select([name for name in wanted if name in names])
     for batch in table.to_batches(max_chunksize=2000):
         for row in batch.to_pylist():
-            yield entry_of(row, answered)
+            yield audited_record(row, answered)
 
 
-def entry_of(row: dict[str, Any], answered: list[str]) -> AuditedRecord:
-    """The entry of one row of a table of records, of which the variables ``answered`` are columns."""
+def audited_record(row: dict[str, Any], answered: list[str]) -> AuditedRecord:
+    """The record in one row of a table of records, of which the variables ``answered`` are columns."""
     answers = {}
     for variable in answered:
         evidence = row.get(f"{variable}_evidence")
@@ -134,7 +134,7 @@ def entry_of(row: dict[str, Any], answered: list[str]) -> AuditedRecord:
         nearest = json.loads(near_miss)["quote"] if near_miss else ""
         words = " ".join(quote for quote, _ in quotes) or nearest or row.get(f"{variable}_text") or ""
         unverified = row.get(f"{variable}_result") == "unverified"
-        answers[variable] = Said(row[variable], words, quotes, unverified)
+        answers[variable] = AuditedAnswer(row[variable], words, quotes, unverified)
     return AuditedRecord(
         id=row["id"],
         title=row.get("title") or "",
@@ -144,12 +144,12 @@ def entry_of(row: dict[str, Any], answered: list[str]) -> AuditedRecord:
     )
 
 
-def said_yes(entry: AuditedRecord) -> Iterator[tuple[str, Said]]:
+def yes_answers(record: AuditedRecord) -> Iterator[tuple[str, AuditedAnswer]]:
     """The scored answers that are yes, with their variable."""
     for variable in SCORED:
-        said = entry.answers.get(variable)
-        if said is not None and said.result == YES:
-            yield variable, said
+        answer = record.answers.get(variable)
+        if answer is not None and answer.result == YES:
+            yield variable, answer
 
 
 def excerpt(text: str, start: int = 0, end: int | None = None, around: int = 60) -> str:

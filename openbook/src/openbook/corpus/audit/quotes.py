@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from openbook.corpus.audit.findings import AuditedRecord, Finding, Said, excerpt, said_yes
+from openbook.corpus.audit.findings import AuditedAnswer, AuditedRecord, Finding, excerpt, yes_answers
 from openbook.corpus.audit.rules import explanations
 from openbook.errors import OpenbookError
 
@@ -75,39 +75,39 @@ class QuoteCheck:
         self._papers = PaperTexts(papers) if papers is not None else None
         self.checked = checked
 
-    def __call__(self, entry: AuditedRecord) -> Iterator[Finding]:
+    def __call__(self, record: AuditedRecord) -> Iterator[Finding]:
         """A finding for each answer of which nothing, and nothing like it, is in the paper."""
-        if self._papers is None or entry.id not in self._papers:
-            yield from self._recorded(entry)
+        if self._papers is None or record.id not in self._papers:
+            yield from self._recorded(record)
             return
-        paper = self._papers.read(entry.id)
+        paper = self._papers.read(record.id)
         if paper.problem is not None:
             self.checked["unreadable paper"] += 1
             return
         from openbook.evidence import Finder
 
         finder = Finder(paper)
-        explained = {finding.variable for finding in explanations(entry)}
-        for variable, said in _claimed(entry):
-            if variable in explained or not said.words.strip():
+        explained = {finding.variable for finding in explanations(record)}
+        for variable, answer in _claimed(record):
+            if variable in explained or not answer.words.strip():
                 continue
-            state = _state(finder, said)
+            state = _state(finder, answer)
             self.checked[state] += 1
             if state == "absent":
                 why = f"nothing like it is in the paper ({paper.source})"
-                yield Finding(entry.id, "quote_absent", "high", variable, excerpt(said.words, 0, 300, 0), why)
+                yield Finding(record.id, "quote_absent", "high", variable, excerpt(answer.words, 0, 300, 0), why)
 
-    def _recorded(self, entry: AuditedRecord) -> Iterator[Finding]:
+    def _recorded(self, record: AuditedRecord) -> Iterator[Finding]:
         """Without the paper: what the record itself says of its quotes."""
-        for variable, said in entry.answers.items():
-            if said.unverified:
+        for variable, answer in record.answers.items():
+            if answer.unverified:
                 why = "the record calls this answer unverified: its quote was not found when the paper was read"
-                yield Finding(entry.id, "quote_absent", "medium", variable, excerpt(said.words, 0, 300, 0), why)
+                yield Finding(record.id, "quote_absent", "medium", variable, excerpt(answer.words, 0, 300, 0), why)
 
 
-def _claimed(entry: AuditedRecord) -> Iterator[tuple[str, Said]]:
-    yield from said_yes(entry)
-    yield from ((variable, said) for variable, said in entry.answers.items() if said.unverified)
+def _claimed(record: AuditedRecord) -> Iterator[tuple[str, AuditedAnswer]]:
+    yield from yes_answers(record)
+    yield from ((variable, answer) for variable, answer in record.answers.items() if answer.unverified)
 
 
 def _joined(quote: str) -> list[str]:
@@ -115,8 +115,8 @@ def _joined(quote: str) -> list[str]:
     return [part for part in _JOINT.split(quote) if part.strip()] or [quote]
 
 
-def _state(finder: Finder, said: Said) -> str:
-    quotes = [quote for quote, _ in said.quotes] or [said.words]
+def _state(finder: Finder, answer: AuditedAnswer) -> str:
+    quotes = [quote for quote, _ in answer.quotes] or [answer.words]
     pieces = [piece for quote in quotes for piece in finder.evidence(quote)]
     if any(piece.match == "absent" for piece in pieces):
         parts = (

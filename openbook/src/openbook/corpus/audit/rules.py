@@ -12,13 +12,13 @@ from openbook.corpus.audit.findings import (
     KINDS,
     NO,
     YES,
+    AuditedAnswer,
     AuditedRecord,
     Finding,
-    Said,
     Severity,
     excerpt,
-    read_entries,
-    said_yes,
+    read_audited,
+    yes_answers,
 )
 from openbook.evidence.checking import speaks_of_the_paper
 from openbook.variables import SCORED
@@ -39,36 +39,36 @@ _ONLY_A_TITLE: Final = re.compile(
 )
 
 
-def ghosts(entry: AuditedRecord, prompt_tokens: int | None = None) -> Iterator[Finding]:
+def ghosts(record: AuditedRecord, prompt_tokens: int | None = None) -> Iterator[Finding]:
     """At most one finding: by the size of the input, where the size of the prompt is known, else by the record's words."""
-    prompt = prompt_tokens if prompt_tokens is not None else PUBLISHED_PROMPT_TOKENS if entry.published else None
+    prompt = prompt_tokens if prompt_tokens is not None else PUBLISHED_PROMPT_TOKENS if record.published else None
     text_tokens = None
-    if prompt is not None and entry.input_tokens:
-        text_tokens = entry.input_tokens - prompt
+    if prompt is not None and record.input_tokens:
+        text_tokens = record.input_tokens - prompt
         if text_tokens < LEAST_TEXT_TOKENS:
-            claims = [variable for variable, _ in said_yes(entry)]
+            claims = [variable for variable, _ in yes_answers(record)]
             claimed = ", ".join(claims) if claims else "no variable"
             yield Finding(
-                entry.id,
+                record.id,
                 "ghost",
                 "high",
                 None,
-                f"{entry.input_tokens} input tokens, of which about {prompt} are the prompt",
+                f"{record.input_tokens} input tokens, of which about {prompt} are the prompt",
                 f"the text had about {max(text_tokens, 0)} tokens, a file name and no paper; answered yes to {claimed}",
             )
             return
     if text_tokens is not None and text_tokens > SHORT_TEXT_TOKENS:
         return
-    for variable, said in entry.answers.items():
-        match = _ONLY_A_TITLE.search(said.words)
-        if match and (text_tokens is not None or _nothing_found(entry)):
+    for variable, answer in record.answers.items():
+        match = _ONLY_A_TITLE.search(answer.words)
+        if match and (text_tokens is not None or _nothing_found(record)):
             why = "the record itself says that there was only a title to read"
-            yield Finding(entry.id, "ghost", "medium", variable, excerpt(said.words, *match.span()), why)
+            yield Finding(record.id, "ghost", "medium", variable, excerpt(answer.words, *match.span()), why)
             return
 
 
-def _nothing_found(entry: AuditedRecord) -> bool:
-    return not any(True for _ in said_yes(entry))
+def _nothing_found(record: AuditedRecord) -> bool:
+    return not any(True for _ in yes_answers(record))
 
 
 _CONDITION: Final = (
@@ -94,19 +94,19 @@ _AT_HAND: Final = re.compile(
 )
 
 
-def promised_code(entry: AuditedRecord) -> Iterator[Finding]:
+def promised_code(record: AuditedRecord) -> Iterator[Finding]:
     """At most one finding. A promise beside a link or a supplement is not a finding, unless it waits for acceptance."""
-    for variable, said in said_yes(entry):
+    for variable, answer in yes_answers(record):
         if variable != "open_source_code":
             continue
-        promise = _PROMISE.search(said.words)
+        promise = _PROMISE.search(answer.words)
         if promise is None:
             return
-        rest = said.words[: promise.start()] + " … " + said.words[promise.end() :]
+        rest = answer.words[: promise.start()] + " … " + answer.words[promise.end() :]
         at_hand = _AT_HAND.search(rest)
         if at_hand is None:
             why = "the evidence promises code for later and points to none that is there now"
-            yield Finding(entry.id, "promised_code", "high", variable, excerpt(said.words, *promise.span()), why)
+            yield Finding(record.id, "promised_code", "high", variable, excerpt(answer.words, *promise.span()), why)
         return
 
 
@@ -159,21 +159,21 @@ _BEGINS_A_SENTENCE: Final = frozenset(
 )
 
 
-def damaged_urls(entry: AuditedRecord) -> Iterator[Finding]:
+def damaged_urls(record: AuditedRecord) -> Iterator[Finding]:
     """A finding for each answer with a damaged link, the first that is found, and in what way it is damaged.
 
     Low where only ``http://`` is torn, which any reader mends; medium where the link as given leads elsewhere.
     """
     for variable in SCORED:
-        said = entry.answers.get(variable)
-        if said is None or not ("http" in said.words or "www." in said.words or "git" in said.words):
+        answer = record.answers.get(variable)
+        if answer is None or not ("http" in answer.words or "www." in answer.words or "git" in answer.words):
             continue
         for pattern, why in _DAMAGES:
-            match = next((one for one in pattern.finditer(said.words) if not _ends_before(one.group(0))), None)
+            match = next((one for one in pattern.finditer(answer.words) if not _ends_before(one.group(0))), None)
             if match:
                 severity: Severity = "low" if pattern is _DAMAGES[0][0] else "medium"
-                link = excerpt(said.words, match.start(), min(len(said.words), match.end() + 40), 0)
-                yield Finding(entry.id, "damaged_url", severity, variable, link, why)
+                link = excerpt(answer.words, match.start(), min(len(answer.words), match.end() + 40), 0)
+                yield Finding(record.id, "damaged_url", severity, variable, link, why)
                 break
 
 
@@ -200,36 +200,36 @@ _FURNITURE: Final = re.compile(
 _OWN_WORDS: Final = 25
 
 
-def checklists(entry: AuditedRecord) -> Iterator[Finding]:
+def checklists(record: AuditedRecord) -> Iterator[Finding]:
     """A finding for each yes that quotes the checklist: medium when there is little else, low when there is more."""
-    for variable, said in said_yes(entry):
-        signed = any(sign in said.words for sign in _SIGNS)
-        match = (_CHECKLIST if signed else _BOXES).search(said.words)
+    for variable, answer in yes_answers(record):
+        signed = any(sign in answer.words for sign in _SIGNS)
+        match = (_CHECKLIST if signed else _BOXES).search(answer.words)
         if match is None:
             continue
-        rest = len(_FURNITURE.sub(" ", said.words).split())
+        rest = len(_FURNITURE.sub(" ", answer.words).split())
         severity: Severity = "medium" if rest < _OWN_WORDS else "low"
         why = "the evidence is the authors' checklist" + ("" if severity == "medium" else ", beside other text")
-        yield Finding(entry.id, "checklist", severity, variable, excerpt(said.words, *match.span()), why)
+        yield Finding(record.id, "checklist", severity, variable, excerpt(answer.words, *match.span()), why)
 
 
 _FIRST_PERSON: Final = re.compile(r"\b(?:we|our|ours|us)\b", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"\"[^\"]{15,}\"|“[^”]{15,}”|(?<!\w)'[^']{20,}'(?!\w)|``[^`']{15,}''")
 
 
-def explanations(entry: AuditedRecord) -> Iterator[Finding]:
+def explanations(record: AuditedRecord) -> Iterator[Finding]:
     """A finding for each yes that begins by speaking of the paper; low when it quotes as well, medium when it does not."""
-    for variable, said in said_yes(entry):
-        if not speaks_of_the_paper(said.words):
+    for variable, answer in yes_answers(record):
+        if not speaks_of_the_paper(answer.words):
             continue
         # A paper that speaks of itself in the third person goes on to say "we" or "our"; an assessor only when it quotes.
-        own, quotes = _QUOTED.subn(" ", said.words)
+        own, quotes = _QUOTED.subn(" ", answer.words)
         if _FIRST_PERSON.search(own):
             continue
         quoted = quotes > 0
         why = "the evidence is the assessor's own words" + (" around a quote" if quoted else " and quotes nothing")
         yield Finding(
-            entry.id, "not_a_quote", "low" if quoted else "medium", variable, excerpt(said.words, 0, 200, 0), why
+            record.id, "not_a_quote", "low" if quoted else "medium", variable, excerpt(answer.words, 0, 200, 0), why
         )
 
 
@@ -256,37 +256,37 @@ _BUT: Final = re.compile(
 )
 
 
-def contradictions(entry: AuditedRecord) -> Iterator[Finding]:
+def contradictions(record: AuditedRecord) -> Iterator[Finding]:
     """A finding for each pair or answer that contradicts itself."""
-    kind = entry.answers.get("research_type")
+    kind = record.answers.get("research_type")
     if kind is not None and kind.result == YES:
         for variable in _OF_EXPERIMENTS:
-            said = entry.answers.get(variable)
-            if said is not None and said.result == YES:
+            answer = record.answers.get(variable)
+            if answer is not None and answer.result == YES:
                 why = f"the paper is called theoretical, yet {variable} is yes: one of the two is wrong"
-                yield Finding(entry.id, "contradiction", "medium", variable, excerpt(said.words, 0, 200, 0), why)
-    for variable, said in said_yes(entry):
-        yield from _denied(entry.id, variable, said)
-    code = entry.answers.get("open_source_code")
+                yield Finding(record.id, "contradiction", "medium", variable, excerpt(answer.words, 0, 200, 0), why)
+    for variable, answer in yes_answers(record):
+        yield from _denied(record.id, variable, answer)
+    code = record.answers.get("open_source_code")
     if code is not None and code.result == NO:
         match = _OWN_CODE.search(code.words)
         if match and not _BUT.search(code.words):
             why = "the answer is no, yet its evidence says where the code is"
             yield Finding(
-                entry.id, "contradiction", "medium", "open_source_code", excerpt(code.words, *match.span()), why
+                record.id, "contradiction", "medium", "open_source_code", excerpt(code.words, *match.span()), why
             )
 
 
-def _denied(id_: str, variable: str, said: Said) -> Iterator[Finding]:
-    denial = _DENIAL.match(said.words)
+def _denied(id_: str, variable: str, answer: AuditedAnswer) -> Iterator[Finding]:
+    denial = _DENIAL.match(answer.words)
     if denial:
         why = "the answer is yes, yet its own words deny it"
-        yield Finding(id_, "contradiction", "high", variable, excerpt(said.words, *denial.span()), why)
+        yield Finding(id_, "contradiction", "high", variable, excerpt(answer.words, *denial.span()), why)
         return
-    declined = _DECLINED.search(said.words) if "[" in said.words or "nswer" in said.words else None
-    if declined and not _ACCEPTED.search(said.words):
+    declined = _DECLINED.search(answer.words) if "[" in answer.words or "nswer" in answer.words else None
+    if declined and not _ACCEPTED.search(answer.words):
         why = "the answer is yes, yet the checklist it quotes says no"
-        yield Finding(id_, "contradiction", "high", variable, excerpt(said.words, *declined.span()), why)
+        yield Finding(id_, "contradiction", "high", variable, excerpt(answer.words, *declined.span()), why)
 
 
 _CODE_HOST: Final = re.compile(
@@ -305,28 +305,28 @@ _OTHERS: Final = re.compile(
 )
 
 
-def own_code(entry: AuditedRecord) -> Iterator[Finding]:
+def own_code(record: AuditedRecord) -> Iterator[Finding]:
     """Code in openbook's own records: a yes without a link of one's own or about other people's work, a no beside a link.
 
     The published index keeps one text an answer, not quotes, so its records are left to the other rules.
     """
-    said = entry.answers.get("open_source_code")
-    if said is None or entry.published:
+    answer = record.answers.get("open_source_code")
+    if answer is None or record.published:
         return
     name = "open_source_code"
-    if said.result == YES and said.quotes:
-        words = " ".join(quote for quote, match in said.quotes if match != "absent")
+    if answer.result == YES and answer.quotes:
+        words = " ".join(quote for quote, match in answer.quotes if match != "absent")
         if _OTHERS.search(words) and not _OWN.search(words):
             why = "its quotes speak of other people's code, and none of the authors' own"
-            yield Finding(entry.id, "work_of_others", "high", name, excerpt(words, 0, 300, 0), why)
+            yield Finding(record.id, "work_of_others", "high", name, excerpt(words, 0, 300, 0), why)
         elif not _ANY_LINK.search(words) and not _SUPPLEMENT.search(words):
             why = "none of its quotes holds a link, a footnote mark or a supplement where the code could be"
-            yield Finding(entry.id, "no_own_link", "medium", name, excerpt(words, 0, 300, 0), why)
-    if said.result == NO:
-        link = _CODE_HOST.search(said.words)
-        if link and _OWN.search(said.words) and not _OTHERS.search(said.words):
+            yield Finding(record.id, "no_own_link", "medium", name, excerpt(words, 0, 300, 0), why)
+    if answer.result == NO:
+        link = _CODE_HOST.search(answer.words)
+        if link and _OWN.search(answer.words) and not _OTHERS.search(answer.words):
             why = "the nearest sentence links to a code host in the authors' own voice, yet the answer is no"
-            yield Finding(entry.id, "link_beside_no", "medium", name, excerpt(said.words, *link.span()), why)
+            yield Finding(record.id, "link_beside_no", "medium", name, excerpt(answer.words, *link.span()), why)
 
 
 #: The rules that need nothing but the record.
@@ -338,7 +338,7 @@ def audit(
     papers: Path | None = None,
     kinds: Collection[str] = tuple(KINDS),
     prompt_tokens: int | None = None,
-    progress: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[int], None] = lambda done: None,
     checked: Counter[str] | None = None,
 ) -> Iterator[Finding]:
     """What is wrong with the records of a Parquet file, or of a folder that ``openbook assess`` wrote.
@@ -354,19 +354,19 @@ def audit(
 
         check = QuoteCheck(papers, Counter() if checked is None else checked)
     only_ghosts = set(kinds) == {"ghost"} and prompt_tokens is None
-    for done, entry in enumerate(read_entries(records, MOST_GHOST_TOKENS if only_ghosts else None)):
-        progress(done)
-        found, ghost = audit_entry(entry, kinds, prompt_tokens)
+    for done, record in enumerate(read_audited(records, MOST_GHOST_TOKENS if only_ghosts else None)):
+        on_progress(done)
+        found, ghost = audit_record(record, kinds, prompt_tokens)
         yield from found
         if check is not None and not ghost:
-            yield from check(entry)
+            yield from check(record)
 
 
-def audit_entry(
-    entry: AuditedRecord, kinds: Collection[str] = tuple(KINDS), prompt_tokens: int | None = None
+def audit_record(
+    record: AuditedRecord, kinds: Collection[str] = tuple(KINDS), prompt_tokens: int | None = None
 ) -> tuple[list[Finding], bool]:
     """What the rules that need nothing but the record find wrong with it, and whether it is a ghost."""
-    found = list(ghosts(entry, prompt_tokens))
+    found = list(ghosts(record, prompt_tokens))
     if found:
         return (found if "ghost" in kinds else []), True
-    return [finding for rule in _RULES for finding in rule(entry) if finding.kind in kinds], False
+    return [finding for rule in _RULES for finding in rule(record) if finding.kind in kinds], False

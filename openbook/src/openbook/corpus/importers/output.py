@@ -40,21 +40,21 @@ def schema() -> pa.Schema:
 
 
 def batches(
-    root: Path, report: ImportReport, progress: Callable[[str, int, int], None] = lambda name, done, total: None
+    root: Path, report: ImportReport, on_progress: Callable[[str, int, int], None] = lambda name, done, total: None
 ) -> Iterable[pa.RecordBatch]:
     """The index under ``root`` as one batch per venue and year. Any store of records can consume these."""
     found = venue_years(root)
     columns = schema()
     for done, (venue, year) in enumerate(found):
-        progress(f"{venue} {year}", done, len(found))
+        on_progress(f"{venue} {year}", done, len(found))
         rows: list[dict[str, Any]] = list(read_venue_year(root, venue, year, report))
         if rows:
             yield pa.RecordBatch.from_pylist(rows, schema=columns)
-    progress("done", len(found), len(found))
+    on_progress("done", len(found), len(found))
 
 
 def import_to_parquet(
-    root: Path, out: Path, progress: Callable[[str, int, int], None] = lambda name, done, total: None
+    root: Path, out: Path, on_progress: Callable[[str, int, int], None] = lambda name, done, total: None
 ) -> tuple[ImportReport, bool]:
     """Import the index under ``root`` into ``out``; returns what was met and whether the file changed.
 
@@ -65,7 +65,7 @@ def import_to_parquet(
     changed = True
     with contextlib.suppress(_Unchanged), replacing(out) as beside:
         with pq.ParquetWriter(beside, schema(), compression="zstd") as writer:
-            for batch in batches(root, report, progress):
+            for batch in batches(root, report, on_progress):
                 writer.write_batch(batch, row_group_size=batch.num_rows)
         if not report.papers:
             first = f" The first thing met: {report.odd[0].file}: {report.odd[0].message}." if report.odd else ""
@@ -81,7 +81,7 @@ class _Unchanged(Exception):
 
 
 def import_to_ledger(
-    root: Path, url: str, progress: Callable[[str, int, int], None] = lambda name, done, total: None
+    root: Path, url: str, on_progress: Callable[[str, int, int], None] = lambda name, done, total: None
 ) -> tuple[ImportReport, bool]:
     """Import the index under ``root`` into the ledger at ``url``; returns what was met and whether anything was new.
 
@@ -91,7 +91,7 @@ def import_to_ledger(
     report = ImportReport()
 
     def records() -> Iterator[Record]:
-        for batch in batches(root, report, progress):
+        for batch in batches(root, report, on_progress):
             for row in batch.to_pylist():
                 yield from_row(row)
 

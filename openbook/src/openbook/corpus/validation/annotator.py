@@ -217,7 +217,7 @@ _SENTENCE_KEYS: Final = {"y": "yes", "n": "no", "u": "unknown"}
 
 @dataclass(frozen=True, slots=True)
 class SentenceQuestion:
-    """Does this sentence, read with what stands around it, prove the variable by itself? ``chance`` is the assessor's."""
+    """Does this sentence, read with what stands around it, prove the variable by itself? ``probability`` is the assessor's."""
 
     paper: str
     variable: str
@@ -225,7 +225,7 @@ class SentenceQuestion:
     before: str
     after: str
     section: str
-    chance: float
+    probability: float
 
 
 def doubtful_sentences(paper: Paper, name: str, variables: Sequence[str], most: int) -> list[SentenceQuestion]:
@@ -237,12 +237,14 @@ def doubtful_sentences(paper: Paper, name: str, variables: Sequence[str], most: 
     reading = LinearAssessor().read(paper)
     found = []
     for variable in variables:
-        column = reading.odds[:, SCORED.index(variable)]
+        column = reading.log_odds[:, SCORED.index(variable)]
         for place in np.argsort(np.abs(column), kind="stable")[:most]:
             item = reading.items[place]
-            chance = float(1 / (1 + np.exp(-column[place])))
-            if 0.02 < chance < 0.98:
-                found.append(SentenceQuestion(name, variable, item.text, item.before, item.after, item.section, chance))
+            probability = float(1 / (1 + np.exp(-column[place])))
+            if 0.02 < probability < 0.98:
+                found.append(
+                    SentenceQuestion(name, variable, item.text, item.before, item.after, item.section, probability)
+                )
     return found
 
 

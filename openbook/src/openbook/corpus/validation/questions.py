@@ -88,11 +88,11 @@ class Candidates:
             return []
         if self._reading is None:
             self._reading = LinearAssessor().read(self.paper)
-        odds = self._reading.odds[:, SCORED.index(variable)]
-        ranked = sorted(range(len(odds)), key=lambda place: -odds[place])[:SHOWN]
+        log_odds = self._reading.log_odds[:, SCORED.index(variable)]
+        ranked = sorted(range(len(log_odds)), key=lambda place: -log_odds[place])[:SHOWN]
         return [
             self._passage(item.start, item.end)
-            for item in (self._reading.items[place] for place in ranked if odds[place] > LEAST)
+            for item in (self._reading.items[place] for place in ranked if log_odds[place] > LEAST)
         ]
 
     def _passage(self, start: int, end: int) -> Candidate:

@@ -11,7 +11,7 @@ from typing import Final
 from openbook.errors import OpenbookError
 from openbook.papers.paper import Paper
 from openbook.record.model import Answer, CodeFinding, CodeReport, Evidence, LinkCheck, Record, is_unclear
-from openbook.repositories.archives import archive_of
+from openbook.repositories.archived_ids import archive_of
 from openbook.text import one_line, percent, shortened
 from openbook.variables import SCORED, VARIABLES
 from openbook.variables.definitions import definition

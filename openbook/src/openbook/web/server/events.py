@@ -17,7 +17,7 @@ REMEMBERED: Final = 2000
 
 
 @dataclass(slots=True)
-class Progress:
+class JobProgress:
     """The stages of one job that are done, each with its result; the next one is under way."""
 
     done: list[tuple[str, str]] = field(default_factory=list)
@@ -29,14 +29,14 @@ class JobEvents:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._progress: OrderedDict[str, Progress] = OrderedDict()
+        self._progress: OrderedDict[str, JobProgress] = OrderedDict()
         self._watchers: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
         self.watching = 0
 
     def begin(self, job: str) -> None:
         """A job is begun, or begun again."""
         with self._lock:
-            self._progress[job] = Progress()
+            self._progress[job] = JobProgress()
             self._progress.move_to_end(job)
             while len(self._progress) > REMEMBERED:
                 self._progress.popitem(last=False)
@@ -45,7 +45,7 @@ class JobEvents:
     def stage(self, job: str, name: str, result: str) -> None:
         """A stage is done, with this result in words."""
         with self._lock:
-            progress = self._progress.setdefault(job, Progress())
+            progress = self._progress.setdefault(job, JobProgress())
             progress.done.append((name, result))
             progress.note = ""
         self.notify(job)
@@ -53,14 +53,14 @@ class JobEvents:
     def note(self, job: str, text: str) -> None:
         """What happens in the stage under way, in words."""
         with self._lock:
-            self._progress.setdefault(job, Progress()).note = text
+            self._progress.setdefault(job, JobProgress()).note = text
         self.notify(job)
 
-    def progress(self, job: str) -> Progress | None:
+    def progress(self, job: str) -> JobProgress | None:
         """A copy of a job's progress; None if nothing is known of it."""
         with self._lock:
             known = self._progress.get(job)
-            return None if known is None else Progress(list(known.done), known.note)
+            return None if known is None else JobProgress(list(known.done), known.note)
 
     def notify(self, job: str) -> None:
         """Wake those who watch a job."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from openbook.advice.advising import Advice
-from openbook.advice.certificates import tested_advice
+from openbook.advice.counterfactuals import tested_advice
 from openbook.evidence.letters import letters_of
 from openbook.evidence.locating import Finder
 from openbook.papers.paper import Paper

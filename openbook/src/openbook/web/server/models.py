@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from openbook.ledger.jobs import Job
 from openbook.record.model import Record
 from openbook.variables import VARIABLES
-from openbook.web.server.events import STAGES, Progress
+from openbook.web.server.events import STAGES, JobProgress
 from openbook.web.server.state import ServerState
 
 API: Final = "/api/v1"
@@ -194,7 +194,7 @@ def job_body(state: ServerState, job: Job) -> JobBody:
     )
 
 
-def stages(job: Job, progress: Progress | None) -> list[Stage]:
+def stages(job: Job, progress: JobProgress | None) -> list[Stage]:
     """The stages of a job in their order."""
     results = dict(progress.done) if progress else {}
     shown = []

@@ -29,10 +29,10 @@ from openbook.web.server.settings import ServerSettings
 COMMANDS: Final = {"s": "skip", "b": "back"}
 
 
-def serve_questions(queue: QuestionQueue, port: int, ready: Callable[[str], None]) -> None:
-    """Ask until interrupted. ``ready`` is told the address. Raises OpenbookError if the port cannot be used."""
+def serve_questions(queue: QuestionQueue, port: int, on_ready: Callable[[str], None]) -> None:
+    """Ask until interrupted. ``on_ready`` is told the address. Raises OpenbookError if the port cannot be used."""
     settings = ServerSettings(port=port, rate=0)
-    run(settings, ready, make=lambda settings: question_app(queue, settings))
+    run(settings, on_ready, make=lambda settings: question_app(queue, settings))
 
 
 def question_app(queue: QuestionQueue, settings: ServerSettings) -> ASGIApp:

@@ -163,12 +163,12 @@ def address_of(settings: ServerSettings, listening: socket.socket) -> str:
 
 def run(
     settings: ServerSettings,
-    ready: Callable[[str], None],
+    on_ready: Callable[[str], None],
     *,
     log_level: str = "warning",
     make: Callable[[ServerSettings], ASGIApp] | None = None,
 ) -> None:
-    """Serve until interrupted. ``ready`` is told the address once requests are answered.
+    """Serve until interrupted. ``on_ready`` is told the address once requests are answered.
 
     ``make`` makes what is served; by default it is the whole server. Raises OpenbookError if the port, the ledger or the
     folder of uploads cannot be used.
@@ -203,7 +203,7 @@ def run(
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
             if self.started:
-                ready(address)
+                on_ready(address)
 
     server = Server(config)
     try:

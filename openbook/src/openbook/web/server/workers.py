@@ -36,7 +36,7 @@ CLEAN_UP: Final = 30.0
 
 
 #: Told of each stage that is done and its result; the stage is "" for a note on the one under way.
-Tell = Callable[[str, str], None]
+OnStage = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,14 @@ class Assessors:
         limits: dict[str, Any] = {"seconds": seconds, "megabytes": megabytes, "extra": excerpts_of}
         self._pipelines = {"linear": Pipeline(linear, jobs=count, **limits)}
         self._asking = threading.Lock()
-        self._tell: Tell | None = None
+        self._on_progress: OnStage | None = None
         if llm is not None:
-            asked = LlmAssessor(llm, cache=lambda: LedgerReplyCache(ledger.reply_cache()), watch=self._called)
+            asked = LlmAssessor(llm, cache=lambda: LedgerReplyCache(ledger.reply_cache()), on_progress=self._called)
             self.offers["llm"] = _offer("llm", asked, f"asks {llm.model}")
             self._pipelines["llm"] = Pipeline(asked, **limits)
 
     def record(
-        self, path: Path, *, name: str, source: str, assessor: str, tell: Tell
+        self, path: Path, *, name: str, source: str, assessor: str, on_progress: OnStage
     ) -> tuple[Record, Excerpts | None]:
         """The record of a file, and what its page shows of the paper.
 
@@ -79,16 +79,16 @@ class Assessors:
         Raises OpenbookError if the assessor cannot answer or the file is gone.
         """
         with self._asking if assessor == "llm" else contextlib.nullcontext():
-            self._tell = tell if assessor == "llm" else self._tell
+            self._on_progress = on_progress if assessor == "llm" else self._on_progress
             sent: list[object] = []
             record = self._pipelines[assessor].record(
-                path, PaperSource(source, name), lambda step: tell(step.stage, step.result), sent.append
+                path, PaperSource(source, name), lambda step: on_progress(step.stage, step.result), sent.append
             )
             return record, read_excerpts(sent[0]) if sent and sent[0] is not None else None
 
     def _called(self, counts: CallCounts) -> None:
-        if self._tell is not None:
-            self._tell("", f"{counts.calls + counts.cached} replies of {self.offers['llm'].run.model} so far")
+        if self._on_progress is not None:
+            self._on_progress("", f"{counts.calls + counts.cached} replies of {self.offers['llm'].run.model} so far")
 
     def close(self) -> None:
         """End the reading processes at once."""
@@ -194,14 +194,18 @@ class Workers:
             if path is None or not path.is_file():
                 raise OpenbookError("its file was deleted; upload it again")
 
-            def tell(stage: str, result: str) -> None:
+            def on_progress(stage: str, result: str) -> None:
                 if stage:
                     self._events.stage(job.id, stage, result)
                 else:
                     self._events.note(job.id, result)
 
             record, excerpts = self._assessors.record(
-                path, name=identifier(job.name, job.sha256), source=job.name, assessor=job.assessor, tell=tell
+                path,
+                name=identifier(job.name, job.sha256),
+                source=job.name,
+                assessor=job.assessor,
+                on_progress=on_progress,
             )
         except OpenbookError as error:
             if self._stopping.is_set():

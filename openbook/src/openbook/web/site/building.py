@@ -33,7 +33,7 @@ from openbook.web.site.state import Folder, digest, seal
 from openbook.web.templating import static_text
 
 #: Told what is being done, how much of it is done, and how much there is of it (0: not known).
-Progress = Callable[[str, int, int], None]
+OnBuildProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -84,18 +84,18 @@ class Report:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
-def build(settings: SiteSettings, progress: Progress = lambda what, done, of: None) -> Report:
+def build(settings: SiteSettings, on_progress: OnBuildProgress = lambda what, done, of: None) -> Report:
     """Build the site, or bring it up to date. Raises OpenbookError."""
     with seldom_collecting():
-        return _Build(settings, progress).run()
+        return _Build(settings, on_progress).run()
 
 
 class _Build:
     """One build: what it is made from, what earlier builds left, what it did."""
 
-    def __init__(self, settings: SiteSettings, progress: Progress) -> None:
+    def __init__(self, settings: SiteSettings, on_progress: OnBuildProgress) -> None:
         self.settings = settings
-        self.progress = progress
+        self.on_progress = on_progress
         self.out = settings.out
         self.report = Report(str(settings.out))
         self.site = Site(settings.base_url, settings.correct, settings.bundle)
@@ -117,7 +117,7 @@ class _Build:
             papers = self._papers(
                 source, current, before, pages.study_boxes(studies, "../" if self.site.bundle else "../../"), marked
             )
-            self.progress("lists and trends", 0, 0)
+            self.on_progress("lists and trends", 0, 0)
             search: dict[str, Any] = {key: before.search[key] for key in ("listed", "bytes") if key in before.search}
             search["papers"] = digest(one.hash for one in papers)
             self._other_pages(source, folder, papers, studies, search["papers"] != before.search.get("papers"))
@@ -144,7 +144,7 @@ class _Build:
         marked: frozenset[str],
     ) -> list[Listed]:
         """Render what is new or changed; the rows of all papers, in the order of the source."""
-        self.progress("reading records", 0, 0)
+        self.on_progress("reading records", 0, 0)
         report = self.report
         identities: dict[str, int] = {}
         fingerprints: dict[int, str] = {}
@@ -164,7 +164,7 @@ class _Build:
         job = RenderJob(source, self.out, self.site, fingerprints, _now(), boxes, marked)
         (self.out / "papers").mkdir(exist_ok=True)
         journal = state.Journal(self.out, current)
-        self.progress("papers", 0, len(wanted))
+        self.on_progress("papers", 0, len(wanted))
         try:
             for batch in render(job, wanted, self.settings.processes):
                 rows = [_first_seen(one, before.seen) for one in batch if isinstance(one, Listed)]
@@ -172,7 +172,7 @@ class _Build:
                 report.left_out += [one.why for one in batch if isinstance(one, Bad)]
                 kept.update((identities[one.id], one) for one in rows)
                 report.written += len(rows)
-                self.progress("papers", report.written, len(wanted))
+                self.on_progress("papers", report.written, len(wanted))
         finally:
             journal.close()
         papers = [kept[place] for place in sorted(kept)]
@@ -191,7 +191,7 @@ class _Build:
         rows = read_table(records).to_pylist()
         marked: set[str] = set()
         for number, row in enumerate(rows):
-            self.progress("marking PDFs", number, len(rows))
+            self.on_progress("marking PDFs", number, len(rows))
             try:
                 record = from_row(row)
                 folder.put(f"marked/{folder_name(record.paper.id)}.pdf", marked_copy(record, beside))
@@ -295,9 +295,9 @@ class _Build:
                     nonlocal done
                     done += 1
                     if done % 500 == 0:
-                        self.progress("search index", done, len(papers))
+                        self.on_progress("search index", done, len(papers))
 
-                self.progress("search index", 0, len(papers))
+                self.on_progress("search index", 0, len(papers))
                 explore.build_index(explore.search_entries(by_title(papers)), self.out, step)
             search["listed"] = listed
             search["bytes"] = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())

@@ -129,7 +129,7 @@ def available() -> bool:
     return find_spec("pagefind") is not None and find_spec("pagefind_bin") is not None
 
 
-def build_index(entries: Iterable[SearchEntry], out: Path, progress: Callable[[], None] = lambda: None) -> int:
+def build_index(entries: Iterable[SearchEntry], out: Path, on_progress: Callable[[], None] = lambda: None) -> int:
     """Write the index to ``out/pagefind``, replacing an older one only when the new one is whole; how many entries it has.
 
     Raises OpenbookError if Pagefind is not installed, or fails.
@@ -149,7 +149,7 @@ def build_index(entries: Iterable[SearchEntry], out: Path, progress: Callable[[]
             assert program.stdin is not None
             assert program.stdout is not None
             try:
-                count = _talk(program.stdin, program.stdout, entries, Path(beside), progress)
+                count = _talk(program.stdin, program.stdout, entries, Path(beside), on_progress)
             except (OSError, ValueError, KeyError) as error:
                 program.kill()
                 errors.seek(0)
@@ -196,7 +196,7 @@ def _replace(new: Path, old: Path) -> None:
 
 
 def _talk(
-    to: IO[bytes], back: IO[bytes], entries: Iterable[SearchEntry], folder: Path, progress: Callable[[], None]
+    to: IO[bytes], back: IO[bytes], entries: Iterable[SearchEntry], folder: Path, on_progress: Callable[[], None]
 ) -> int:
     _send(to, 0, {"type": "NewIndex", "config": {"force_language": "en", "keep_index_url": True}})
     index = _receive(back)["index_id"]
@@ -231,7 +231,7 @@ def _talk(
     try:
         while (answer := _receive(back))["type"] == "IndexedFile":
             room.release()
-            progress()
+            on_progress()
     except (OSError, ValueError, KeyError):
         if failed:
             raise failed[0] from None

@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final
 
-from openbook.corpus.audit.findings import entry_of
-from openbook.corpus.audit.rules import audit_entry
+from openbook.corpus.audit.findings import audited_record
+from openbook.corpus.audit.rules import audit_record
 from openbook.errors import OpenbookError
 from openbook.record.files import dump_record
 from openbook.record.model import Record
@@ -99,7 +99,7 @@ def _batch(job: RenderJob, batch: Iterator[tuple[int, Record | str, dict[str, An
 def _make(job: RenderJob, place: int, record: Record, row: dict[str, Any]) -> tuple[Listed, dict[str, bytes]]:
     """The row of a record, and the files of its paper: name -> content, the page first."""
     answered: list[str] = [variable for variable in VARIABLES if variable in row]
-    findings, _ = audit_entry(entry_of(row, answered))
+    findings, _ = audit_record(audited_record(row, answered))
     folder = folder_name(record.paper.id)
     groups = groups_of(record.paper.venue or UNKNOWN, record.paper.year)
     rebuilt, marked = job.rebuilt.get(record.paper.id), record.paper.id in job.marked

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from openbook.cli import app
 from openbook.errors import OpenbookError
 from openbook.record.model import Answer, Evidence, LinkCheck, PaperInfo, Record, Run, score_answers
-from openbook.repositories import archives, links
-from openbook.repositories.archives import archive_of
+from openbook.repositories import archived_ids, links
+from openbook.repositories.archived_ids import archive_of
 from openbook.repositories.links import LinkChecker, links_of
 from openbook.repositories.own_code import CodeVisitor
 from openbook.variables import VARIABLES
@@ -98,8 +98,8 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/"
-    monkeypatch.setattr(archives, "DOIS", address)
-    monkeypatch.setattr(archives, "HERITAGE", address)
+    monkeypatch.setattr(archived_ids, "DOIS", address)
+    monkeypatch.setattr(archived_ids, "HERITAGE", address)
     checker = partial(LinkChecker, tmp_path / "links", refuse=lambda url: None, pause=0)
     monkeypatch.setattr(links, "LinkChecker", checker)
     yield address

@@ -4,7 +4,7 @@ A *yes* rests on the smallest set of sentences whose removal turns it to no. Set
 sentences that the assessor weighs most; a larger set is found greedily, by removing the best evidence again and again, and
 then every sentence that can be put back is put back. Each set is verified: the paper is assessed without it.
 
-A *no* is certified by the draft of ``advise``: filled in and put where the advice says, it turns the answer to yes.
+A *no* is explained by the draft of ``advise``: filled in and put where the advice says, it turns the answer to yes.
 
 Where a sentence is taken out or put in, the text itself is changed, and every span that comes after the change is moved.
 Positions on the page are dropped, because nothing stands there in print.
@@ -129,8 +129,8 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
-    """The proof of one answer.
+class Counterfactual:
+    """What flips one answer.
 
     ``rests_on``: for a yes, the sentences whose removal turns it to no; empty if ``MOST`` were not enough. ``smallest``:
     no smaller set of the sentences that the assessor weighs most does so. ``confidence`` is how sure the assessor is of its answer, and
@@ -151,8 +151,10 @@ class Certificate:
     chance_with: float | None = None
 
 
-def certify(record: Record, paper: Paper, assessor: Assessor, variables: Iterable[str] = SCORED) -> list[Certificate]:
-    """The certificates of these answers of the seven, in the order of the variables.
+def find_counterfactuals(
+    record: Record, paper: Paper, assessor: Assessor, variables: Iterable[str] = SCORED
+) -> list[Counterfactual]:
+    """The counterfactuals of these answers of the seven, in the order of the variables.
 
     Answers that are unread or that a person corrected have none. Raises OpenbookError if the paper could not be read, the
     assessor is not one that works offline, or the record is another assessor's.
@@ -161,7 +163,7 @@ def certify(record: Record, paper: Paper, assessor: Assessor, variables: Iterabl
         raise OpenbookError(f"{paper.source} could not be read ({paper.problem}), so there is nothing to explain")
     if not isinstance(assessor, PortableAssessor):
         raise OpenbookError(
-            f"certificates assess a paper hundreds of times; the assessor {assessor.name} asks a model each time"
+            f"counterfactuals assess a paper hundreds of times; the assessor {assessor.name} asks a model each time"
         )
     if not same_run(record.run, run_of(assessor)):
         raise OpenbookError(
@@ -190,8 +192,8 @@ def proven_advice(record: Record, paper: Paper, assessor: Assessor) -> list[Advi
     """
     checked = []
     for item in advise(record, paper):
-        chance = _chance_with(paper, assessor, item)
-        checked.append(replace(item, draft=item.draft if chance is not None else "", chance_with=chance))
+        probability = _probability_with(paper, assessor, item)
+        checked.append(replace(item, draft=item.draft if probability is not None else "", chance_with=probability))
     return checked
 
 
@@ -206,15 +208,15 @@ def tested_advice(record: Record, paper: Paper) -> list[Advice]:
     return advise(record, paper)
 
 
-def _chance_with(paper: Paper, assessor: Assessor, item: Advice) -> float | None:
+def _probability_with(paper: Paper, assessor: Assessor, item: Advice) -> float | None:
     """The probability of yes with the draft, filled in, where the advice puts it; None if the answer stays no."""
     changed = with_passage(paper, filled_in(item.variable, item.draft), item.place.end if item.place else None)
     answer = check_answers(changed, assessor.assess(changed))[item.variable]
-    return _chance(answer) if answer.result == "yes" else None
+    return _probability(answer) if answer.result == "yes" else None
 
 
-def _of_no(item: Advice, answer: Answer) -> Certificate:
-    return Certificate(
+def _of_no(item: Advice, answer: Answer) -> Counterfactual:
+    return Counterfactual(
         variable=item.variable,
         result=answer.result,
         confidence=answer.confidence,
@@ -226,7 +228,7 @@ def _of_no(item: Advice, answer: Answer) -> Certificate:
     )
 
 
-def _chance(answer: Answer) -> float:
+def _probability(answer: Answer) -> float:
     """The probability of yes, as the assessor gives it; 1 or 0 if it gives none."""
     sure = 1.0 if answer.confidence is None else answer.confidence
     return sure if answer.result == "yes" else 1 - sure
@@ -253,16 +255,16 @@ class _Trial:
         """Whether the answer is still yes without these sentences."""
         return self.without(places)[variable].result == "yes"
 
-    def of_yes(self, variable: str, answer: Answer) -> Certificate:
-        """The certificate of a yes."""
+    def of_yes(self, variable: str, answer: Answer) -> Counterfactual:
+        """The counterfactual of a yes."""
         found = self._grounds(variable, answer)
-        return Certificate(
+        return Counterfactual(
             variable=variable,
             result="yes",
             confidence=answer.confidence,
             rests_on=tuple(self._ground(place) for place in found),
             smallest=0 < len(found) <= 3,
-            chance_without=_chance(self.without(found)[variable]) if found else None,
+            chance_without=_probability(self.without(found)[variable]) if found else None,
         )
 
     def _grounds(self, variable: str, answer: Answer) -> list[int]:
@@ -287,9 +289,9 @@ class _Trial:
         weighing = self._weighing
         if weighing is None:
             return list(sets)
-        chances = {places: weighing.chance_without(variable, places) for places in sets}
-        near = [places for places, chance in chances.items() if chance < BORDER]
-        return sorted(near, key=lambda places: chances[places])
+        probabilities = {places: weighing.probability_without(variable, places) for places in sets}
+        near = [places for places, probability in probabilities.items() if probability < BORDER]
+        return sorted(near, key=lambda places: probabilities[places])
 
     def _chain(self, variable: str) -> list[int]:
         """Sentences without which the answer is no: the best evidence, then the best without it, and so on.
@@ -299,7 +301,7 @@ class _Trial:
         gone: list[int] = []
         if self._weighing is not None:
             for place in self._weighing.heaviest(variable)[:MOST]:
-                if self._weighing.chance_without(variable, gone) < 0.5:
+                if self._weighing.probability_without(variable, gone) < 0.5:
                     break
                 gone.append(place)
         while len(gone) < MOST:
@@ -319,7 +321,7 @@ class _Trial:
         needed = list(chain)
         for place in reversed(chain):
             fewer = [other for other in needed if other != place]
-            sure = self._weighing is not None and self._weighing.chance_without(variable, fewer) >= BORDER
+            sure = self._weighing is not None and self._weighing.probability_without(variable, fewer) >= BORDER
             if not sure and not self.stands(variable, fewer):
                 needed = fewer
         return needed

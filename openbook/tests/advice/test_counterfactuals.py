@@ -1,4 +1,4 @@
-"""Certificates: a yes without its sentences is no, a no with its draft is yes, and both are found by assessing again."""
+"""Counterfactuals: a yes without its sentences is no, a no with its draft is yes, and both are found by assessing again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from openbook.advice.certificates import certify, proven_advice, with_passage, without_sentences
+from openbook.advice.counterfactuals import find_counterfactuals, proven_advice, with_passage, without_sentences
 from openbook.assess.pipeline import assess_paper
 from openbook.assessors.base import sentence_evidence
 from openbook.assessors.linear.weight_files import SHIPPED
@@ -82,7 +82,7 @@ def paper_with(count: int) -> Paper:
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_a_yes_rests_on_each_sentence_that_proves_it(count: int) -> None:
     paper, assessor = paper_with(count), Granite()
-    (found,) = certify(assess_paper(paper, assessor), paper, assessor, ["hardware_specification"])
+    (found,) = find_counterfactuals(assess_paper(paper, assessor), paper, assessor, ["hardware_specification"])
     assert [item.text for item in found.rests_on] == list(PROOFS[:count])
     assert found.smallest is (count <= 3)
     assert found.confidence == 0.8
@@ -95,7 +95,7 @@ def test_a_yes_rests_on_each_sentence_that_proves_it(count: int) -> None:
 def test_the_fewest_are_found_where_the_best_evidence_is_not_needed() -> None:
     """Three of four have to be there: any two of them are enough to turn it, whichever is quoted first."""
     paper, assessor = paper_with(4), Granite(enough=3)
-    (found,) = certify(assess_paper(paper, assessor), paper, assessor, ["hardware_specification"])
+    (found,) = find_counterfactuals(assess_paper(paper, assessor), paper, assessor, ["hardware_specification"])
     assert len(found.rests_on) == 2
     assert found.smallest
 
@@ -107,7 +107,7 @@ def test_a_no_is_turned_by_its_draft_and_other_drafts_are_not_shown() -> None:
     assert advice["hardware_specification"].draft
     assert advice["hardware_specification"].chance_with == 0.8
     assert not advice["open_source_code"].draft, "this assessor never says yes to code"
-    found = {item.variable: item for item in certify(record, paper, assessor)}
+    found = {item.variable: item for item in find_counterfactuals(record, paper, assessor)}
     draft = found["hardware_specification"].filled
     assert draft is not None
     assert "[" not in draft
@@ -139,9 +139,9 @@ def test_what_cannot_be_explained_is_said() -> None:
     paper, assessor = paper_with(1), Granite()
     record = assess_paper(paper, assessor)
     with pytest.raises(OpenbookError, match="not the assessor at hand"):
-        certify(record, paper, Granite(enough=2))
+        find_counterfactuals(record, paper, Granite(enough=2))
     with pytest.raises(OpenbookError, match="nothing to explain"):
-        certify(record, Paper("", "t", "pdf", "0", problem="encrypted"), assessor)
+        find_counterfactuals(record, Paper("", "t", "pdf", "0", problem="encrypted"), assessor)
 
     class Asking:
         name, model, version, prompt_hash, parameters = "llm", None, "1", None, {}
@@ -150,7 +150,7 @@ def test_what_cannot_be_explained_is_said() -> None:
             raise AssertionError("no model is asked")
 
     with pytest.raises(OpenbookError, match="asks a model each time"):
-        certify(record, paper, Asking())  # type: ignore[arg-type]
+        find_counterfactuals(record, paper, Asking())  # type: ignore[arg-type]
 
 
 REAL = TEXT.format(
@@ -161,7 +161,7 @@ linear = pytest.mark.skipif(not SHIPPED.exists(), reason="the weights of the lin
 
 
 @linear
-def test_the_offline_assessor_is_certified_from_the_command_line(tmp_path: Path) -> None:
+def test_the_offline_assessor_is_explained_from_the_command_line(tmp_path: Path) -> None:
     source = tmp_path / "pebbles.txt"
     source.write_text(REAL, encoding="utf-8")
     run = CliRunner().invoke(app, ["explain", str(source), "--json"])
