@@ -9,6 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from arlearn.cli import app
+from arlearn.predictors.linear import LinearPredictor
+from arlearn.predictors.saving import save_predictor
 
 ARLEARN = [sys.executable, "-m", "arlearn.cli"]
 
@@ -36,6 +41,25 @@ def test_train_then_evaluate(model: Path, story_file: Path) -> None:
     assert result["padded_tokens"] > result["tokens"]
     shown = call("evaluate", model, "--data", story_file, "--no-slide").stdout
     assert f"{result['bits_per_byte']:.4f} bits per byte" in shown
+
+
+INAPPLICABLE = {
+    ("parity", "--stride 3 --no-compare --pairs FILE --count 5 --limit 2"): (
+        "--stride, --no-compare (because MODEL answers parity questions); "
+        "--count (because --pairs names the questions); --limit (because there is no --harness)"
+    ),
+    ("text", "--hard --seed 1 --no-slide --stride 2"): (
+        "--hard, --seed (because MODEL is a model of text); --stride (because --no-slide leaves the sliding window out)"
+    ),
+    ("text", "--harness x --score-padding"): "--score-padding (because --harness asks its own questions)",
+}
+
+
+@pytest.mark.parametrize(("kind", "options"), INAPPLICABLE)
+def test_options_that_do_not_apply_are_refused_together(kind: str, options: str, tmp_path: Path) -> None:
+    save_predictor(LinearPredictor.build(9, 4, 3), tmp_path, {"task": {"kind": kind}})
+    error = CliRunner().invoke(app, ["evaluate", str(tmp_path), *options.split()]).exception
+    assert str(error) == "options that do not apply: " + INAPPLICABLE[kind, options].replace("MODEL", str(tmp_path))
 
 
 def _bits(perplexity: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
     from arlearn.predictors.base import Predictor
 
 
+# what the options are for, by their parameters' names
+TEXT = ("data", "context", "slide", "stride", "score_padding", "compare")
+TASK = ("count", "hard", "pairs", "allow_training_pairs", "seed")
+HARNESS = ("harness_tasks", "limit", "shots")
+
+
 @app.command()
 def evaluate(
+    call: typer.Context,
     model: Annotated[Path, typer.Argument(help="Directory of a model: what train or compile wrote.")],
     data: Annotated[Path | None, typer.Option(help="Measure on this text: a plain, .xz or .gz file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -82,15 +90,19 @@ def evaluate(
     from arlearn.training.reporting import Reporter
 
     if harness is not None:
+        _refuse(call, {"--harness asks its own questions": TEXT + TASK})
         _harness(model, harness, harness_tasks, limit, shots, as_json)
         return
     predictor, card = load_predictor(model)
     task = card.get("task") or {}
     if task.get("kind") not in (None, "text"):
-        if data is not None:
-            raise ArlearnError(f"{model} answers {task['kind']} questions; --data is for models of text")
+        fixed = {"--pairs names the questions": ("count", "hard", "seed")} if pairs is not None else {}
+        own = f"{model} answers {task['kind']} questions"
+        _refuse(call, {own: TEXT, **fixed, "there is no --harness": HARNESS})
         _task(model, predictor, card, as_json, count, hard, pairs, allow_training_pairs, seed)
         return
+    window = {} if slide else {"--no-slide leaves the sliding window out": ("stride",)}
+    _refuse(call, {f"{model} is a model of text": TASK, **window, "there is no --harness": HARNESS})
     if data is None:
         raise ArlearnError(f"{model} is a model of text; give the text to measure it on with --data FILE")
     result = measure_text(
@@ -124,6 +136,22 @@ def evaluate(
         print(f"  {each.bits_per_byte:.4f}  {each.name} ({each.about})")
     for why in missing:
         print(f"  not measured: {why}")
+
+
+def _refuse(call: typer.Context, inapplicable: Mapping[str, Collection[str]]) -> None:
+    """Raise ArlearnError if an option was changed that does not apply; ``inapplicable`` gives options for each reason."""
+    from arlearn.errors import ArlearnError
+
+    faults = []
+    for reason, names in inapplicable.items():
+        changed = [
+            each for each in call.command.params if each.name in names and call.params[each.name] != each.default
+        ]
+        if changed:
+            options = [(each.secondary_opts if call.params[each.name] is False else each.opts)[0] for each in changed]
+            faults.append(f"{', '.join(options)} (because {reason})")
+    if faults:
+        raise ArlearnError(f"options that do not apply: {'; '.join(faults)}")
 
 
 def _compared(model: Path, card: dict[str, Any], data: Path) -> tuple[list[Compared], list[str]]:
