@@ -12,7 +12,7 @@ import torch
 
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.length_complexity import Cell, draw
-from arlearn.files import replacing, write_atomically
+from arlearn.files import replacing, replacing_folder, write_atomically
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.reference import write_reference
 from arlearn.predictors.saving import save_predictor
@@ -60,6 +60,25 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
     assert path.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_is_replaced_whole_and_keeps_its_other_files(umask: int, tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with replacing_folder(tmp_path / "new") as beside:
+            (beside / "a.txt").write_text("half of the n")
+            raise KeyboardInterrupt
+
+    for text in ("old", "new"):
+        with replacing_folder(tmp_path / "new") as beside:
+            (beside / "a.txt").touch(0o600)
+            (beside / "a.txt").write_text(text)
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+        assert (tmp_path / "new" / "a.txt").read_text() == text
+        (tmp_path / "new" / "own.txt").write_text("the user's")
+    assert (tmp_path / "new" / "a.txt").stat().st_mode & 0o777 == 0o666 & ~umask
+    assert (tmp_path / "new" / "own.txt").read_text() == "the user's"
+    assert [found.name for found in tmp_path.iterdir()] == ["new"]
 
 
 WRITERS = {

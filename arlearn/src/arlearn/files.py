@@ -1,11 +1,12 @@
-"""Files and hashes: the one way in which this package writes a file whole, hashes bytes and locks a folder."""
+"""Files and hashes: how this package writes a file whole and hashes bytes."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,25 +21,52 @@ def replacing(path: Path) -> Iterator[Path]:
     The file is flushed to the disk and gets the rights that the umask allows. An exception inside the block, or a
     failing disk, removes the temporary file and leaves the old ``path`` as it was. Raises ArlearnError on an OSError.
     """
-    beside: Path | None = None
+    beside = path.parent / f".{secrets.token_hex(8)}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        os.close(handle)
-        beside = Path(name)
+        os.close(os.open(beside, os.O_CREAT | os.O_EXCL, 0o666))
+        rights = beside.stat().st_mode & 0o666
         yield beside
-        with beside.open("rb+") as written:
-            os.fsync(written.fileno())
-        os.chmod(beside, 0o666 & ~_umask())
+        _flush(beside)
+        os.chmod(beside, rights)  # a library may have put a file of its own there, with other rights
         os.replace(beside, path)
     except BaseException as error:
-        if beside is not None:
-            with suppress(OSError):
-                beside.unlink()
+        with suppress(OSError):
+            beside.unlink()
         if isinstance(error, OSError):
             advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
             raise ArlearnError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
         raise
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``path`` to fill with files; rename it to ``path`` at the end of the block.
+
+    Where ``path`` is a folder already, each file is renamed into it instead, and its other files stay. The files are
+    flushed to the disk and get the rights that the umask allows. An exception inside the block removes the temporary
+    folder and leaves ``path`` as it was. Raises OSError.
+    """
+    beside = path.parent / f".{path.name}-{secrets.token_hex(8)}"
+    try:
+        beside.mkdir(parents=True)
+        rights = beside.stat().st_mode & 0o666
+        yield beside
+        for file in beside.iterdir():
+            _flush(file)
+            os.chmod(file, rights)
+        _flush(beside)
+        try:
+            os.rename(beside, path)
+        except OSError:
+            if not path.is_dir():
+                raise
+            for file in beside.iterdir():
+                os.replace(file, path / file.name)
+            _flush(path)
+        _flush(path.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
@@ -75,7 +103,10 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "arlearn"
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _flush(path: Path) -> None:
+    """Make what was written last through a loss of power."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

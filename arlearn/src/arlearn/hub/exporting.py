@@ -7,8 +7,6 @@ folder is written beside its place, loaded, its logits compared with the predict
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from torch import Tensor
 
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.saved_model import SavedModel
+from arlearn.files import replacing_folder
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.mlp import MLPPredictor
 
@@ -157,28 +156,19 @@ def export_folder(saved: SavedModel, folder: Path, overwrite: bool = False) -> E
         raise ArlearnError(f"a predictor of kind {predictor.kind!r} has no Hugging Face form here; linear and mlp have")
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not overwrite)):
         raise ArlearnError(f"{folder} is not empty; give another folder, or --overwrite")
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        for name, text in _texts(saved, predictor, folder.name).items():
-            (beside / name).write_text(text, encoding="utf-8")
-        safetensors.torch.save_file(_weights(predictor), beside / "model.safetensors", {"format": "pt"})
-        difference, compared = compare(saved, beside)
-        if difference > TOLERANCE:
-            raise ArlearnError(
-                f"the exported model's logits differ by {difference:.1e}, more than {TOLERANCE}; not written"
-            )
-        size = sum(path.stat().st_size for path in beside.iterdir())
-        if folder.exists():
-            for path in beside.iterdir():
-                os.replace(path, folder / path.name)
-        else:
-            os.replace(beside, folder)
+        with replacing_folder(folder) as beside:
+            for name, text in _texts(saved, predictor, folder.name).items():
+                (beside / name).write_text(text, encoding="utf-8")
+            safetensors.torch.save_file(_weights(predictor), beside / "model.safetensors", {"format": "pt"})
+            difference, compared = compare(saved, beside)
+            if difference > TOLERANCE:
+                raise ArlearnError(
+                    f"the exported model's logits differ by {difference:.1e}, more than {TOLERANCE}; not written"
+                )
+            size = sum(path.stat().st_size for path in beside.iterdir())
     except (OSError, safetensors.SafetensorError) as error:
         raise ArlearnError(f"cannot write {folder}: {getattr(error, 'strerror', None) or error}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return Exported(folder, size, difference, compared)
 
 

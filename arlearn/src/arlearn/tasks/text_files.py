@@ -20,8 +20,6 @@ import gzip
 import json
 import lzma
 import os
-import shutil
-import tempfile
 import zlib
 from array import array
 from collections.abc import Callable, Iterator
@@ -34,7 +32,7 @@ from numpy.typing import NDArray
 
 import arlearn
 from arlearn.errors import ArlearnError
-from arlearn.files import cache_directory, file_sha256, write_atomically
+from arlearn.files import cache_directory, file_sha256, replacing_folder, write_atomically
 from arlearn.tokens.bytepair import END_OF_TEXT, BytePair, fetch
 
 CHUNK = 1 << 20
@@ -320,23 +318,13 @@ def _write(
         "stories": len(starts) - 1,
         "bytes": size,
     }
-    beside = None
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
-        np.save(beside / "tokens.npy", tokens.astype(_dtype(vocabulary)), allow_pickle=False)
-        np.save(beside / "starts.npy", starts, allow_pickle=False)
-        (beside / "about.json").write_text(json.dumps(about, indent=2) + "\n")
-        try:
-            os.rename(beside, place)
-        except OSError:
-            if not (place / "about.json").is_file():  # unless another process was faster
-                raise
+        with replacing_folder(place) as beside:
+            np.save(beside / "tokens.npy", tokens.astype(_dtype(vocabulary)), allow_pickle=False)
+            np.save(beside / "starts.npy", starts, allow_pickle=False)
+            (beside / "about.json").write_text(json.dumps(about, indent=2) + "\n")
     except OSError as error:
         raise ArlearnError(
             f"cannot keep the tokenised text in {place.parent}: {error.strerror or error}; "
             f"set ARLEARN_CACHE to a folder with room"
         ) from error
-    finally:
-        if beside is not None and beside.exists():
-            shutil.rmtree(beside, ignore_errors=True)

@@ -32,7 +32,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from arlearn.errors import ArlearnError
-from arlearn.files import file_sha256, sha256, write_atomically
+from arlearn.files import file_sha256, replacing_folder, sha256, write_atomically
 from arlearn.tasks import load_task
 from arlearn.tasks.base import Task
 from arlearn.tasks.text import Layout, TextTask
@@ -207,28 +207,18 @@ def write_checkpoint(directory: Path, checkpoint: Checkpoint, keep: int) -> Path
     Raises ArlearnError if that fails, for instance because the disk is full: older checkpoints are then untouched.
     """
     place = directory / f"{checkpoint.step:08d}"
-    beside = directory / f".{place.name}-{os.getpid()}"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
-        safetensors.torch.save_file(checkpoint.tensors, beside / STATE, {"format": "pt"})
-        about = {
-            "format": FORMAT,
-            "step": checkpoint.step,
-            "run": checkpoint.run,
-            "sha256": file_sha256(beside / STATE),
-            **checkpoint.about,
-        }
-        (beside / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        for path in (beside / STATE, beside / ABOUT, beside):
-            _flush(path)
-        if place.exists():  # a damaged one of the same update
-            shutil.rmtree(place)
-        os.rename(beside, place)
-        _flush(directory)
+        with replacing_folder(place) as beside:
+            safetensors.torch.save_file(checkpoint.tensors, beside / STATE, {"format": "pt"})
+            about = {
+                "format": FORMAT,
+                "step": checkpoint.step,
+                "run": checkpoint.run,
+                "sha256": file_sha256(beside / STATE),
+                **checkpoint.about,
+            }
+            (beside / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     except (OSError, safetensors.SafetensorError) as error:
-        shutil.rmtree(beside, ignore_errors=True)
         full = _is_full(error)
         older = sorted(_steps(directory))
         last = f"the last good checkpoint is that of update {older[-1][0]}" if older else "there is no earlier one"
@@ -291,15 +281,6 @@ def _steps(directory: Path) -> Iterator[tuple[int, Path]]:
     for path in directory.glob("[0-9]*"):
         if path.is_dir() and path.name.isdigit():
             yield int(path.name), path
-
-
-def _flush(path: Path) -> None:
-    """Make what was written last through a loss of power."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 TOKENIZER = "tokenizer.json"
