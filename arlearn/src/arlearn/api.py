@@ -107,7 +107,7 @@ def compile(  # it is arlearn.compile; the built-in is not used here
         program: a ``Program``, or a TOML file that holds one.
         out: the folder to save it in; None: it is only returned.
         centred: count from the middle of each alphabet, so that scores stay small.
-        context: the longest input, if larger than the program needs.
+        context: refuse a program that needs a longer context, in tokens.
         check: prove the weights right for every input, and raise ArlearnError if they are not.
 
     Raises ArlearnError that lists all faults of the program.

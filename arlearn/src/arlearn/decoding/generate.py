@@ -90,7 +90,7 @@ def generate(
 
 
 def check_sampling(temperature: float, top_k: int | None, top_p: float | None) -> None:
-    """Raise ArlearnError, naming all that is wrong, unless the sampling parameters make sense."""
+    """Raise ArlearnError, naming all that is wrong, if a sampling parameter is invalid."""
     wrong = []
     if not (0 <= temperature < float("inf")):
         wrong.append(f"temperature must be 0 (greedy) or positive, got {temperature}")

@@ -214,7 +214,7 @@ class ExplainedToken:
 
     Attributes:
         came: the token that the predictor (or the prompt) has at this position.
-        attribution: the prediction taken apart.
+        contributions: the prediction taken apart.
         attribution: of the token asked for; of the one that came unless another was named.
         origin: of a compiled program, the step that wrote the token.
     """

@@ -205,7 +205,7 @@ def estimate(
     ``order`` tokens.
     """
     if order < 1:
-        raise ArlearnError(f"the order of an n-gram predictor is the tokens of its longest n-grams, not {order}")
+        raise ArlearnError(f"order must be 1 or more, not {order}")
     if len(tokens) and int(tokens.max()) >= vocabulary:
         raise ArlearnError(f"the text has token {int(tokens.max())}, the vocabulary only {vocabulary}")
     depth = _depths(len(tokens), starts)

@@ -46,7 +46,7 @@ def certificate(program: Program, predictor: LinearPredictor, safe_in: list[str]
     margins: dict[str, float] = {}
     for row, (step, rule) in enumerate(zip(semantics.generated_steps, semantics.rules, strict=True), slots):
         backs, blocks = prover.reads(row, rule)
-        held = [prover.standing(row, back) for back in backs]
+        held = [prover.possible_tokens(row, back) for back in backs]
         sources = prover.sources(row, rule, backs, held)
         places = {semantics.back(row, ref) for ref in rule.refs}
         reads = []

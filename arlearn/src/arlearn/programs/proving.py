@@ -204,7 +204,7 @@ class Prover:
         generated = zip(self.semantics.generated_steps, self.semantics.rules, strict=True)
         for row, (step, rule) in enumerate(generated, len(self.semantics.program.slots)):
             backs, blocks = self.reads(row, rule)
-            held = [self.standing(row, back) for back in backs]
+            held = [self.possible_tokens(row, back) for back in backs]
             order = [backs.index(self.semantics.back(row, ref)) for ref in rule.refs]
             if faults and self.name != "float32" and math.prod(map(len, held)) > MOST:
                 continue  # this format is not safe already; what takes long would not change that
@@ -239,7 +239,7 @@ class Prover:
     def _one(self, tokens: np.ndarray) -> np.ndarray:
         return self._sets.setdefault(tokens.tobytes(), tokens)
 
-    def standing(self, row: int, back: int) -> np.ndarray:
+    def possible_tokens(self, row: int, back: int) -> np.ndarray:
         """The tokens that can stand ``back`` places before the one of this row, in any pass."""
         position, found = row - back, []
         while position < self.semantics.start:

@@ -332,7 +332,7 @@ def step_limit(settings: TrainingSettings, task: Task) -> int | None:
     if settings.epochs is not None:
         batches = task.batches(settings.batch)
         if batches is None:
-            raise ArlearnError(f"the examples of a {task.kind} task never end, so epochs mean nothing; give steps")
+            raise ArlearnError(f"the task {task.kind} has no epochs; give steps or max_minutes")
         limits.append(max(1, round(batches * settings.epochs / settings.accumulation)))
     return min(limits) if limits else None
 

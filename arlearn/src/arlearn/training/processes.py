@@ -98,7 +98,7 @@ class Processes:
         raise SystemExit(1)
 
     def end(self) -> None:
-        """Wait for all, and part."""
+        """Wait for all processes, then leave the group."""
         if self.count > 1:
             self._state.wait_for_everyone()
             self._state.destroy_process_group()
