@@ -104,7 +104,10 @@ class Weighing(Protocol):
         ...
 
     def probability_without(self, variable: str, places: Collection[int]) -> float:
-        """About the probability of yes without these sentences: that others read differently beside a gap is left out."""
+        """The approximate probability of yes without these sentences.
+
+        It ignores that their neighbours are then read differently.
+        """
         ...
 
 

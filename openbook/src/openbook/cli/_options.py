@@ -48,7 +48,9 @@ class ModelOptions(OptionGroup):
         128_000
     )
     max_output_tokens: Annotated[int, typer.Option(help="The longest reply, in tokens.", **_MODEL)] = 3_000
-    budget: Annotated[float | None, typer.Option(help="Stop before this many US dollars are passed.", **_MODEL)] = None
+    budget: Annotated[
+        float | None, typer.Option(help="Stop before spending more than this many US dollars.", **_MODEL)
+    ] = None
     input_price: Annotated[float | None, typer.Option(help="US dollars per million input tokens.", **_MODEL)] = None
     output_price: Annotated[float | None, typer.Option(help="US dollars per million output tokens.", **_MODEL)] = None
 
@@ -100,7 +102,7 @@ class AnswerOptions(ModelOptions):
         typer.Option(
             "--batch",
             help="Ask through the provider's batch interface (OpenAI's protocol): half the price, answers in hours. "
-            "Needs --ledger. The same command again goes on.",
+            "Needs --ledger. Give the same command again to continue.",
             **_MODEL,
         ),
     ] = False

@@ -60,7 +60,7 @@ def label(
     from openbook.variables import VARIABLES
 
     if sentences and browser:
-        raise typer.BadParameter("labels papers; leave one of it and --sentences out", param_hint="--browser")
+        raise typer.BadParameter("it labels whole papers; leave out --browser or --sentences", param_hint="--browser")
     if sentences and out == Path("labels.csv"):
         out = Path("sentences.csv")
     wanted = (

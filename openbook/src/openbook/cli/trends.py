@@ -25,15 +25,15 @@ def trends(
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="Labelled papers (see `openbook validate`); adds figures corrected for the assessor's errors."
+            help="Labelled papers (see `openbook validate`): add figures corrected for the assessor's errors."
         ),
     ] = None,
     without_findings: Annotated[
         str | None,
         typer.Option(
             metavar="FILE|KINDS",
-            help="Adds figures without the papers that `openbook audit --json` found (its output in a FILE), or that have "
-            "findings of these KINDS (such as `ghost`), found now.",
+            help="Add figures that leave out papers with findings: a FILE that `openbook audit --json` wrote, or KINDS such as "
+            "`ghost`.",
         ),
     ] = None,
     svg: Annotated[

@@ -145,7 +145,9 @@ def _save(response: httpx.Response, path: Path, megabytes: int, url: str) -> Non
             for chunk in response.iter_bytes(1 << 16):
                 total += len(chunk)
                 if total > megabytes << 20:
-                    raise OpenbookError(f"{url} is larger than {megabytes} MB: no paper is")
+                    raise OpenbookError(
+                        f"{url} is larger than {megabytes} MB, the limit for a paper; download it and give the file"
+                    )
                 file.write(chunk)
         card = {"url": url, "type": response.headers.get("content-type", ""), "bytes": total}
         write_atomically(path.with_suffix(".json"), json.dumps(card))

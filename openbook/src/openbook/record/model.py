@@ -95,14 +95,15 @@ class Answer(Model):
     )
     response: str = ""
     evidence: list[Evidence] = []
-    near_miss: NearMiss | None = Field(default=None, description="For a no: what came closest; null where nothing did.")
+    near_miss: NearMiss | None = Field(default=None, description="For a no: what came closest; null if nothing did.")
     correction: Correction | None = Field(default=None, description="Set when a person corrected the result.")
     rests_on: int | None = Field(
-        default=None, description="For a yes: without so few sentences it would be no; null where nobody asked."
+        default=None,
+        description="For a yes: how many sentences must be removed to turn it to no; null if nobody asked.",
     )
     links: list[LinkCheck] | None = Field(
         default=None,
-        description="The addresses given for code or data, and whether they answer; null where nobody asked.",
+        description="The addresses given for code or data, and whether they answer; null if nobody asked.",
     )
 
 
@@ -179,7 +180,7 @@ class Record(Model):
     scores: Scores
     run: Run
     code: CodeReport | None = Field(
-        default=None, description="A look at the code that the paper links to as its own; null where none was taken."
+        default=None, description="A look at the code that the paper links to as its own; null if none was taken."
     )
     notice: str = NOTICE
 

@@ -79,7 +79,7 @@ class Corpus:
 
 
 def quoted_sentences(response: str) -> list[str]:
-    """The sentences that a response quotes, without those in which the labeller speaks itself."""
+    """The sentences that a response quotes, without those in which the labeller speaks in its own words."""
     found = []
     for passage in _BETWEEN.split(response):
         passage = passage.strip(" \"'“”()")

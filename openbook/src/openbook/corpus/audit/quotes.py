@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from openbook.papers.paper import Paper
 
 
-#: From this similarity on, 0..100, a stretch of the paper counts as something like the quote. Quotes of other papers stay
-#: below it (docs/corpus-studies.md has the figures).
+#: A stretch this similar (0..100) counts as resembling the quote. Quotes of other papers stay below it
+#: (docs/corpus-studies.md has the figures).
 ALIKE: Final = 68.0
 _JOINT: Final = re.compile(
     r"\s+and,?\s+(?=['\"“‘]?[A-Z])|(?<=[a-z)\]]\.)(?=[A-Z])|(?<=\d\.)(?=[A-Z][a-z])|[.!?'\"”’)],?\s+and\s+|\.,\s+|\s\[(?=[A-Z])"

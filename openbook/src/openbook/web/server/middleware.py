@@ -49,7 +49,7 @@ _HEADERS: Final = {
 
 
 class RateLimit:
-    """At most ``per_minute`` requests in the long run and ``burst`` at once from each address; 0 per minute: no limit."""
+    """Limits each address to ``per_minute`` requests on average and ``burst`` at once; 0 turns the limit off."""
 
     def __init__(self, per_minute: int, burst: int) -> None:
         self._limiter: Throttled | None = None

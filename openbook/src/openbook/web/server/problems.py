@@ -29,7 +29,7 @@ class ProblemBody(BaseModel):
     title: str = Field(description="What kind of problem it is, in a few words.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What is wrong here, and what to do.")
-    errors: list[Fault] = Field(default=[], description="The fields that are wrong, where fields are.")
+    errors: list[Fault] = Field(default=[], description="The fields that are wrong, if any.")
 
 
 class Problem(HTTPException):
