@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,14 @@ def test_a_compiled_model_has_a_page_too(tmp_path: Path) -> None:
     assert "argmax decides, margin 1" in page
     assert "408" in page
     assert "100.00 %" in page
+
+
+def test_a_run_beside_this_one_that_cannot_be_measured_is_named(runs: Path) -> None:
+    run, beside = runs / "runs" / "linear", runs / "runs" / "damaged"
+    shutil.copytree(run, beside)
+    (beside / "model.safetensors").write_bytes(b"no weights")
+    found, missing = compare(run, load_card(run), runs / "held-out.txt")
+    shutil.rmtree(beside)
+    assert "transformer" in {each.name for each in found}
+    assert len(missing) == 1
+    assert missing[0].startswith("run damaged: damaged/model.safetensors")

@@ -69,9 +69,13 @@ def compare(
             score = at_context(predictor, held_out, layout)
             found.append(Compared(name, score.bits_per_byte, "Kneser-Ney, counted on the same training text"))
     for other in neighbours(folder, card):
-        predictor_there, card_there = load_predictor(other)
-        with work(f"measuring {other.name}"):
-            measured = measure_text(other, predictor_there, card_there, data, stride=None)
+        try:  # a run beside this one that is damaged, or loses some of this text, is no fault of this one
+            predictor_there, card_there = load_predictor(other)
+            with work(f"measuring {other.name}"):
+                measured = measure_text(other, predictor_there, card_there, data, stride=None)
+        except ArlearnError as error:
+            missing.append(f"run {other.name}: {str(error).replace(f'{other.parent}/', '')}")
+            continue
         seconds = card_there.get("seconds") or 0.0
         about = f"run {other.name}, {measured['parameters']:,} weights, {seconds:,.0f} s of training"
         found.append(Compared(predictor_there.kind, measured["bits_per_byte"], about))
