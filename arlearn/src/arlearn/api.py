@@ -1,9 +1,9 @@
 """The front door: load, generate, compile and train in one line each. ``import arlearn`` gives these names.
 
-model = arlearn.load("runs/a")
-arlearn.generate(model, "Once upon a time")
-arlearn.train("tinystories-cpu", "runs/b", data="stories.txt", changes=["max_minutes=5"])
-arlearn.compile("parity.toml", "runs/c")
+    model = arlearn.load("runs/a")
+    arlearn.generate(model, "Once upon a time")
+    arlearn.train("tinystories-cpu", "runs/b", data="stories.txt", changes=["max_minutes=5"])
+    arlearn.compile("parity.toml", "runs/c")
 """
 
 from __future__ import annotations
