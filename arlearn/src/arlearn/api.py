@@ -1,9 +1,11 @@
-"""The front door: load, generate, compile and train in one line each. ``import arlearn`` gives these names.
+"""The front door: load, generate, compile and train in one line each.
 
     model = arlearn.load("runs/a")
     arlearn.generate(model, "Once upon a time")
     arlearn.train("tinystories-cpu", "runs/b", data="stories.txt", changes=["max_minutes=5"])
     arlearn.compile("parity.toml", "runs/c")
+
+``import arlearn`` gives these names.
 """
 
 from __future__ import annotations
@@ -61,7 +63,8 @@ def generate(
         prompt: text to go on from, or a question such as ``12 x 34``; a program may have one of its own.
         tokens: the most tokens to write; by default 120 of text, or a task's whole chain of thought.
         temperature: 0 takes the most likely token each time; by default 0.5 for text and 0 for tasks.
-        top_k, top_p: draw from the k most likely tokens, or from the fewest that hold this share of the probability.
+        top_k: draw from the k most likely tokens only.
+        top_p: draw from the fewest tokens that hold this share of the probability.
         seed: the same seed gives the same text.
 
     Raises ArlearnError if the prompt or a setting is invalid, or a task's chain does not end within ``tokens``.
