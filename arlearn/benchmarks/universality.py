@@ -41,6 +41,7 @@ from arlearn.predictors.transformer import TransformerPredictor
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.universal import HALT, Sizes, universal_program
 from arlearn.tasks.program import ABSENT, ProgramTask
+from arlearn.text import percent
 from arlearn.training.optimisation import build_optimiser, rate
 from arlearn.training.settings import TrainingSettings
 
@@ -264,7 +265,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     for row in rows:
         found = row["measured"]
-        shares = [f"{100 * found[key]:.2f} %" for key in ("tokens", "trained_length", "whole")]
+        shares = [f"{percent(found[key], 2)}" for key in ("tokens", "trained_length", "whole")]
         spent = f"{row['processor_seconds']:.0f} | {row['examples']:,}"
         lines.append(f"| {row['name']} | {row['learned_weights']:,} | {spent} | {' | '.join(shares)} |")
     return "\n".join(lines)

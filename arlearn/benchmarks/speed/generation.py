@@ -13,6 +13,7 @@ from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import State
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.text import percent
 from arlearn.training.processes import machine
 from speed.dense import DensePredictor
 from speed.machine import TOO_SMALL, Size, available_bytes, comparable, read_rate
@@ -118,7 +119,7 @@ def describe(result: dict[str, Any]) -> str:
     lines += [
         (
             f"memory is read at {result['read_rate'] / 1e9:.1f} GB/s: {result['bytes_read_per_token'] / 1e6:.0f} MB a token "
-            f"allow {result['bound_tokens_per_second']:,.0f} tokens/s, of which {100 * result['read_share']:.0f} % are "
+            f"allow {result['bound_tokens_per_second']:,.0f} tokens/s, of which {percent(result['read_share'])} are "
             f"reached; the baseline moves {result['bytes_ratio']:.0f} times as many bytes"
         ),
     ]

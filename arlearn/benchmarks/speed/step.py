@@ -13,6 +13,7 @@ import torch
 
 from arlearn.errors import ArlearnError
 from arlearn.predictors.linear import LinearPredictor
+from arlearn.text import percent
 from arlearn.training.processes import machine
 from speed.contestant import DECAY, RATE, Process
 from speed.dense import DensePredictor
@@ -172,11 +173,11 @@ def describe(result: dict[str, Any]) -> str:
         return "\n".join([*lines, same, TOO_SMALL])
     lines += [
         f"speed-up {result['speedup']:.2f}x, with fused AdamW on both sides {result['speedup_equal_optimiser']:.2f}x",
-        f"peak memory {100 * result['memory_ratio']:.0f} % of the baseline's",
+        f"peak memory {percent(result['memory_ratio'])} of the baseline's",
         same,
         (
             f"{result['operations'] / 1e9:,.0f} GFLOP at this machine's {result['gemm_rate'] / 1e9:.0f} GFLOP/s: "
-            f"{result['bound_seconds']:.2f} s, {result['bound_speedup']:.2f}x; reached {100 * result['gemm_share']:.0f} %"
+            f"{result['bound_seconds']:.2f} s, {result['bound_speedup']:.2f}x; reached {percent(result['gemm_share'])}"
         ),
     ]
     rows = result.get("real_text", {})

@@ -247,6 +247,7 @@ def length_complexity(
     from arlearn.files import write_atomically
     from arlearn.tasks import load_task
     from arlearn.tasks.base import SequenceTask
+    from arlearn.text import percent
     from arlearn.training.processes import keep_freed_memory
 
     keep_freed_memory()
@@ -266,7 +267,7 @@ def length_complexity(
     what = f"{size or 3}-digit numbers"
     if task == "parity":
         what = f"{max(1, (size or 16) * 3 // 4)} of {size or 16} bits"
-    title = f"{task} of {what} by a linear predictor, to {100 * target:g} % exact match"
+    title = f"{task} of {what} by a linear predictor, to {percent(target, None)} exact match"
     words = paragraph(cells, target)
     report = {
         "task": task,

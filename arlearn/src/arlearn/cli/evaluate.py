@@ -176,6 +176,7 @@ def _task(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from arlearn.evaluation.exact_match import measure_task
+    from arlearn.text import percent
 
     columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -199,8 +200,8 @@ def _task(
     print(f"{model}: {predictor.kind} predictor, {predictor.parameter_count():,} weights, given not learned: {given}")
     print(
         f"  {result.count:,} {summary['questions']} questions, {result.wrong:,} wrong: exact match "
-        f"{100 * result.exact_match:.4f} % [{100 * low:.4f}, {100 * high:.4f}], single places "
-        f"{100 * result.digit_accuracy:.4f} %"
+        f"{percent(result.exact_match, 4)} [{100 * low:.4f}, {100 * high:.4f}], single places "
+        f"{percent(result.digit_accuracy, 4)}"
     )
     print(f"  {result.generated_tokens} generated tokens a question, {summary['products_per_second']:,.0f} questions/s")
     for question, answer, expected in result.failures[:5]:

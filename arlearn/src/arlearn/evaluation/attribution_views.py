@@ -6,12 +6,8 @@ explanation as JSON and draws itself from that.
 
 from __future__ import annotations
 
-import html
 import io
-import json
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -21,6 +17,7 @@ from rich.text import Text
 import arlearn
 from arlearn.evaluation.attribution import TOLERANCE, ExplainedToken, Explanation, check_linear
 from arlearn.files import write_atomically
+from arlearn.text import percent, render_page, visible
 
 if TYPE_CHECKING:
     from arlearn.programs.text import Origin
@@ -44,18 +41,19 @@ def print_moment(explanation: Explanation, moment: ExplainedToken, console: Cons
     """One prediction."""
     word, found, attribution = explanation.model.word, moment.contributions, moment.attribution
     against = attribution.against
-    what = f"logit of {show(word(attribution.token))}"
+    what = f"logit of {visible(word(attribution.token))}"
     if against is not None:
-        what += " against the mean of all tokens" if against == "mean" else f" against {show(word(int(against)))}"
+        what += " against the mean of all tokens" if against == "mean" else f" against {visible(word(int(against)))}"
     share = float(found.probabilities[found.candidates.index(attribution.token)])
-    said = f"argmax decides, margin {found.margin:g}" if explanation.model.exact else f"probability {share:.2%}"
+    said = f"argmax decides, margin {found.margin:g}" if explanation.model.exact else f"probability {percent(share, 2)}"
     console.print(Text.assemble(f"position {found.position}: ", (what, "bold"), f" = {attribution.logit:+.4f}, {said}"))
     if moment.origin is not None:
         console.print(Text(_step(moment.origin), style="cyan"))
     console.print(_table(explanation, moment, rows))
     console.print(_verdict(moment))
     others = ", ".join(
-        f"{show(word(token))} {float(logit):+.3f}" + ("" if explanation.model.exact else f" ({float(p):.1%})")
+        f"{visible(word(token))} {float(logit):+.3f}"
+        + ("" if explanation.model.exact else f" ({percent(float(p), 1)})")
         for token, logit, p in zip(found.candidates, found.logits, found.probabilities, strict=True)
     )
     console.print(Text(f"likeliest: {others}", style="dim"))
@@ -79,7 +77,7 @@ def _table(explanation: Explanation, moment: ExplainedToken, rows: int) -> Table
     table.add_column("-" + " " * (2 * BAR - 1) + "+", no_wrap=True)
     for place, (position, token, value) in enumerate(zip(found.places, found.tokens, attribution.values, strict=True)):
         if place in kept:
-            table.add_row(str(position), show(word(token)), f"{value:+.4f}", bar(value, largest))
+            table.add_row(str(position), visible(word(token)), f"{value:+.4f}", bar(value, largest))
     if len(kept) < len(attribution.values):
         rest = sum(value for place, value in enumerate(attribution.values) if place not in kept)
         table.add_row("", f"{len(attribution.values) - len(kept)} smaller", f"{rest:+.4f}", bar(rest, largest))
@@ -107,11 +105,6 @@ def bar(value: float, largest: float) -> Text:
     return Text.assemble(" " * (BAR - whole - rest), ("▐" * rest + "█" * whole, AGAINST), "│")
 
 
-def show(word: str) -> str:
-    """A token between quotes if its ends would not be seen."""
-    return repr(word) if word != word.strip() or not word.isprintable() or not word else word
-
-
 DIGITS = 7  # of a number in the page: what is drawn needs no more
 
 
@@ -122,39 +115,24 @@ def write_page(explanation: Explanation, path: Path) -> None:
 
 def page(explanation: Explanation) -> str:
     """The page's HTML."""
-    parts = files("arlearn.evaluation").joinpath("page")
-    template = Template(parts.joinpath("attribution.html").read_text("utf-8"))
-    saved = explanation.model
+    saved, first = explanation.model, explanation.moments[0]
     predictor = check_linear(saved.predictor)
-    first = explanation.moments[0]
-    target = saved.word(first.attribution.token).strip() or repr(saved.word(first.attribution.token))
-    several = len(explanation.moments) > 1
-    heading = f"Where {len(explanation.moments)} tokens come from" if several else f"Where “{target}” comes from"
-    name = saved.folder.resolve().name
-    facts = (
-        f"Model <code>{html.escape(name)}</code>: {predictor.parameter_count():,} weights, a {predictor.map.kind} map over "
-        f"{predictor.map.window:,} positions, {predictor.vocabulary:,} tokens"
-    )
-    answer = saved.answer(explanation.tokens)
-    if answer is not None:
-        facts += f". Its answer: <strong>{html.escape(answer)}</strong>"
-    worst = explanation.worst
-    scale = "The largest logit decides." if saved.exact else "Probabilities are those at temperature 1."
-    footer = (
-        f"Every contribution is computed in float64 from the weights; the logit is the one that the predictor computes when "
-        f"it generates. The largest difference between the two in the attributions of this page is {worst.residual:.1e} of the "
-        f"logit. {scale} Made by <code>arlearn explain</code> {arlearn.__version__}."
-    )
-    return template.substitute(
-        title=html.escape(f"{heading} · {name}"),
-        heading=html.escape(heading),
-        facts=facts,
-        footer=footer,
-        plain=html.escape(_plain(explanation)),
-        style=parts.joinpath("attribution.css").read_text("utf-8"),
-        script=parts.joinpath("attribution.js").read_text("utf-8"),
-        data=_embedded(page_data(explanation)),
-    )
+    word = saved.word(first.attribution.token)
+    content = {
+        "model": saved.folder.resolve().name,
+        "weights": predictor.parameter_count(),
+        "map": predictor.map,
+        "vocabulary": predictor.vocabulary,
+        "answer": saved.answer(explanation.tokens),
+        "target": word.strip() or repr(word),
+        "count": len(explanation.moments),
+        "exact": saved.exact,
+        "residual": explanation.worst.residual,
+        "version": arlearn.__version__,
+        "plain": _plain(explanation),
+        "data": page_data(explanation),
+    }
+    return render_page("arlearn.evaluation", "attribution.html", content)
 
 
 def page_data(explanation: Explanation) -> dict[str, Any]:
@@ -206,13 +184,6 @@ def _moment(moment: ExplainedToken) -> dict[str, Any]:
 
 def _short(values: list[float]) -> list[float]:
     return [float(f"{value:.{DIGITS}g}") for value in values]
-
-
-def _embedded(data: dict[str, Any]) -> str:
-    """JSON that no text in it can end early, as ``</script>`` would."""
-    return (
-        json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c").replace("\u2028", "\\u2028")
-    )
 
 
 def _plain(explanation: Explanation) -> str:

@@ -22,6 +22,7 @@ from arlearn.errors import ArlearnError
 from arlearn.evaluation.exact_match import exact_match
 from arlearn.files import replacing, write_atomically
 from arlearn.tasks.base import SequenceTask
+from arlearn.text import percent
 
 MARKS = "osD^vP*X"  # of the formats, shortest first
 
@@ -174,16 +175,16 @@ def paragraph(cells: Sequence[Cell], target: float) -> str:
             quickest = min(reached, key=lambda cell: cell.seconds)
             shortest = reached[0]
             text += (
-                f"the shortest chain that reached {100 * target:g} % is {shortest.format} ({shortest.generated_tokens} "
+                f"the shortest chain that reached {percent(target, None)} is {shortest.format} ({shortest.generated_tokens} "
                 f"tokens, {shortest.examples:,} examples, {shortest.seconds:.1f} s); fewest examples took "
                 f"{cheapest.format} ({cheapest.generated_tokens} tokens, {cheapest.examples:,} examples), least time "
                 f"{quickest.format} ({quickest.generated_tokens} tokens, {quickest.seconds:.1f} s)"
             )
         else:
-            text += f"no format reached {100 * target:g} %"
+            text += f"no format reached {percent(target, None)}"
         if missed:
             best = {name: max(cell.exact_match for cell in mine if cell.format == name) for name in missed}
-            text += "; given up: " + ", ".join(f"{name} (best {100 * best[name]:.1f} %)" for name in missed)
+            text += "; given up: " + ", ".join(f"{name} (best {percent(best[name], 1)})" for name in missed)
         parts.append(text + ".")
     return " ".join(parts)
 

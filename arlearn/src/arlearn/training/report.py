@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import tomli_w
 import torch
 from jaxtyping import Int
@@ -22,7 +21,6 @@ import arlearn
 from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.attribution import Explanation, explain
-from arlearn.evaluation.attribution_views import show
 from arlearn.evaluation.comparison import Compared, compare
 from arlearn.evaluation.exact_match import measure_task
 from arlearn.evaluation.perplexity import measure_text
@@ -30,6 +28,7 @@ from arlearn.evaluation.saved_model import SavedModel
 from arlearn.files import write_atomically
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.tasks.text_files import TextFile, find_text
+from arlearn.text import percent, render_page, visible
 from arlearn.training.processes import machine
 from arlearn.training.reporting import Measurements, Reporter, loss_figure, read_metrics
 
@@ -89,9 +88,7 @@ def write_report(
         "facts": _facts(saved, folder),
         "version": arlearn.__version__,
     }
-    loader = jinja2.PackageLoader("arlearn.training", "page")
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    write_atomically(out, environment.get_template("report.html").render(content))
+    write_atomically(out, render_page("arlearn.training", "report.html", content))
     own = next((each.bits_per_byte for each in figures if each.name == "this model"), None)
     return {
         "report": str(out),
@@ -158,13 +155,13 @@ def _explained(saved: SavedModel, given: Int[Tensor, " prompt"]) -> dict[str, An
     largest = max((abs(value) for value in (*attribution.values, attribution.bias)), default=1.0) or 1.0
     lines = list(zip(places.places, places.tokens, attribution.values, strict=True))
     kept = sorted(sorted(lines, key=lambda line: -abs(line[2]))[:ROWS])
-    rows = [(str(place), show(saved.word(token)), value, 50 * abs(value) / largest) for place, token, value in kept]
+    rows = [(str(place), visible(saved.word(token)), value, 50 * abs(value) / largest) for place, token, value in kept]
     rows.append(("", "bias", attribution.bias, 50 * abs(attribution.bias) / largest))
     share = float(places.probabilities[places.candidates.index(attribution.token)])
     return {
-        "token": show(saved.word(attribution.token)),
+        "token": visible(saved.word(attribution.token)),
         "logit": attribution.logit,
-        "said": f"argmax decides, margin {places.margin:g}" if saved.exact else f"probability {share:.1%}",
+        "said": f"argmax decides, margin {places.margin:g}" if saved.exact else f"probability {percent(share, 1)}",
         "rows": rows,
         "left_out": len(lines) - len(kept),
         "residual": attribution.residual,

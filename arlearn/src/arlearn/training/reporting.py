@@ -25,6 +25,7 @@ from arlearn.predictors.base import Predictor
 from arlearn.tasks.base import SequenceTask, Task
 from arlearn.tasks.text import TextTask
 from arlearn.tasks.text_files import TextFile, tokenise
+from arlearn.text import percent
 from arlearn.tokens.bytepair import BytePair
 from arlearn.training.recipe import Recipe
 from arlearn.training.settings import TrainingSettings
@@ -259,7 +260,7 @@ class Work:
         if now - self._told >= EVERY:
             self._told = now
             left = f", {(now - self._began) * (1 - share) / share:.0f} s left" if 0 < share < 1 else ""
-            self._reporter.note(f"{self._title}: {share:.0%}{', ' if detail else ''}{detail}{left}")
+            self._reporter.note(f"{self._title}: {percent(share)}{', ' if detail else ''}{detail}{left}")
 
 
 # what they leave in the directory of a run
