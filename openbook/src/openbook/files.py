@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import hashlib
 import os
-import tempfile
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,13 +28,13 @@ def replacing(path: Path) -> Iterator[Path]:
     handle = -1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        beside = Path(name)
+        name = path.parent / f".{secrets.token_hex(8)}.part"
+        handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)  # less what the umask takes
+        beside = name
         _lock(handle)
         yield beside
         with beside.open("rb+") as written:
             os.fsync(written.fileno())
-        os.chmod(beside, 0o666 & ~_umask())
         os.replace(beside, path)
     except BaseException as error:
         if beside is not None:
@@ -120,10 +121,18 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(source, "sha256").hexdigest()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def read_csv(path: Path, advice: str = "") -> tuple[list[dict[str, str]], list[str]]:
+    """The rows of a CSV file in UTF-8 and the names of its columns. A cell that a row lacks is empty.
+
+    Raises OpenbookError, with ``advice`` at its end, where the file cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restval="")
+            return list(reader), [name for name in reader.fieldnames or () if name]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OpenbookError(f"{path} cannot be read as CSV in UTF-8 ({reason}){advice}") from error
 
 
 FileKind = Literal[

@@ -15,14 +15,13 @@ from urllib.parse import unquote, urlsplit
 
 from openbook.errors import OpenbookError
 from openbook.files import NAMED, file_sha256, kind_of, replacing, sha256
+from openbook.papers.formats import ENDINGS
 from openbook.record.model import PaperInfo
 
 COLUMNS: Final = ("Conference", "Year", "Filename", "Title", "Authors", "Category", "PDF_URL")
 _NEEDED: Final = ("Conference", "Year", "Filename", "Title", "Authors", "PDF_URL")
 _UNSAFE: Final = re.compile(r"[\x00-\x1f/\\]+")
 _PUTS_IN: Final = re.compile(rb"\\(?:input|include|subfile)\b\s*\{([^{}\n]+)\}")
-#: Endings of the files that are taken from a folder.
-ENDINGS: Final = (".pdf", ".xml", ".nxml", ".tei", ".tex", ".html", ".htm", ".md", ".txt", ".gz", ".zip")
 
 
 @dataclass(frozen=True, slots=True)

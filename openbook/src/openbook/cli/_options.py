@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MISSING_RECORDS = "give the records: a Parquet file, or a folder that `openbook assess` wrote"
 _MODEL: dict[str, Any] = {"rich_help_panel": "Asking a model (--assessor llm)"}
+_HOW_ASKED = ("base_url", "per", "context_tokens", "max_output_tokens", "budget", "input_price", "output_price")
+_HOW_OFTEN = ("votes", "temperature", "concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries")
 
 
 class OptionGroup:
@@ -27,6 +29,28 @@ class OptionGroup:
 
     def problems(self) -> list[str]:
         return []
+
+    def changed(self, *names: str) -> list[str]:
+        """Those of the named options that have another value than their default, as one writes them."""
+        hints = get_type_hints(type(self), include_extras=True)
+        return [
+            _written(field.name, getattr(self, field.name), hints[field.name])
+            for field in fields(self)  # type: ignore[arg-type]
+            if field.name in names and getattr(self, field.name) != field.default
+        ]
+
+
+def _written(name: str, value: object, hint: Any) -> str:
+    option = next(extra for extra in hint.__metadata__ if isinstance(extra, typer.models.ParameterInfo))
+    for given in (option.default, *(option.param_decls or ())):  # in an annotation, typer keeps the first as a default
+        if isinstance(given, str) and given.startswith("--"):
+            return given
+    return f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
+
+
+def _listed(options: list[str]) -> str:
+    """``--a, --b and --c go``."""
+    return f"{', '.join(options[:-1])} and {options[-1]} go" if len(options) > 1 else f"{options[0]} goes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +79,8 @@ class ModelOptions(OptionGroup):
     output_price: Annotated[float | None, typer.Option(help="US dollars per million output tokens.", **_MODEL)] = None
 
     def problems(self) -> list[str]:
-        if self.model is None and any(
-            value is not None for value in (self.base_url, self.budget, self.input_price, self.output_price)
-        ):
-            return ["--base-url, --budget and prices go with --model"]
+        if self.model is None and (idle := self.changed(*_HOW_ASKED)):
+            return [f"{_listed(idle)} with --model: without it no model is asked"]
         return []
 
     def settings(self) -> LlmSettings | None:
@@ -128,12 +150,10 @@ class AnswerOptions(ModelOptions):
         found = []
         if self.assessor == "llm" and self.model is None:
             found.append("--assessor llm asks a model: name it with --model")
-        if self.assessor != "llm" and (self.model is not None or self.dry or self.budget is not None):
-            found.append("--model, --budget and --dry-run go with --assessor llm")
-        if self.assessor != "llm" and self.batch:
-            found.append("--batch asks a model; it goes with --assessor llm")
-        if not self.batch and (self.poll is not None or not self.wait or self.drop_batch is not None):
-            found.append("--poll, --no-wait and --drop-batch go with --batch")
+        if self.assessor != "llm" and (idle := self.changed("model", *_HOW_ASKED, *_HOW_OFTEN, "batch", "dry")):
+            found.append(f"{_listed(idle)} with --assessor llm: {self.assessor} asks no model")
+        if not self.batch and (idle := self.changed("poll", "wait", "drop_batch")):
+            found.append(f"{_listed(idle)} with --batch")
         if self.batch and self.engine != "local":
             found.append("--batch leaves the work to the provider; it goes with --engine local")
         if self.batch and self.ledger is None and not self.dry:

@@ -44,6 +44,7 @@ def _show(compared: list[Comparison], gone: list[str], new: list[str]) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from openbook.text import percent
     from openbook.variables.definitions import definition
 
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
@@ -55,7 +56,8 @@ def _show(compared: list[Comparison], gone: list[str], new: list[str]) -> None:
         console.print(f"Documented: {_number(was)} of 7, now {_number(now)} of 7")
         for change in one.changes:
             sure = [
-                f"{100 * c:.0f} %" if c is not None else "" for c in (change.confidence_before, change.confidence_after)
+                percent(c, sign=" %") if c is not None else ""
+                for c in (change.confidence_before, change.confidence_after)
             ]
             line = f"{definition(change.variable).title}: {change.before} {sure[0]} → {change.after} {sure[1]}".replace(
                 "  ", " "

@@ -79,13 +79,14 @@ def _show(record: Record, found: list[Counterfactual]) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
+    from openbook.text import percent
     from openbook.variables.definitions import definition
 
     console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
     console.print(Text(record.paper.title or record.paper.id, style="bold"))
     for item in found:
         console.print()
-        sure = f", {100 * item.confidence:.0f} % sure" if item.confidence is not None else ""
+        sure = f", {percent(item.confidence, sign=' %')} sure" if item.confidence is not None else ""
         console.print(Text(f"{definition(item.variable).title}: {item.result}{sure}", style="bold"))
         for line in _lines(item):
             console.print(Padding(Text(line), (0, 0, 0, 3)))

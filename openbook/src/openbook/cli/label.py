@@ -53,7 +53,7 @@ def label(
         openbook train --gold sentences.csv --out my-weights
     """
     from openbook.assess.papers_list import check_paper
-    from openbook.corpus.validation.annotator import Item, Labels, annotate
+    from openbook.corpus.validation.annotator import Item, LabelQuestions, Labels, annotate
     from openbook.errors import OpenbookError
     from openbook.papers.paper import Paper
     from openbook.papers.sandbox import read_safely
@@ -94,9 +94,7 @@ def label(
         return
     labels, who = Labels.open(out, wanted), annotator or getpass.getuser()
     if browser:
-        from openbook.corpus.validation.questions import LabelQuestions
-
-        queue = LabelQuestions(items, labels, who)
+        queue = LabelQuestions(items, labels, who, say=typer.echo)
         ask_in_browser(queue, port)
         typer.echo(f"{queue.done} answers in this session, saved to {out}")
         return

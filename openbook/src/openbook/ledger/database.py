@@ -25,6 +25,14 @@ class LedgerError(OpenbookError):
     """The ledger cannot be opened, read or written."""
 
 
+class UnknownPaper(LedgerError):
+    """The ledger has no paper of this name."""
+
+
+class AmbiguousPaper(LedgerError):
+    """A name that several papers of the ledger have."""
+
+
 def now() -> str:
     """This moment, UTC, ISO 8601 to the microsecond."""
     return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from openbook.ledger.batch_jobs import BatchJobs
-from openbook.ledger.database import LedgerError, now, open_engine, reading, writing
+from openbook.ledger.database import AmbiguousPaper, LedgerError, UnknownPaper, now, open_engine, reading, writing
 from openbook.ledger.reply_cache import LEASE, ReplyCache
 from openbook.ledger.tables import (
     answers,
@@ -45,10 +45,10 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a paper's history. ``kind`` is ``assessed`` or ``corrected``."""
+    """One thing that happened to a paper: it was ``assessed``, or an answer was ``corrected``."""
 
     when: str
-    kind: str
+    kind: Literal["assessed", "corrected"]
     what: dict[str, Any]
 
 
@@ -216,7 +216,10 @@ class Ledger:
         return found if isinstance(found, dict) else None
 
     def find(self, paper: str) -> str:
-        """The key of one paper: its key, its id, or the first 8 or more digits of its hash. Raises LedgerError."""
+        """The key of one paper: its key, its id, or the first 8 or more digits of its hash.
+
+        Raises UnknownPaper or AmbiguousPaper.
+        """
         with reading(self.engine) as connection:
             exact = connection.execute(select(papers.c.key).where(papers.c.key == paper)).scalar()
             if exact:
@@ -225,9 +228,9 @@ class Ledger:
             if not keys and len(paper) >= 8 and all(digit in "0123456789abcdef" for digit in paper):
                 keys = list(connection.execute(select(papers.c.key).where(papers.c.key.startswith(paper))).scalars())
         if not keys:
-            raise LedgerError(f"no paper {paper!r} in this ledger; give its id, or 8 or more digits of its SHA-256")
+            raise UnknownPaper(f"no paper {paper!r} in this ledger; give its id, or 8 or more digits of its SHA-256")
         if len(keys) > 1:
-            raise LedgerError(f"{paper!r} means {len(keys)} papers: {', '.join(keys)}; give one of these")
+            raise AmbiguousPaper(f"{paper!r} means {len(keys)} papers: {', '.join(keys)}; give one of these")
         return str(keys[0])
 
     def count(self) -> int:

@@ -13,6 +13,8 @@ _MARKDOWN: Final = (".md", ".markdown", ".mdown", ".rmd", ".qmd")
 _LATEX: Final = (".tex", ".ltx", ".latex")
 _HTML: Final = (".html", ".htm", ".xhtml")
 _XML: Final = (".xml", ".tei", ".nxml", ".jats")
+#: Endings of the names of papers' files.
+ENDINGS: Final = (".pdf", *_XML, *_LATEX, *_HTML, *_MARKDOWN, ".txt", ".gz", ".tgz", ".tar", ".zip")
 #: How files of other formats begin, their format, and what its users call it.
 _REFUSED: Final = (
     (b"{\\rtf", "rtf", "RTF"),

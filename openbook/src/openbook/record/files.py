@@ -99,3 +99,9 @@ def read_folder(folder: Path) -> Iterator[Record]:
     """The records of a folder that ``openbook assess`` wrote, by name. Raises OpenbookError at the first bad one."""
     for path in record_paths(folder):
         yield read_record(path)
+
+
+def require_records(path: Path) -> None:
+    """Raise OpenbookError where there is nothing at the path of a table or folder of records."""
+    if not path.exists():
+        raise OpenbookError(f"there is no file or folder {path}; give a Parquet file of records or a folder of them")

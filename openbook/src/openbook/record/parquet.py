@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from openbook.errors import OpenbookError
 from openbook.files import NAMED, kind_of, write_atomically
-from openbook.record.files import read_folder, read_record, record_paths
+from openbook.record.files import read_folder, read_record, record_paths, require_records
 from openbook.record.model import Answer, CodeReport, PaperInfo, Record, Run, Scores, score_answers
 from openbook.variables import SCORED, VARIABLES
 
@@ -212,8 +212,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     if path.suffix == ".json":
         table = to_table([read_record(path)])
         return table.select(columns) if columns else table
-    if not path.exists():
-        raise OpenbookError(f"there is no file or folder {path}; give a Parquet file of records or a folder of them")
+    require_records(path)
     try:
         return pq.read_table(path, columns=columns)
     except (pa.ArrowException, OSError) as error:

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 from openbook.assess.pipeline import assess_paper
 from openbook.assessors.linear.assessor import LinearAssessor
 from openbook.cli import app
-from openbook.corpus.validation.annotator import Item, Labels
-from openbook.corpus.validation.questions import LabelQuestions, ReviewQuestions
+from openbook.corpus.validation.annotator import Item, LabelQuestions, Labels
+from openbook.corpus.validation.questions import ReviewQuestions
 from openbook.ledger import Ledger
 from openbook.ledger.queries import doubts
 from openbook.papers.reading import read_paper

@@ -13,7 +13,6 @@ Labelled sentences (``gold``) say of single sentences of whole papers which of t
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ import numpy.typing as npt
 from openbook.assessors.linear.model import TARGETS
 from openbook.errors import OpenbookError
 from openbook.evidence.checking import speaks_of_the_paper
-from openbook.files import sha256
+from openbook.files import read_csv, sha256
 from openbook.papers.characters import LIGATURES
 from openbook.papers.paper import Paper
 from openbook.papers.sentences import split_sentences
@@ -177,13 +176,9 @@ def _gold(paths: Sequence[Path]) -> dict[str, list[GoldSentence]]:
     return {paper: list(known.values()) for paper, known in found.items()}
 
 
-def _csv(path: Path) -> list[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows: list[dict[str, Any]] = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise OpenbookError(f"{path} cannot be read as CSV in UTF-8: {error}") from error
-    if not rows or "paper" not in rows[0] or not {"key", "sentence"} & set(rows[0]):
+def _csv(path: Path) -> list[dict[str, str]]:
+    rows, names = read_csv(path)
+    if not rows or "paper" not in names or not {"key", "sentence"} & set(names):
         raise OpenbookError(
             f"{path} is no table of labelled sentences: it needs the columns paper and sentence (or key)"
         )

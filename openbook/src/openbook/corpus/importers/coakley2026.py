@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from openbook.errors import OpenbookError
-from openbook.files import sha256
+from openbook.files import read_csv, sha256
 from openbook.text import one_line, shortened
 from openbook.variables import VARIABLES
 
@@ -172,18 +171,17 @@ def _paper_list(root: Path, folder: Path, venue: str, year: int, report: ImportR
             return None
         return {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in LIST_COLUMNS if column not in (reader.fieldnames or ())]
-            if "Filename" in missing:
-                report.odd.append(Oddity("broken_list", name, None, f"has no column {', '.join(missing)}; not used"))
-                return None if folder is LISTED else {}
-            if missing:
-                report.odd.append(Oddity("broken_list", name, None, f"has no column {', '.join(missing)}; left empty"))
-            return {(line["Filename"] or "").removesuffix(".pdf"): line for line in reader}
-    except (UnicodeDecodeError, csv.Error) as error:
-        report.odd.append(Oddity("broken_list", name, None, f"cannot be read as CSV in UTF-8 ({error}); not used"))
+        lines, columns = read_csv(path)
+    except OpenbookError as error:
+        report.odd.append(Oddity("broken_list", name, None, f"{str(error).removeprefix(f'{path} ')}; not used"))
         return None if folder is LISTED else {}
+    missing = [column for column in LIST_COLUMNS if column not in columns]
+    if "Filename" in missing:
+        report.odd.append(Oddity("broken_list", name, None, f"has no column {', '.join(missing)}; not used"))
+        return None if folder is LISTED else {}
+    if missing:
+        report.odd.append(Oddity("broken_list", name, None, f"has no column {', '.join(missing)}; left empty"))
+    return {line["Filename"].removesuffix(".pdf"): line for line in lines}
 
 
 def _object(path: Path, name: str, report: ImportReport) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from openbook.corpus.validation.label_tables import join, read_label_table
 from openbook.corpus.validation.statistics import SEED, percentile
 from openbook.errors import OpenbookError
+from openbook.record.files import require_records
 from openbook.record.model import CODE_AND_DATA, DATA_ONLY, RATE_CODE_AND_DATA, RATE_DATA_ONLY, Z95, wilson
 from openbook.variables import SCORED
 
@@ -93,10 +94,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, records: Path) -> set[str]:
 
         connection.register("records", read_table(records))
     else:
-        if not records.exists():
-            raise OpenbookError(
-                f"there is no file or folder {records}; give a Parquet file of records or a folder of them"
-            )
+        require_records(records)
         quoted = str(records).replace("'", "''")
         try:
             connection.execute(f"CREATE VIEW records AS SELECT * FROM read_parquet('{quoted}')")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from openbook.corpus.validation.questions import KEYS, SHOWN, Candidate, Candidates
+from openbook.corpus.validation.questions import KEYS, SHOWN, AnswerQuestion, Candidate, Candidates
 from openbook.errors import OpenbookError
-from openbook.files import write_atomically
+from openbook.files import read_csv, write_atomically
 from openbook.papers.paper import Paper
 from openbook.text import shortened
 from openbook.variables import SCORED, VARIABLES
@@ -39,13 +39,7 @@ class Labels:
         labels = cls(path, variables)
         if not path.exists():
             return labels
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                reader = csv.DictReader(file)
-                rows = list(reader)
-                names = reader.fieldnames or []
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise OpenbookError(f"{path} cannot be read as CSV in UTF-8 ({error}); choose another --out.") from error
+        rows, names = read_csv(path, "; choose another --out")
         if "id" not in names:
             raise OpenbookError(f"{path} is not a file of labels: it has no column id. Choose another --out.")
         columns = (*_COLUMNS, *VARIABLES)
@@ -77,64 +71,123 @@ class Item:
     read: Callable[[], Paper]
 
 
+class LabelQuestions:
+    """The variables that an annotator's file still lacks, paper by paper.
+
+    ``most``: passages of a question. ``say`` is told of each paper that cannot be read and is passed over.
+    """
+
+    heading = "Label"
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        labels: Labels,
+        annotator: str,
+        *,
+        most: int | None = 4 * SHOWN,
+        say: Say = lambda line: None,
+    ) -> None:
+        self._items = items
+        self._labels = labels
+        self._annotator = annotator
+        self._most = most
+        self._say = say
+        self._open = [(place, variable) for place, item in enumerate(items) for variable in labels.missing(item.id)]
+        self._at = 0
+        self._read: tuple[int, Candidates] | None = None
+        self.done = 0
+
+    @property
+    def place(self) -> int:
+        """Which of the papers the current question is about, from 0."""
+        return self._open[self._at][0]
+
+    def current(self) -> AnswerQuestion | None:
+        """The next cell of the file. Papers that cannot be read are passed over."""
+        while self._at < len(self._open):
+            place, variable = self._open[self._at]
+            item = self._items[place]
+            if self._read is None or self._read[0] != place:
+                self._read = place, Candidates(item.read())
+            candidates = self._read[1]
+            if candidates.paper.problem is None:
+                return AnswerQuestion(
+                    id=f"{item.id}:{variable}",
+                    paper=candidates.paper.title or item.id,
+                    variable=variable,
+                    number=self._at + 1,
+                    total=len(self._open),
+                    keys=KEYS[variable],
+                    passages=candidates.passages(variable)[: self._most],
+                    links=candidates.links(variable),
+                )
+            self._say(f"\n{item.id}: cannot be read ({candidates.paper.problem}); passed over.")
+            self.skip()
+        return None
+
+    def answer(self, result: str, why: str = "", proof: Candidate | None = None) -> None:
+        """Write the answer to the file. Raises OpenbookError where it cannot be written."""
+        place, variable = self._open[self._at]
+        item = self._items[place]
+        paper = item.read() if self._read is None or self._read[0] != place else self._read[1].paper
+        self._labels.put(item.id, variable, result, title=paper.title, source=paper.source, annotator=self._annotator)
+        self._at += 1
+        self.done += 1
+
+    def skip(self) -> None:
+        """Pass over the rest of the current paper."""
+        place = self.place
+        while self._at < len(self._open) and self.place == place:
+            self._at += 1
+
+    def back(self) -> bool:
+        """Return to the cell before, and empty it; False where there is none."""
+        if not self._at:
+            return False
+        self._at -= 1
+        place, variable = self._open[self._at]
+        if self._labels.rows.get(self._items[place].id, {}).get(variable):  # else it was passed over
+            self._labels.put(self._items[place].id, variable, "")
+            self.done -= 1
+        return True
+
+
 def annotate(items: Sequence[Item], labels: Labels, annotator: str, ask: Ask, say: Say) -> int:
     """Ask about every paper that is not finished, until all are or the annotator quits; returns answers given.
 
     ``ask`` shows a prompt and returns a key (an empty string at the end of the input, which quits).
     """
-    given = 0
-    history: list[tuple[int, str]] = []
-    waiting = [place for place, item in enumerate(items) if labels.missing(item.id)]
-    say(f"{len(items) - len(waiting)} of {len(items)} papers are done; answers are saved to {labels.path} as you go.")
-    queue = list(waiting)
-    while queue:
-        place = queue.pop(0)
-        item = items[place]
-        paper = item.read()
-        if paper.problem is not None:
-            say(f"\n{item.id}: cannot be read ({paper.problem}); passed over.")
-            continue
-        say(f"\n[{place + 1}/{len(items)}] {paper.title or item.id}")
-        about = {"title": paper.title, "source": paper.source, "annotator": annotator}
-        candidates = Candidates(paper)
-        todo = labels.missing(item.id)
-        while todo:
-            variable = todo[0]
-            key = _question(candidates, variable, ask, say)
-            if key in ("q", ""):
-                say(f"\nSaved. {given} answers in this session.")
-                return given
-            if key == "s":
-                break
-            if key == "b":
-                if not history:
-                    say("There is nothing to go back to.")
-                    continue
-                before, last = history.pop()
-                labels.put(items[before].id, last, "")
-                given -= 1
-                if before != place:
-                    queue[:0] = [before, place]
-                    break
-                todo = [last, *todo]
-                continue
-            labels.put(item.id, variable, KEYS[variable][key], **about)
-            history.append((place, variable))
-            given += 1
-            todo = todo[1:]
-    say(f"\nDone. {given} answers in this session.")
-    return given
+    finished = sum(not labels.missing(item.id) for item in items)
+    say(f"{finished} of {len(items)} papers are done; answers are saved to {labels.path} as you go.")
+    questions = LabelQuestions(items, labels, annotator, most=None, say=say)
+    named = None
+    while (question := questions.current()) is not None:
+        if named != questions.place:
+            named = questions.place
+            say(f"\n[{named + 1}/{len(items)}] {question.paper}")
+        key = _key(question, ask, say)
+        if key in ("q", ""):
+            say(f"\nSaved. {questions.done} answers in this session.")
+            return questions.done
+        if key == "s":
+            questions.skip()
+        elif key != "b":
+            questions.answer(question.keys[key])
+        elif not questions.back():
+            say("There is nothing to go back to.")
+    say(f"\nDone. {questions.done} answers in this session.")
+    return questions.done
 
 
-def _question(candidates: Candidates, variable: str, ask: Ask, say: Say) -> str:
+def _key(question: AnswerQuestion, ask: Ask, say: Say) -> str:
     """Show the question and its candidates; returns a key that is an answer, ``b``, ``s``, ``q``, or empty."""
-    definition = definition_of(variable)
-    say(f"\n{definition.title}: {definition.question}")
-    rest = iter(candidates.passages(variable))
+    say(f"\n{question.title}: {question.asked}")
+    rest = iter(question.passages)
     _show_some(rest, say)
-    for link in candidates.links(variable):
+    for link in question.links:
         say(f"    link  {link}")
-    keys = KEYS[variable] | COMMANDS
+    keys = question.keys | COMMANDS
     prompt = "  ".join(f"{key} {meaning}" for key, meaning in keys.items())
     while True:
         key = ask(f"  {prompt} > ").strip().lower()[:1]
@@ -174,12 +227,8 @@ class SentenceLabels:
         labels = cls(path)
         if not path.exists():
             return labels
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                rows = list(csv.DictReader(file))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise OpenbookError(f"{path} cannot be read as CSV in UTF-8 ({error}); choose another --out.") from error
-        if rows and not {"paper", "sentence"} <= set(rows[0]):
+        rows, names = read_csv(path, "; choose another --out")
+        if rows and not {"paper", "sentence"} <= set(names):
             raise OpenbookError(
                 f"{path} is not a file of labelled sentences: it lacks the column paper or sentence. Choose another --out."
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 from openbook.corpus.validation.statistics import wilson
 from openbook.errors import OpenbookError
 from openbook.evidence.letters import letters_of
+from openbook.files import read_csv
 from openbook.record.files import read_record, record_paths
 from openbook.variables import SCORED
 
@@ -24,13 +24,8 @@ def read_gold(path: Path) -> dict[str, dict[str, Label]]:
 
     Raises OpenbookError if the table cannot be read or lacks columns.
     """
-    rows: list[dict[str, Any]]
     if path.suffix.lower() == ".csv":
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                rows = list(csv.DictReader(file))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise OpenbookError(f"{path} cannot be read as CSV in UTF-8: {error}") from error
+        rows: Sequence[dict[str, Any]] = read_csv(path)[0]
     else:
         from openbook.record.parquet import read_table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openbook.errors import OpenbookError
+from openbook.files import read_csv
 from openbook.record.parquet import read_table
 from openbook.variables import SCORED, VARIABLES
 
@@ -201,15 +201,9 @@ def _columns(path: Path) -> tuple[Mapping[str, list[Any]], int]:
 
 
 def _csv_columns(path: Path) -> tuple[Mapping[str, list[Any]], int]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-            names = [name for name in reader.fieldnames or () if name]
-    except FileNotFoundError as error:
-        raise OpenbookError(f"{path} does not exist.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise OpenbookError(f"{path} cannot be read as CSV in UTF-8 ({error}).") from error
+    if not path.exists():
+        raise OpenbookError(f"{path} does not exist.")
+    rows, names = read_csv(path)
     return {name: [row[name] or "" for row in rows] for name in names}, len(rows)
 
 

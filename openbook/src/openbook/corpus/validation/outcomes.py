@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from openbook.corpus.validation.statistics import percentile
 from openbook.errors import OpenbookError
+from openbook.files import read_csv
 from openbook.record.model import RATE_CODE_AND_DATA, RATE_DATA_ONLY, Record
 from openbook.record.parquet import from_row, read_table
 
@@ -46,12 +46,7 @@ def read_outcomes(path: Path, records: Path | None) -> list[PaperOutcome]:
     Without records the columns ``code`` and ``data`` (yes or no) give the class, and ``documentation`` the score. Raises
     OpenbookError for a file of another shape, an unknown word, or ids without a record.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            rows, names = list(reader), reader.fieldnames or []
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise OpenbookError(f"{path} cannot be read as CSV in UTF-8 ({error})") from error
+    rows, names = read_csv(path)
     needed = ["id", "reproduced", *([] if records else ["code", "data"])]
     missing = [name for name in needed if name not in names]
     if missing or not rows:

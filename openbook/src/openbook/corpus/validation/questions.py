@@ -23,7 +23,6 @@ from openbook.variables.definitions import definition as definition_of
 
 if TYPE_CHECKING:
     from openbook.assessors.linear.model import PaperScores
-    from openbook.corpus.validation.annotator import Item, Labels
     from openbook.ledger import Ledger
     from openbook.ledger.queries import DoubtfulAnswer
 
@@ -181,8 +180,8 @@ class QuestionQueue(Protocol):
     def skip(self) -> None:
         """Leave the current question for another time."""
 
-    def back(self) -> None:
-        """Return to the question before; nothing if there is none."""
+    def back(self) -> bool:
+        """Return to the question before; False if there is none."""
 
 
 class ReviewQuestions:
@@ -245,9 +244,11 @@ class ReviewQuestions:
         """Pass over the current answer."""
         self._at += 1
 
-    def back(self) -> None:
-        """Return to the answer before."""
-        self._at = max(0, self._at - 1)
+    def back(self) -> bool:
+        """Return to the answer before; False if there is none."""
+        moved = self._at > 0
+        self._at -= moved
+        return moved
 
     def _located(self, proof: Candidate | None) -> list[Evidence]:
         candidates = self._candidates(self._found[self._at].key)
@@ -262,68 +263,6 @@ class ReviewQuestions:
                 self._papers.pop(next(iter(self._papers)))
             self._papers[key] = Candidates(paper) if paper is not None else None
         return self._papers[key]
-
-
-class LabelQuestions:
-    """The variables that an annotator's file still lacks, paper by paper."""
-
-    heading = "Label"
-
-    def __init__(self, items: Sequence[Item], labels: Labels, annotator: str) -> None:
-        self._items = items
-        self._labels = labels
-        self._annotator = annotator
-        self._open = [(place, variable) for place, item in enumerate(items) for variable in labels.missing(item.id)]
-        self._at = 0
-        self._read: tuple[int, Candidates] | None = None
-        self.done = 0
-
-    def current(self) -> AnswerQuestion | None:
-        """The next cell of the file. Papers that cannot be read are passed over."""
-        while self._at < len(self._open):
-            place, variable = self._open[self._at]
-            item = self._items[place]
-            if self._read is None or self._read[0] != place:
-                self._read = place, Candidates(item.read())
-            candidates = self._read[1]
-            if candidates.paper.problem is None:
-                return AnswerQuestion(
-                    id=f"{item.id}:{variable}",
-                    paper=candidates.paper.title or item.id,
-                    variable=variable,
-                    number=self._at + 1,
-                    total=len(self._open),
-                    keys=KEYS[variable],
-                    passages=candidates.passages(variable)[: 4 * SHOWN],
-                    links=candidates.links(variable),
-                )
-            self._at += 1
-        return None
-
-    def answer(self, result: str, why: str = "", proof: Candidate | None = None) -> None:
-        """Write the answer to the file. Raises OpenbookError if it cannot be written."""
-        place, variable = self._open[self._at]
-        item = self._items[place]
-        paper = item.read() if self._read is None or self._read[0] != place else self._read[1].paper
-        self._labels.put(item.id, variable, result, title=paper.title, source=paper.source, annotator=self._annotator)
-        self._at += 1
-        self.done += 1
-
-    def skip(self) -> None:
-        """Pass over the rest of the current paper."""
-        place = self._open[self._at][0]
-        while self._at < len(self._open) and self._open[self._at][0] == place:
-            self._at += 1
-
-    def back(self) -> None:
-        """Return to the cell before, and empty it."""
-        if self._at:
-            self._at -= 1
-            place, variable = self._open[self._at]
-            if not self._labels.rows.get(self._items[place].id, {}).get(variable):
-                return  # it was passed over
-            self._labels.put(self._items[place].id, variable, "")
-            self.done -= 1
 
 
 def _quoted(item: Evidence) -> Candidate:

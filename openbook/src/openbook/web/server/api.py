@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 import openbook
 from openbook.ledger import LedgerError
+from openbook.ledger.database import AmbiguousPaper, UnknownPaper
 from openbook.ledger.jobs import Job
 from openbook.ledger.queries import listed
 from openbook.ledger.store import ALLOWED
@@ -25,7 +26,6 @@ from openbook.web.server.models import (
     CorrectionBody,
     Health,
     History,
-    HistoryEvent,
     JobBody,
     Listing,
     OfferBody,
@@ -85,12 +85,10 @@ def find(state: ServerState, paper: str) -> str:
         raise Problem(404, "No such paper", "There is no such paper here.")
     try:
         return state.ledger.find(paper)
-    except LedgerError as error:
-        if "means" in str(error):
-            raise Problem(409, "Several papers", str(error)) from error
-        if "no paper" in str(error):
-            raise Problem(404, "No such paper", f"There is no paper {paper!r} here.") from error
-        raise
+    except AmbiguousPaper as error:
+        raise Problem(409, "Several papers", str(error)) from error
+    except UnknownPaper as error:
+        raise Problem(404, "No such paper", f"There is no paper {paper!r} here.") from error
 
 
 def record_of(state: ServerState, paper: str) -> tuple[str, Record]:
@@ -283,13 +281,7 @@ def record(state: Reader, paper: Annotated[str, PAPER]) -> Response:
 def history(state: Reader, paper: Annotated[str, PAPER]) -> History:
     """All that happened to a paper: how it was assessed, and what people corrected."""
     key = find(state, paper)
-    told = [HistoryEvent.model_validate(vars_of(event)) for event in state.ledger.history(key)]
-    return History(paper=key, events=told)
-
-
-def vars_of(event: Any) -> dict[str, Any]:
-    """An event of the ledger as plain values."""
-    return {"when": event.when, "kind": event.kind, "what": event.what}
+    return History(paper=key, events=state.ledger.history(key))
 
 
 @router.post(

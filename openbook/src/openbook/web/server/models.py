@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from openbook.ledger import Event
 from openbook.ledger.jobs import Job
 from openbook.record.model import Record
 from openbook.variables import VARIABLES
@@ -108,19 +109,11 @@ class Listing(ApiModel):
     records: list[ListedRecord]
 
 
-class HistoryEvent(ApiModel):
-    """One thing that happened to a paper: it was ``assessed``, or an answer was ``corrected``."""
-
-    when: str
-    kind: Literal["assessed", "corrected"]
-    what: dict[str, Any]
-
-
 class History(ApiModel):
     """Everything that happened to a paper, oldest first."""
 
     paper: str
-    events: list[HistoryEvent]
+    events: list[Event]
 
 
 class OfferBody(ApiModel):

@@ -28,12 +28,10 @@ from starlette.requests import ClientDisconnect, Request
 
 from openbook.errors import OpenbookError
 from openbook.files import write_atomically
-from openbook.papers.formats import detect
+from openbook.papers.formats import ENDINGS, detect
 from openbook.text import one_line, shortened
 from openbook.web.server.problems import Problem
 
-#: Endings that say what a file is. One of these, or none, is kept of an upload's name.
-ENDINGS: Final = ".pdf .xml .nxml .tei .tex .ltx .html .htm .xhtml .md .markdown .txt .gz .tgz .tar .zip".split()
 #: What a body may be that is a paper itself, and the ending that stands for it where no name is given.
 BODIES: Final = {
     "application/pdf": ".pdf",

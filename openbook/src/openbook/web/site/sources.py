@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from openbook.errors import OpenbookError
 from openbook.files import replacing
-from openbook.record.files import parse_record, record_paths
+from openbook.record.files import parse_record, record_paths, require_records
 from openbook.record.model import Record
 from openbook.record.parquet import TABLE_NAME, from_row, schema, to_row, to_table
 from openbook.variables import SCORED, VARIABLES
@@ -118,8 +118,7 @@ def find_source(records: Path) -> RecordSource:
         if (records / TABLE_NAME).exists():
             return RecordSource(records, records / TABLE_NAME)
         raise OpenbookError(f"{records} holds no records; fill it with: openbook assess PAPER... --out {records}")
-    if not records.exists():
-        raise OpenbookError(f"there is no file or folder {records}; give a Parquet file of records or a folder of them")
+    require_records(records)
     return RecordSource(records, None, (records,)) if records.suffix == ".json" else RecordSource(records, records)
 
 
