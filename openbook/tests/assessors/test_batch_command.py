@@ -94,6 +94,11 @@ def test_no_wait_and_dry_run_say_what_comes_next(bench: Bench) -> None:
     ("arguments", "said"),
     [
         (("--batch",), "--assessor llm"),
+        (("--batch", "--dry-run"), "--batch and --dry-run go with --assessor llm"),
+        (
+            ("--votes", "5", "--timeout", "9", "--per", "variable"),
+            "--per, --votes and --timeout go with --assessor llm",
+        ),
         (("--assessor", "llm", "--model", "openai/x", "--batch"), "name one with --ledger"),
         (("--assessor", "llm", "--model", "openai/x", "--no-wait"), "go with --batch"),
         (("--assessor", "llm", "--model", "openai/x", "--batch", "--engine", "ray"), "--engine local"),

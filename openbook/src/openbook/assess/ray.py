@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from openbook.assess.batch import (
     BatchOutcome,
@@ -25,6 +26,9 @@ from openbook.assessors.base import Assessor, StopAssessing
 from openbook.errors import OpenbookError
 from openbook.record.model import Record
 
+if TYPE_CHECKING:
+    from openbook.assessors.llm.settings import LlmSettings
+
 #: Papers that one task reads and assesses; a worker's start-up is paid once per task at most.
 CHUNK = 8
 
@@ -34,16 +38,49 @@ MakeAssessor = Callable[[], Assessor]
 PaperFile = tuple[PaperSource, str]
 
 
-@runtime_checkable
-class Portioned(Protocol):
-    """Makes an assessor that has a budget (US dollars, None: no limit) and a provider's limits to keep."""
+class AssessorFactory:
+    """Makes the assessor in whichever process is to use it; holds only what can be sent there."""
+
+    def __init__(self, settings: LlmSettings | None, ledger: str | None) -> None:
+        self.settings = settings
+        self.ledger = ledger
+
+    def __call__(self, *, batch: bool = False) -> Assessor:
+        if self.settings is None:
+            from openbook.assessors.linear.assessor import LinearAssessor
+
+            return LinearAssessor()
+        from openbook.assessors.llm.assessor import LlmAssessor
+        from openbook.assessors.llm.cached_client import LedgerReplyCache
+
+        if batch:  # for an estimate: nobody is asked
+            from openbook.assessors.llm.batch_api import BatchApi
+            from openbook.assessors.llm.batch_job import BatchAssessor
+
+            BatchApi(self.settings).close()  # says what is wrong with the model or the key
+            return BatchAssessor(self.settings)
+        if self.ledger is None:
+            return LlmAssessor(self.settings)
+        from openbook.ledger import Ledger
+
+        ledger: Ledger = Ledger.open(self.ledger)
+        return LlmAssessor(self.settings, cache=lambda: LedgerReplyCache(ledger.reply_cache()))
 
     @property
-    def budget(self) -> float | None: ...
+    def budget(self) -> float | None:
+        """US dollars that may be spent; None for no limit."""
+        return self.settings.budget if self.settings else None
 
-    def portion(self, budget: float | None, parts: int) -> MakeAssessor:
-        """Make an assessor with this budget and, as one of ``parts`` at once, its share of the limits."""
-        ...
+    def portion(self, budget: float | None, parts: int) -> AssessorFactory:
+        """The same with another budget, and its share of the provider's limits as one of ``parts`` at once."""
+        if self.settings is None:
+            return self
+        limits = {
+            name: max(1, limit // parts)
+            for name in ("concurrency", "requests_per_minute", "tokens_per_minute")
+            if (limit := getattr(self.settings, name)) is not None
+        }
+        return AssessorFactory(replace(self.settings, budget=budget, **limits), self.ledger)
 
 
 def assess_on_ray(
@@ -161,15 +198,14 @@ class _SharedBudget:
 
     def __init__(self, make_assessor: MakeAssessor) -> None:
         self._make = make_assessor
-        given: object = make_assessor
-        self._portions = given if isinstance(given, Portioned) else None
-        self._left = self._portions.budget if self._portions else None
+        self._factory = make_assessor if isinstance(make_assessor, AssessorFactory) else None
+        self._left = self._factory.budget if self._factory else None
 
     def part(self, share: int, parts: int) -> tuple[MakeAssessor, float]:
         """An assessor that may spend one ``share``-th of what is left, as one of ``parts`` at once; and that amount."""
         part = None if self._left is None else self._left / share
         self.take_back(-(part or 0.0))
-        return self._portions.portion(part, parts) if self._portions else self._make, part or 0.0
+        return self._factory.portion(part, parts) if self._factory else self._make, part or 0.0
 
     def take_back(self, dollars: float) -> None:
         if self._left is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,56 +14,10 @@ from openbook.errors import OpenbookError
 if TYPE_CHECKING:
     from openbook.assess.batch import BatchOutcome, BatchSettings, FindFile, OnPaper, RecordHook
     from openbook.assess.papers_list import PaperSource
-    from openbook.assessors.base import Assessor
     from openbook.assessors.llm.assessor import LlmAssessor
     from openbook.assessors.llm.settings import LlmSettings
     from openbook.ledger import Ledger
     from openbook.papers.paper import Paper
-
-
-class AssessorFactory:
-    """Makes the assessor in whichever process is to use it; holds only what can be sent there."""
-
-    def __init__(self, settings: LlmSettings | None, ledger: str | None) -> None:
-        self.settings = settings
-        self.ledger = ledger
-
-    def __call__(self, *, batch: bool = False) -> Assessor:
-        if self.settings is None:
-            from openbook.assessors.linear.assessor import LinearAssessor
-
-            return LinearAssessor()
-        from openbook.assessors.llm.assessor import LlmAssessor
-        from openbook.assessors.llm.cached_client import LedgerReplyCache
-
-        if batch:  # for an estimate: nobody is asked
-            from openbook.assessors.llm.batch_api import BatchApi
-            from openbook.assessors.llm.batch_job import BatchAssessor
-
-            BatchApi(self.settings).close()  # says what is wrong with the model or the key
-            return BatchAssessor(self.settings)
-        if self.ledger is None:
-            return LlmAssessor(self.settings)
-        from openbook.ledger import Ledger
-
-        ledger: Ledger = Ledger.open(self.ledger)
-        return LlmAssessor(self.settings, cache=lambda: LedgerReplyCache(ledger.reply_cache()))
-
-    @property
-    def budget(self) -> float | None:
-        """US dollars that may be spent; None for no limit."""
-        return self.settings.budget if self.settings else None
-
-    def portion(self, budget: float | None, parts: int) -> AssessorFactory:
-        """The same with another budget, and its share of the provider's limits as one of ``parts`` at once."""
-        if self.settings is None:
-            return self
-        limits = {
-            name: max(1, limit // parts)
-            for name in ("concurrency", "requests_per_minute", "tokens_per_minute")
-            if (limit := getattr(self.settings, name)) is not None
-        }
-        return AssessorFactory(replace(self.settings, budget=budget, **limits), self.ledger)
 
 
 def dry_run(

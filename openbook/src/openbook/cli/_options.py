@@ -152,8 +152,8 @@ class AnswerOptions(ModelOptions):
             found.append("--assessor llm asks a model: name it with --model")
         if self.assessor != "llm" and (idle := self.changed("model", *_HOW_ASKED, *_HOW_OFTEN, "batch", "dry")):
             found.append(f"{_listed(idle)} with --assessor llm: {self.assessor} asks no model")
-        if not self.batch and (idle := self.changed("poll", "wait", "drop_batch")):
-            found.append(f"{_listed(idle)} with --batch")
+        if not self.batch and self.changed("poll", "wait", "drop_batch"):
+            found.append("--poll, --no-wait and --drop-batch go with --batch")
         if self.batch and self.engine != "local":
             found.append("--batch leaves the work to the provider; it goes with --engine local")
         if self.batch and self.ledger is None and not self.dry:

@@ -115,13 +115,12 @@ def assess(
             started = stack.enter_context(_started(which, jobs, seconds, megabytes))
         from openbook.assess.batch import BatchSettings, assess_batch, unchanged
         from openbook.assess.papers_list import PaperFiles
-        from openbook.cli._model import AssessorFactory, BatchJobRun, dry_run, tell_calls
+        from openbook.assess.ray import AssessorFactory, assess_on_ray, require_ray
+        from openbook.cli._model import BatchJobRun, dry_run, tell_calls
         from openbook.cli._progress import ProgressBar
 
         llm = answers.settings()
         if answers.engine == "ray":
-            from openbook.assess.ray import assess_on_ray, require_ray
-
             require_ray()
         sources = which.sources(out)
         find_file = PaperFiles(download=which.download, pause=which.pause)
