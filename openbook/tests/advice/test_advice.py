@@ -134,6 +134,37 @@ def test_nothing_is_put_where_it_does_not_belong() -> None:
     assert any(item.place for item in advice)
 
 
+NESTED = """Sorting Pebbles
+
+1 Introduction
+
+Pebbles are sorted by hand on many beaches of the world. We run our software in Python on a machine with a GPU each day.
+
+2 Related Work
+
+2.1 Sorters
+
+Earlier sorters were trained on a GPU, and their software in Python was released with the code of each experiment.
+
+3 Experiments
+
+We compare three sorters on pebbles of all colours, and we repeat it five times to see how much the error varies.
+
+Beach 0.12 0.34 0.56 on the machine 0.78 0.91 0.23 with a GPU 0.45 software 0.67 0.89 code.
+"""
+
+
+def test_a_place_is_a_sentence_of_the_section_made_for_it() -> None:
+    """Not of a part of related work, not of the introduction, and no row of a table."""
+    paper = read_text(NESTED)
+    places = {item.variable: item.place for item in advise(record(), paper)}
+    for variable in ("software_dependencies", "hardware_specification", "open_source_code", "experiment_setup"):
+        place = places[variable]
+        assert place is not None
+        assert place.section == "3 Experiments"
+        assert str(place.after).startswith("We compare three sorters")
+
+
 def test_a_theory_paper_is_not_told_where_to_put_its_data(paper: Paper) -> None:
     theory = record()
     theory.answers["research_type"] = Answer(result="theoretical")

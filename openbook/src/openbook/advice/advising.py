@@ -40,11 +40,13 @@ _TITLES: Final = {
 }
 #: Sections in which nothing that a reader needs to repeat the work belongs.
 _UNFIT: Final = re.compile(
-    r"acknowledg|contribution|ethic|impact|societ|(?:related|prior|previous) work|literature|background|preliminar|notation|"
+    r"acknowledg|contribution|ethic|impact|societ|(?:related?|prior|previous) work|literature|background|preliminar|notation|"
     r"problem (?:set-?up|setting|statement|formulation|definition)|fund(?:ing|ed)|conflict|disclosure|limitation|"
     r"references|bibliograph|motivation|^abstract",
     re.IGNORECASE,
 )
+#: Sections that tell what others say in full: a place only where no title fits better.
+_OUTER: Final = re.compile(r"introduction|conclusion|discussion|summary", re.IGNORECASE)
 #: What a theoretical paper may still need; the rest belongs to experiments, which it has none of.
 OF_THEORY: Final = frozenset({"pseudocode", "open_source_code"})
 
@@ -144,8 +146,29 @@ def _part(paper: Paper, sentence: Sentence) -> str:
 
 
 def _fits(paper: Paper, sentence: Sentence) -> bool:
-    inside = 0 <= sentence.section < len(paper.sections)
-    return not inside or not _UNFIT.search(paper.sections[sentence.section].title)
+    """Whether neither the sentence's section nor one that it is part of is unfit, nor the words that open it."""
+    if _UNFIT.match(paper.words(sentence)[:40].partition(":")[0]):
+        return False
+    return not any(_UNFIT.search(title) for title in _titles(paper, sentence.section))
+
+
+def _titles(paper: Paper, index: int) -> list[str]:
+    """The title of a section and those of the sections that it is part of, innermost first."""
+    titles, level = [], 99
+    for section in reversed(paper.sections[: index + 1]):
+        if section.level < level:
+            titles.append(section.title)
+            level = section.level
+        if level <= 1:
+            break
+    return titles
+
+
+def _is_whole(paper: Paper, sentence: Sentence) -> bool:
+    """Whether it is a sentence of prose: no row of a table, no piece of a formula, no address."""
+    text = re.sub(r"\s*⟨[^⟩]*⟩$", "", one_line(paper.words(sentence)))
+    letters = sum(character.isalpha() or character == " " for character in text)
+    return 25 <= len(text) <= 600 and text[-1] in ".!?" and not text[0].islower() and letters > 0.75 * len(text)
 
 
 Shortfall = dict[str, str | int | None]
@@ -161,7 +184,7 @@ def _near(paper: Paper, answer: Answer, draft: dict[str, Any], where: str) -> tu
             "lacks": f"It does not count: {near_miss_reason(miss.kind)}.",
         }
         at = next((s for s in _body(paper) if miss.start is not None and s.start <= miss.start < s.end), None)
-        return at, said
+        return (at if at is not None and _is_place(paper, at, where) else None), said
     pattern = re.compile(draft["short"], re.IGNORECASE)
     index = _section(paper, where)
     bodies = ((item, paper.words(item)) for item in _body(paper))
@@ -169,7 +192,14 @@ def _near(paper: Paper, answer: Answer, draft: dict[str, Any], where: str) -> tu
     nearest = min(found, key=lambda item: (item.section != index, item.start), default=None)
     if nearest is None:
         return None
-    return nearest, {"sentence": one_line(paper.words(nearest)), "page": nearest.page, "lacks": draft["short_says"]}
+    place = nearest if _is_place(paper, nearest, where) else None
+    return place, {"sentence": one_line(paper.words(nearest)), "page": nearest.page, "lacks": draft["short_says"]}
+
+
+def _is_place(paper: Paper, sentence: Sentence, where: str) -> bool:
+    """Whether something can be added after a sentence, and not better in the section that is made for it."""
+    outer = 0 <= sentence.section < len(paper.sections) and _OUTER.search(paper.sections[sentence.section].title)
+    return _is_whole(paper, sentence) and (not outer or _section(paper, where) in (None, sentence.section))
 
 
 def _place(paper: Paper, where: str, near: list[str], shortfall: Sentence | None) -> Place | None:
@@ -181,6 +211,7 @@ def _place(paper: Paper, where: str, near: list[str], shortfall: Sentence | None
     inside = [item for item in _body(paper) if index is None or item.section == index]
     if not inside or not paper.sections:
         return None
+    inside = [item for item in inside if _is_whole(paper, item)] or inside
     anchor = max(inside, key=lambda item: _weight(paper, item, patterns))
     weight = _weight(paper, anchor, patterns)
     if index is None:  # no title says where it belongs: only a sentence that speaks of the matter itself does
@@ -191,8 +222,9 @@ def _place(paper: Paper, where: str, near: list[str], shortfall: Sentence | None
 def _weight(paper: Paper, sentence: Sentence, patterns: list[re.Pattern[str]]) -> float:
     """How much a sentence speaks of the matter. Earlier patterns say more than later ones; fragments count little."""
     text = paper.words(sentence)
-    whole = 40 <= len(text) <= 600 and text.rstrip()[-1:] in ".!?"
-    return (1.0 if whole else 0.2) * sum(1 / (1 + rank / 4) for rank, p in enumerate(patterns) if p.search(text))
+    return (1.0 if _is_whole(paper, sentence) else 0.2) * sum(
+        1 / (1 + rank / 4) for rank, p in enumerate(patterns) if p.search(text)
+    )
 
 
 def _at(paper: Paper, anchor: Sentence) -> Place:
@@ -206,9 +238,11 @@ def _section(paper: Paper, where: str) -> int | None:
     counts = Counter(item.section for item in _body(paper))
     candidates = [index for index in counts if 0 <= index < len(paper.sections) and counts[index] >= 2]
     for pattern in _TITLES[where]:
-        fitting = [index for index in candidates if re.search(pattern, paper.sections[index].title, re.IGNORECASE)]
-        if fitting:
-            return fitting[0]
+        # the section's own title, then those of the sections that it is part of; a method is mostly told in parts
+        for depth in (9,) if where == "method" else (1, 9):
+            for index in candidates:
+                if any(re.search(pattern, title, re.IGNORECASE) for title in _titles(paper, index)[:depth]):
+                    return index
     return None
 
 
