@@ -120,7 +120,7 @@ def batch(kills: int, seed: int, folder: Path, papers: int = 24, concurrency: in
                     program.finish()
                     break
                 figures["kills" if how == signal.SIGKILL else "terminated"] += 1
-                here += 1  # a program that is told to end drops the calls under way too
+                here += how == signal.SIGKILL  # a program that is told to end keeps the replies to calls under way
                 program.none_left()
                 now = {path.name: path.read_bytes() for path in out.glob("*.json")}
                 for path in out.glob("*.json"):

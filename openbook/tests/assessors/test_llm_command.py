@@ -245,6 +245,52 @@ def test_killed_at_random_moments_and_run_again(tmp_path: Path) -> None:
         assert len(all_kept.history("paper_007")) == 1
 
 
+def stopped(stub: Stub, out: Path, *arguments: object, how: signal.Signals, again: bool = False) -> int:
+    """Start to ask about papers, end it by a signal with calls under way, by a second one if need be; its exit code."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore Ctrl-C
+    try:
+        process = subprocess.Popen(
+            command("assess", *arguments, *asking(stub, out)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert process.stderr is not None
+    while stub.seen < 4:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(how)
+    said = b""
+    while b"stopping" not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    if again:
+        process.send_signal(how)
+    assert b"Traceback" not in process.communicate(timeout=240)[1]
+    return process.returncode
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_calls_under_way_are_finished_and_kept_when_it_is_told_to_end(tmp_path: Path, how: signal.Signals) -> None:
+    files, ledger = papers(tmp_path / "in", 24), tmp_path / "l.db"
+    arguments = [*files, "--ledger", f"sqlite:///{ledger}", "--concurrency", 4]
+    with Stub(latency=1.0) as stub:
+        assert stopped(stub, tmp_path / "a", *arguments, how=how) == 128 + how
+        assert 4 <= stub.seen < len(files)
+        assert kept_keys(str(ledger)) == set(stub.keys)
+        stub.latency = 0.0
+        said = run("assess", *arguments, *asking(stub, tmp_path / "a"))
+        assert (said["failed"], said["papers"]) == (0, len(files))
+        assert stub.seen == len(set(stub.keys)) == len(files), "a question was asked twice"
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    files = papers(tmp_path / "in", 8)
+    with Stub(behave=lambda number, body: None) as stub:
+        arguments = [*files, "--ledger", f"sqlite:///{tmp_path / 'l.db'}", "--concurrency", 4]
+        assert stopped(stub, tmp_path / "a", *arguments, how=signal.SIGTERM, again=True) == -signal.SIGTERM
+
+
 def test_two_processes_on_one_ledger_ask_each_question_once(tmp_path: Path) -> None:
     files = papers(tmp_path / "in", 24)
     ledger = f"sqlite:///{tmp_path / 'l.db'}"

@@ -116,8 +116,9 @@ def assess_batch(
         Pipeline(assessor, jobs=jobs, started=started, **limits) as pipeline,
         BatchWriter(papers, assessor, folder, settings, on_progress=on_progress, record_hook=record_hook) as writer,
         contextlib.closing(_read_ahead(papers, writer, pipeline, jobs, find_file)) as found,
+        contextlib.closing(pipeline.answer(writer.to_answer(found))) as answered,
     ):
-        for source, result in pipeline.answer(writer.to_answer(found)):
+        for source, result in answered:
             writer.add(source, result)
             if writer.outcome.stopped:
                 break
@@ -283,6 +284,8 @@ def _read_ahead(
         finally:
             for _, future in ahead:
                 future.cancel()
+            if ahead:  # an early end waits for no paper that is being read
+                pipeline.close()
 
 
 def _with_known(record: Record, source: PaperSource) -> Record:

@@ -12,6 +12,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -250,7 +251,7 @@ class Pipeline:
             return _unread_record(paper, info_of(paper, source), run_of(self.assessor))
         return paper
 
-    def answer(self, papers: Iterable[tuple[PaperSource, Paper]]) -> Iterator[tuple[PaperSource, Record | Exception]]:
+    def answer(self, papers: Iterable[tuple[PaperSource, Paper]]) -> Generator[tuple[PaperSource, Record | Exception]]:
         """The records of papers that were read, in order, or what went wrong. The papers are taken lazily."""
         taken: deque[tuple[PaperSource, Paper]] = deque()
 
@@ -260,21 +261,22 @@ class Pipeline:
                 yield paper
 
         last = time.perf_counter()
-        for answers in self._answers(each()):
-            source, paper = taken.popleft()
-            seconds, last = time.perf_counter() - last, time.perf_counter()
-            if isinstance(answers, Exception):
-                yield source, answers
-                continue
-            try:
-                steps = _evidence_steps(paper, self.assessor, info_of(paper, source), answers, seconds)
-                record = _finished(steps)
-            except Exception as error:
-                yield source, error
-            else:
-                yield source, record
+        with closing(self._answers(each())) as given:
+            for answers in given:
+                source, paper = taken.popleft()
+                seconds, last = time.perf_counter() - last, time.perf_counter()
+                if isinstance(answers, Exception):
+                    yield source, answers
+                    continue
+                try:
+                    steps = _evidence_steps(paper, self.assessor, info_of(paper, source), answers, seconds)
+                    record = _finished(steps)
+                except Exception as error:
+                    yield source, error
+                else:
+                    yield source, record
 
-    def _answers(self, papers: Iterator[Paper]) -> Iterator[dict[str, Answer] | Exception]:
+    def _answers(self, papers: Iterator[Paper]) -> Generator[dict[str, Answer] | Exception]:
         if isinstance(self.assessor, ManyAssessor):
             yield from self.assessor.assess_many(papers)
             return

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -110,6 +112,7 @@ def assess(
         openbook assess papers/ --assessor llm --model openai/gpt-4o-mini --ledger sqlite:///l.db --batch
     """
     with ExitStack() as stack:
+        stack.enter_context(_orderly_end())
         started = None
         if answers.assessor == "linear" and answers.engine == "local":  # they load while this process does
             started = stack.enter_context(_started(which, jobs, seconds, megabytes))
@@ -183,6 +186,31 @@ def assess(
         print(f"openbook: {outcome.stopped}", file=sys.stderr)
     if outcome.failures or outcome.stopped:
         raise typer.Exit(3)
+
+
+@contextmanager
+def _orderly_end() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does: what is under way is kept as far as it can be. A second signal ends it at once."""
+    import signal
+
+    def end(number: int, frame: object) -> None:
+        for which in taken:
+            signal.signal(which, signal.SIG_DFL)
+        os.write(2, b"openbook: stopping once the calls under way are answered; a second signal stops at once\n")
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + number)
+
+    # a shell tells what runs in the background to ignore Ctrl-C
+    found = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)}
+    taken = {which: before for which, before in found.items() if before is not signal.SIG_IGN}
+    for which in taken:
+        signal.signal(which, end)
+    try:
+        yield
+    finally:
+        for which, before in taken.items():
+            signal.signal(which, before)
 
 
 def _with_links(record_hook: RecordHook, stack: ExitStack) -> RecordHook:

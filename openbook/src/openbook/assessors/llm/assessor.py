@@ -117,7 +117,10 @@ class LlmAssessor:
         raise AssertionError("one paper gives one set of answers")
 
     def assess_many(self, papers: Iterable[Paper]) -> Iterator[dict[str, Answer] | OpenbookError]:
-        """The answers of each paper, in order, with many papers under way at once; an error where a paper failed."""
+        """The answers of each paper, in order, with many papers under way at once; an error where a paper failed.
+
+        At an early end calls under way are finished, as far as their replies are of use to another run.
+        """
         from anyio.from_thread import start_blocking_portal
 
         window = 2 * self.settings.concurrency
@@ -132,6 +135,7 @@ class LlmAssessor:
                 while waiting:
                     yield self._result(waiting.popleft())
             finally:
+                portal.call(client.stop)
                 for future in waiting:
                     future.cancel()
                 portal.call(client.close)

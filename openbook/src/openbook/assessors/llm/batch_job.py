@@ -111,6 +111,9 @@ class BatchRound:
         last.input_tokens += tokens
         last.bytes += len(line)
 
+    async def stop(self) -> None:
+        """Nothing is under way."""
+
     async def close(self) -> None:
         """Nothing to close: the files are needed until the round ends."""
 

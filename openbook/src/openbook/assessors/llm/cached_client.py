@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
+from openbook.assessors.base import StopAssessing
 from openbook.assessors.llm.client import (
     CallFailed,
     Client,
@@ -30,6 +31,8 @@ T = TypeVar("T")
 
 #: How many replies may wait to be kept, as a share of the calls that may be under way.
 SPARE: Final = 0.25
+#: Seconds that calls under way are given at an early end, so that their replies are kept.
+FINISH: Final = 10.0
 #: Seconds for which questions are collected before one transaction claims them all.
 COLLECT: Final = 0.003
 #: Seconds between looks at a question that another process is asking, and between renewals of our claims.
@@ -55,6 +58,10 @@ class QuestionClient(Protocol):
 
     async def ask(self, messages: Messages, schema: Schema, *, paper: str | None, nonce: list[Any]) -> CachedReply:
         """The reply to one question. ``nonce`` tells apart questions of the same words. Raises OpenbookError."""
+        ...
+
+    async def stop(self) -> None:
+        """Begin no more calls, and wait a while for those under way."""
         ...
 
     async def close(self) -> None: ...
@@ -118,9 +125,14 @@ class CachedClient:
         self._limiter = RateLimiter(settings.requests_per_minute, settings.tokens_per_minute)
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._unkept = asyncio.Semaphore(most_unkept(settings.concurrency))
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._stopped = False
 
     async def ask(self, messages: Messages, schema: Schema, *, paper: str | None, nonce: list[Any]) -> CachedReply:
-        """The reply to one question, from the cache if it was ever answered. Raises CallFailed, BudgetReached."""
+        """The reply to one question, from the cache if it was ever answered.
+
+        Raises CallFailed, BudgetReached; StopAssessing after ``stop``.
+        """
         key = call_key(self._settings, messages, schema, nonce)
         cached = await self._cache.take(Question(key, self._settings.model, paper))
         if cached is not None:
@@ -144,12 +156,19 @@ class CachedClient:
             if reply is None:
                 self._counts.failed += 1
                 self._cache.give_up(key)
+            self._under_way.discard(_this_task())
         self._counts.calls += 1
         self._counts.input_tokens += reply.input_tokens
         self._counts.output_tokens += reply.output_tokens
         self._counts.cost += cost
         self._on_progress(self._counts)
         return reply
+
+    async def stop(self) -> None:
+        """Begin no more calls; those under way have ``FINISH`` seconds, where their replies are kept for longer than the run."""
+        self._stopped = True
+        if self._cache.lasting and self._under_way:
+            await asyncio.wait(self._under_way.copy(), timeout=FINISH)
 
     async def close(self) -> None:
         """Close the cache and the client."""
@@ -160,7 +179,7 @@ class CachedClient:
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
         retrying = AsyncRetrying(
-            retry=retry_if_exception(is_retryable),
+            retry=retry_if_exception(lambda error: is_retryable(error) and not self._stopped),
             stop=stop_after_attempt(self._settings.retries + 1),
             wait=wait_before_retry,
             before_sleep=self._count_retry,
@@ -176,8 +195,11 @@ class CachedClient:
         """One attempt, and its cost in US dollars. The most that it can cost is reserved before it starts."""
         size = size_of(messages)
         await self._limiter.acquire(size)
+        if self._stopped:
+            raise StopAssessing("the run was stopped")
         reserved = self._budget.reserve(size, self._settings.max_output_tokens)
         cost = 0.0
+        self._under_way.add(_this_task())
         try:
             completion = await self._client.complete(messages, schema, key)
             cost = self._budget.price.of(
@@ -185,14 +207,24 @@ class CachedClient:
             )
         except CallFailed as error:
             cost = reserved if error.charged else 0.0
+            self._under_way.discard(_this_task())
             raise
         finally:
             self._budget.settle(reserved, cost)
         return completion, cost
 
 
+def _this_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
 class MemoryReplyCache:
     """Keeps replies for the length of one run."""
+
+    #: Whether replies outlive the run.
+    lasting = False
 
     def __init__(self) -> None:
         self._replies: dict[str, CachedReply] = {}
@@ -219,6 +251,8 @@ class LedgerReplyCache(MemoryReplyCache):
     is used from one thread of its own, so that waiting for it delays no reply. A question that another process is
     asking is looked at again until it is answered or its claim lapses.
     """
+
+    lasting = True
 
     def __init__(self, store: ReplyCache) -> None:
         self._store = store
