@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import kills
 import pytest
@@ -54,9 +55,9 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def refused(command: list[str], folder: Path) -> str:
+def refused(command: list[str], folder: Path, into: IO[str] | int = subprocess.PIPE) -> str:
     """A command that must fail in one clear line, without a traceback; what it said."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=folder, stdout=into, stderr=subprocess.PIPE, text=True, timeout=300)
     assert done.returncode not in (0, -9), done.stderr
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
     last = done.stderr.strip().splitlines()[-1]
@@ -131,6 +132,80 @@ def test_compiling(disk: tuple[Path, Size], tmp_path: Path) -> None:
     assert subprocess.run([*ARLEARN, "generate", str(place / "sum"), "--prompt", "1"], capture_output=True).returncode
     resize("32m")
     goes_on(command, tmp_path)
+
+
+STUDY = """
+name = "toy"
+title = "A toy, rebuilt"
+[paper]
+title = "A Toy"
+index_id = "a_toy__0"
+[[claims]]
+id = "right"
+sentence = "It is 2."
+where = "section 1"
+metric = "a number"
+published = 2.0
+tolerance = 0.1
+command = ["{python}", "{study}/measure.py"]
+read = "a.value"
+quick = true
+"""
+
+
+@pytest.mark.parametrize("size", ["8k", "32k", "64k"])
+def test_a_study(disk: tuple[Path, Size], tmp_path: Path, size: str) -> None:
+    place, resize = disk
+    resize("32m")
+    study = place / "studies" / "toy"
+    study.mkdir(parents=True)
+    (study / "study.toml").write_text(STUDY, encoding="utf-8")
+    told = "import sys; print('measuring ' * 20_000, file=sys.stderr)"  # more than a pipe holds
+    (study / "measure.py").write_text(told + '\nprint(\'{"a": {"value": 2.0}}\')\n', encoding="utf-8")
+    resize(size)
+    command = [*OPENBOOK, "study", "run", "toy", "--studies", str(study.parent)]
+    refused(command, tmp_path)
+    assert not list(place.rglob("*.part"))
+    resize("32m")
+    goes_on(command, tmp_path)
+    verdict = json.loads((study / "results" / "verdicts.json").read_text())["claims"]["right"]["verdict"]
+    assert verdict == "reproduced"
+
+
+@pytest.mark.parametrize("fits", ["nothing", "the archive"])
+def test_the_weights_of_before_stay_where_new_ones_find_no_room(
+    disk: tuple[Path, Size], tmp_path: Path, fits: str
+) -> None:
+    """``openbook train`` writes an archive and its card: both or neither."""
+    from openbook.assessors.linear.model import load_model, save_model
+    from openbook.assessors.linear.weight_files import CARD_FILE, SHIPPED, WEIGHTS_FILE
+    from openbook.errors import OpenbookError
+
+    place, resize = disk
+    model, weights = load_model(SHIPPED), place / "weights"
+    save_model(model, tmp_path)
+    weights.mkdir()
+    for name in (CARD_FILE, WEIGHTS_FILE):
+        (weights / name).write_text("small, and of before")
+    archive = (tmp_path / WEIGHTS_FILE).stat().st_size
+    resize(str(16_384 + (archive if fits == "the archive" else 0)))
+    with pytest.raises(OpenbookError, match="No space left on device"):
+        save_model(model, weights)
+    assert {path.read_text() for path in weights.iterdir()} == {"small, and of before"}
+    assert len(list(weights.iterdir())) == 2
+    resize("32m")
+    save_model(model, weights)
+    assert load_model(weights).card == load_model(tmp_path).card
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no file that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_is_printed_into_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unbuffered: str) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    goes_on([*ARLEARN, "compile", "addition", "--digits", "3", "--out", "sum"], tmp_path)
+    for command in ([*ARLEARN, "generate", "sum", "--prompt", "12 + 34"], [*OPENBOOK, "schema"]):
+        with open("/dev/full", "w") as full:
+            refused(command, tmp_path, into=full)
 
 
 def test_a_server(disk: tuple[Path, Size], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -60,9 +61,20 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # at the exit nobody could be told that it failed
     except ArlearnError as error:
         _fail(str(error), 1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EPIPE):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in the buffer
+        if error.errno == errno.EPIPE:  # a reader that has read enough needs no message
+            sys.exit(1)
+        what = error.filename or "the output"
+        _fail(f"cannot write {what}: {error.strerror}; free the space and run it again", 1)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     except Terminated:

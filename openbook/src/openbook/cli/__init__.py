@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
@@ -83,9 +85,20 @@ def _root(
 def main() -> None:
     """Run the command line; bad input ends in one line on stderr and exit code 1, wrong usage in 2."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # at the exit nobody could be told that it failed
     except OpenbookError as error:
         print(f"openbook: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EPIPE):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left in the buffer
+        if error.errno != errno.EPIPE:  # a reader that has read enough needs no message
+            what = error.filename or "the output"
+            print(f"openbook: cannot write {what}: {error.strerror}; free the space and run it again", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("openbook: interrupted", file=sys.stderr)

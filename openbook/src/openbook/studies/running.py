@@ -59,6 +59,7 @@ def run_command(
     group is ended.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    kept = log.open("wb", buffering=0)
     try:
         process = subprocess.Popen(
             command,
@@ -70,24 +71,25 @@ def run_command(
             start_new_session=True,
         )
     except OSError as error:
+        kept.close()
         raise CommandFailed(f"{command[0]} cannot be started: {error.strerror or error}") from error
-    created = psutil.Process(process.pid).create_time()
-    write_atomically(running, json.dumps({"group": process.pid, "created": created}))
     last: list[str] = []
+    faults: list[str] = []
     printed: list[bytes] = []
     assert process.stdout is not None
     assert process.stderr is not None
     out, err = process.stdout, process.stderr
 
     def listen() -> None:
-        with log.open("wb") as kept:
-            for raw in err:
+        for raw in err:  # to its end, whatever happens to the log: the command waits for a reader
+            try:
                 kept.write(raw)
-                kept.flush()
-                line = raw.decode("utf-8", "replace").rstrip()
-                if line:
-                    last[:] = [line]
-                    on_progress(line)
+            except (OSError, ValueError) as error:  # ValueError: closed, since the command has ended long ago
+                faults[:] = [f"{log} is not whole: {getattr(error, 'strerror', error)}"]
+            line = raw.decode("utf-8", "replace").rstrip()
+            if line:
+                last[:] = [line]
+                on_progress(line)
 
     readers = [
         threading.Thread(target=listen, daemon=True),
@@ -96,6 +98,8 @@ def run_command(
     for reader in readers:
         reader.start()
     try:
+        created = psutil.Process(process.pid).create_time()
+        write_atomically(running, json.dumps({"group": process.pid, "created": created}))
         code = process.wait(timeout=60 * minutes)
     except subprocess.TimeoutExpired as error:
         raise CommandFailed(f"took longer than {minutes:g} minutes and was ended") from error
@@ -104,7 +108,10 @@ def run_command(
         process.wait()
         for reader in readers:
             reader.join(timeout=_GRACE)
+        kept.close()
         running.unlink(missing_ok=True)
+    for fault in faults:
+        on_progress(fault)
     if code != 0:
         why = last[0][:_TOLD] if last else "it said nothing"
         raise CommandFailed(f"its command ended with exit code {code}: {why}")

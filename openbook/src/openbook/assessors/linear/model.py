@@ -31,7 +31,7 @@ from openbook.assessors.linear.features import BREAK, NAMES, Floats, Rows, Vocab
 from openbook.assessors.linear.statements import WIDTH, Statement, context_rows, statements
 from openbook.assessors.linear.weight_files import AGAIN, CARD_FILE, FORMAT, WEIGHTS_FILE, read_weights
 from openbook.errors import OpenbookError
-from openbook.files import sha256, write_atomically
+from openbook.files import replacing, sha256
 from openbook.papers.paper import Paper
 from openbook.variables import SCORED
 
@@ -256,12 +256,10 @@ def save_model(model: LinearModel, folder: Path) -> None:
         "patterns": list(NAMES),
         "weights_sha256": sha256(buffer.getvalue()),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / WEIGHTS_FILE, buffer.getvalue())
-        write_atomically(folder / CARD_FILE, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise OpenbookError(f"the weights cannot be written to {folder}: {error.strerror or error}") from error
+    # both are written before either takes its name: where there is no room, the weights of before stay
+    with replacing(folder / CARD_FILE) as card_file, replacing(folder / WEIGHTS_FILE) as weights_file:
+        weights_file.write_bytes(buffer.getvalue())
+        card_file.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def load_model(folder: Path) -> LinearModel:
