@@ -170,7 +170,7 @@ def _usage_of(assessor: Assessor) -> Usage:
 
 
 def _finished(steps: Steps, on_step: OnStep = _ignore) -> Record:
-    """The record at the end of its steps; ``on_step`` is told of each."""
+    """The record at the end of its steps; ``on_step`` is called with each."""
     while True:
         try:
             step = next(steps)

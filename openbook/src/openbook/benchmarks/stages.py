@@ -138,7 +138,7 @@ def write_papers(folder: Path, count: int, *, seed: int = 0) -> list[Path]:
 #: Quotes looked for in each paper in the stage ``evidence``: this many sentences of it, every other one damaged.
 QUOTES: Final = 14
 
-Item = TypeVar("Item")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def _measure_part(paths: list[Path], assessor: bool) -> dict[str, _Part]:
     return done
 
 
-def _timed(items: list[Item], work: Callable[[Item], object]) -> _Part:
+def _timed(items: list[T], work: Callable[[T], object]) -> _Part:
     start, cpu = time.perf_counter(), time.process_time()
     for item in items:
         work(item)

@@ -17,8 +17,8 @@ from openbook.variables import SCORED
 
 #: How a whole response came out: all of it in the paper by its letters (in one stretch or in several), all of it but
 #: some only similar, some of it, or none.
-Kind = Literal["verbatim", "near", "partial", "not_found"]
-KINDS: Final[tuple[Kind, ...]] = ("verbatim", "near", "partial", "not_found")
+ResponseMatch = Literal["verbatim", "near", "partial", "not_found"]
+KINDS: Final[tuple[ResponseMatch, ...]] = ("verbatim", "near", "partial", "not_found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _measured(pairs: Iterable[tuple[Quote, Finder]]) -> Measured:
     return result
 
 
-def kind_of(pieces: Sequence[tuple[int, str]]) -> Kind:
+def kind_of(pieces: Sequence[tuple[int, str]]) -> ResponseMatch:
     """The kind of a response from the letters and match of each of its pieces."""
     matches = {match for count, match in pieces if count}
     if matches <= {"absent"}:

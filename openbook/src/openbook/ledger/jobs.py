@@ -17,7 +17,7 @@ from openbook.errors import OpenbookError
 from openbook.ledger.database import now, reading, writing
 from openbook.ledger.tables import assessments, jobs
 
-State = Literal["waiting", "working", "done", "failed"]
+JobState = Literal["waiting", "working", "done", "failed"]
 #: How often a job is begun before it is given up: its paper may be what brings the server down.
 ATTEMPTS = 3
 
@@ -36,7 +36,7 @@ class Job:
     sha256: str
     assessor: str
     file: str | None = None
-    state: State = "waiting"
+    state: JobState = "waiting"
     attempts: int = 0
     reused: bool = False
     paper: str | None = None

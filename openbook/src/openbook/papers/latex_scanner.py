@@ -109,7 +109,7 @@ def handlers_of(part: Any) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 class Scanner:
-    """Reads a document's text and those that take its place. ``otherwise`` is told of commands without a handler."""
+    """Reads a document's text and those that take its place. ``otherwise`` is called with commands without a handler."""
 
     def __init__(self, otherwise: Callable[[str], None]) -> None:
         self._otherwise = otherwise

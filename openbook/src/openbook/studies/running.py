@@ -253,14 +253,14 @@ def run_study(
                 else:
                     result = judge(choice.size, choice.name, run)
                 results[name] = result
-                on_progress(f"    {name}: {told(result)}")
+                on_progress(f"    {name}: {in_words(result)}")
             _write(study, results)
         _write(study, results)
     ordered = {name: results[name] for name in chosen}
     return Outcome(ordered, ran, kept, failed, time.monotonic() - began)
 
 
-def told(result: ClaimResult) -> str:
+def in_words(result: ClaimResult) -> str:
     """A result in one line."""
     if result.measured is None:
         return f"{result.verdict} ({result.reason})" if result.reason else result.verdict

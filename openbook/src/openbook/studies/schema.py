@@ -26,7 +26,7 @@ from openbook.variables import SCORED
 Verdict = Literal["reproduced", "partly", "not reproduced", "not run"]
 #: From best to worst.
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "partly", "not reproduced", "not run")
-Direction = Literal["equal", "at_least", "at_most"]
+Comparison = Literal["equal", "at_least", "at_most"]
 SizeName = Literal["full", "smaller", "quick"]
 
 
@@ -50,7 +50,7 @@ class Size(Strict):
     threshold: float | None = None
     tolerance: float = Field(default=0.0, ge=0)
     partly: float | None = None
-    direction: Direction = "equal"
+    direction: Comparison = "equal"
     best: Verdict = "reproduced"
     worst: Verdict = "not reproduced"
     also: dict[str, float] = {}
@@ -96,7 +96,7 @@ class Changes(Strict):
     threshold: float | None = None
     tolerance: float | None = None
     partly: float | None = None
-    direction: Direction | None = None
+    direction: Comparison | None = None
     best: Verdict = "partly"
     worst: Verdict = "not run"
     also: dict[str, float] | None = None

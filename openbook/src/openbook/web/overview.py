@@ -72,7 +72,7 @@ def write_overview(
         out: the folder; it is made.
         papers: where the papers' PDFs are, by the names of their sources; else their sources as the records have them.
         search: build the site's search index.
-        on_progress: told what is being done, how much of it is done, and how much there is.
+        on_progress: called with what is being done, how much of it is done, and how much there is.
 
     Raises OpenbookError if the records cannot be read or the folder cannot be written.
     """

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from openbook.assessors.linear.affiliation import affiliation
 from openbook.assessors.linear.answers import best_statements
 from openbook.assessors.linear.corpus import UNKNOWN, Corpus, LabelArray
+from openbook.assessors.linear.features import Floats64
 from openbook.assessors.linear.model import TARGETS
 from openbook.assessors.linear.weight_files import SURE
 from openbook.text import percent
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from openbook.assessors.linear.examples import Examples
     from openbook.assessors.linear.training import HeldOut
 
-Floats64 = npt.NDArray[np.float64]
 _CODES: Final = {0: "academia", 1: "collaboration", 2: "industry"}
 """What the index means by its affiliation codes, judged by the author blocks that it quotes."""
 _BINS: Final = 10

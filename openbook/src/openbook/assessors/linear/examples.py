@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_matrix, vstack
 
 from openbook.assessors.linear.corpus import UNKNOWN, Corpus, GoldSentence, LabelArray, OnMessage, gold_places, located
-from openbook.assessors.linear.features import Floats
+from openbook.assessors.linear.features import Floats, Ints
 from openbook.assessors.linear.model import (
     Bools,
     SentenceLayer,
@@ -22,8 +21,6 @@ from openbook.assessors.linear.model import (
 )
 from openbook.assessors.linear.statements import WIDTH, Statement, context_rows, statements
 from openbook.variables import SCORED
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ import numpy.typing as npt
 from openbook.papers.characters import LIGATURES, without_calls
 
 Ints = npt.NDArray[np.int64]
+Floats64 = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 _PLAIN: Final = (

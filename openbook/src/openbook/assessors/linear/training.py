@@ -26,7 +26,7 @@ from openbook.assessors.linear.corpus import (
     load_corpus,
 )
 from openbook.assessors.linear.examples import DEFAULTS, Examples, Settings, make_examples
-from openbook.assessors.linear.features import Floats, Rows, batches, build_vocabulary
+from openbook.assessors.linear.features import Floats, Floats64, Ints, Rows, batches, build_vocabulary
 from openbook.assessors.linear.model import (
     LEAST,
     TARGETS,
@@ -45,10 +45,6 @@ from openbook.assessors.linear.weight_files import SHIPPED
 from openbook.errors import OpenbookError
 from openbook.files import file_sha256
 from openbook.variables import SCORED
-
-Floats64 = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
 
 LEAST_SCALE: Final = 0.2
 """No feature is stretched more than fivefold: one that hardly varied in training must not decide when it does."""
@@ -156,10 +152,10 @@ def fit_paper_layers(
         chosen = np.flatnonzero(papers)
         inputs = {int(paper): _inputs(data, log_odds, int(paper), variable) for paper in chosen}
         read = [paper for paper in chosen if data.proved[paper, variable] != UNKNOWN]
-        told = [paper for paper in chosen if corpus.answers[paper, variable] != UNKNOWN]
-        features = np.stack([inputs[int(paper)] for paper in [*read, *told]])
-        truth = np.concatenate([data.proved[read, variable], corpus.answers[told, variable]])
-        weight = np.concatenate([np.ones(len(read)), np.full(len(told), settings.index_weight if read else 1.0)])
+        labelled = [paper for paper in chosen if corpus.answers[paper, variable] != UNKNOWN]
+        features = np.stack([inputs[int(paper)] for paper in [*read, *labelled]])
+        truth = np.concatenate([data.proved[read, variable], corpus.answers[labelled, variable]])
+        weight = np.concatenate([np.ones(len(read)), np.full(len(labelled), settings.index_weight if read else 1.0)])
         layer = _standardised(features, truth, settings.paper_penalty, weight)
         layers[name] = layer
     known = np.flatnonzero(papers & (corpus.answers[:, -1] != UNKNOWN))

@@ -58,7 +58,7 @@ class Estimate:
 class LlmAssessor:
     """Asks a model for all nine variables of a paper, or for one at a time, and has it repair absent quotes once.
 
-    ``cache`` makes the cache of replies for a run: a ledger's, or the run's memory. ``on_progress`` is told of the counts
+    ``cache`` makes the cache of replies for a run: a ledger's, or the run's memory. ``on_progress`` is called with the counts
     after every answered call. ``questions`` makes what answers the questions of a run, where the model is not called
     directly. Raises OpenbookError if the model, its key or its price is missing, before any paper is read.
     """

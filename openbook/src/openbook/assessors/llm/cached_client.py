@@ -104,7 +104,7 @@ class RateLimiter:
 class CachedClient:
     """Asks each question once, under the settings' limits. Make one for each run, inside its event loop.
 
-    ``on_progress`` is told of the counts after each answered, cached or retried call.
+    ``on_progress`` is called with the counts after each answered, cached or retried call.
     """
 
     def __init__(

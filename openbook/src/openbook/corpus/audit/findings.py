@@ -15,7 +15,7 @@ from openbook.record.parquet import read_table
 from openbook.text import one_line
 from openbook.variables import SCORED, VARIABLES
 
-Kind = Literal[
+FindingKind = Literal[
     "ghost",
     "promised_code",
     "damaged_url",
@@ -50,7 +50,7 @@ class Finding:
     """One thing that is wrong: with which paper and answer, how grave it is, the words it rests on, and why."""
 
     id: str
-    kind: Kind
+    kind: FindingKind
     severity: Severity
     variable: str | None
     evidence: str

@@ -345,7 +345,7 @@ def audit(
 
     ``papers`` is a folder with the papers' files or texts, against which every quote is then checked. ``prompt_tokens``
     is the size of the prompt, without the paper, of the run that made the records; that of the published index is known.
-    ``checked`` is told how the quotes that were looked for came out.
+    ``checked`` counts how the quotes that were looked for came out.
     Answers about a ghost are not audited further: none of them means anything.
     """
     check = None

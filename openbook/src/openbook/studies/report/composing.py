@@ -19,11 +19,11 @@ from openbook.errors import OpenbookError
 from openbook.files import write_atomically
 from openbook.studies.report import results
 from openbook.studies.report.document import (
-    Block,
     Bullets,
     CodeListing,
     Paragraph,
     Pseudocode,
+    ReportBlock,
     ReportDocument,
     ReportFigure,
     ReportSection,
@@ -69,7 +69,7 @@ def to_html(document: ReportDocument) -> str:
 
 def _image(figure: ReportFigure) -> Markup:
     data = base64.b64encode(figure.svg.encode()).decode()
-    return Markup('<img alt="{}" src="data:image/svg+xml;base64,{}">').format(escape(figure.told), data)
+    return Markup('<img alt="{}" src="data:image/svg+xml;base64,{}">').format(escape(figure.alt), data)
 
 
 def to_pdf(document: ReportDocument) -> bytes:
@@ -117,7 +117,7 @@ def _section(section: ReportSection) -> list[str]:
     return [f"#heading(level: 1, {_text(section.title)})", *(_block(block) for block in section.blocks)]
 
 
-def _block(block: Block) -> str:
+def _block(block: ReportBlock) -> str:
     match block:
         case Paragraph(text):
             return f"#par({_text(text)})"
@@ -131,8 +131,8 @@ def _block(block: Block) -> str:
             head = _array([_text(column) for column in block.columns])
             rows = _array([_array([_text(cell) for cell in row]) for row in block.rows])
             return f"#grid-table({_text(block.caption)}, {_array([_text(kind) for kind in kinds])}, {head}, {rows})"
-        case ReportFigure(name, caption, _, told):
-            return f"#picture({_text(_safe(name) + '.svg')}, {_text(caption)}, {_text(told)})"
+        case ReportFigure(name, caption, _, alt):
+            return f"#picture({_text(_safe(name) + '.svg')}, {_text(caption)}, {_text(alt)})"
         case Pseudocode(title, takes, gives, steps):
             levels = [(len(line) - len(line.lstrip(" "))) // 2 for line in steps]
             numbered = [f"({level}, {_text(line.strip())})" for level, line in zip(levels, steps, strict=True)]
@@ -185,7 +185,7 @@ def compose(study: Study, without: Sequence[str] = ()) -> ReportDocument:
         )
     text = study.file.report or ReportText(title=study.file.title)
     runs = runs_of(study)
-    made: dict[str, list[Block]] = {
+    made: dict[str, list[ReportBlock]] = {
         "background": [Paragraph(one) for one in text.background],
         "pseudocode": _algorithms(text),
         "open_datasets": results.datasets(text, runs),
@@ -227,7 +227,7 @@ def runs_of(study: Study) -> dict[str, StudyRun]:
     return found
 
 
-def _algorithms(text: ReportText) -> list[Block]:
+def _algorithms(text: ReportText) -> list[ReportBlock]:
     return [Pseudocode(one.title, one.takes, one.gives, one.lines) for one in text.algorithms]
 
 

@@ -43,7 +43,7 @@ class ReportFigure:
     name: str
     caption: str
     svg: str
-    told: str
+    alt: str
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class CodeListing:
     text: str
 
 
-Block = Paragraph | Bullets | ReportTable | ReportFigure | Pseudocode | CodeListing
+ReportBlock = Paragraph | Bullets | ReportTable | ReportFigure | Pseudocode | CodeListing
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ReportSection:
 
     name: str
     title: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[ReportBlock, ...]
 
 
 @dataclass(frozen=True)

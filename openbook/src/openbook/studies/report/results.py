@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from openbook.studies.report.document import (
-    Block,
     Bullets,
     CodeListing,
     Paragraph,
+    ReportBlock,
     ReportFigure,
     ReportTable,
     describe,
@@ -28,10 +28,10 @@ def _data(runs: dict[str, StudyRun]) -> list[dict[str, Any]]:
     return found
 
 
-def datasets(text: ReportText, runs: dict[str, StudyRun]) -> list[Block]:
+def datasets(text: ReportText, runs: dict[str, StudyRun]) -> list[ReportBlock]:
     """Which data, where from, and the hashes of the files that were read."""
     used = _data(runs)
-    blocks: list[Block] = [
+    blocks: list[ReportBlock] = [
         Paragraph(one.text + (f" It is publicly available at {one.url}." if one.url else "")) for one in text.datasets
     ]
     rows = [
@@ -45,15 +45,15 @@ def datasets(text: ReportText, runs: dict[str, StudyRun]) -> list[Block]:
     return blocks
 
 
-def splits(text: ReportText) -> list[Block]:
+def splits(text: ReportText) -> list[ReportBlock]:
     """What was learned from, and what was held out."""
     items = tuple(f"{one.name}: {one.split}" for one in text.datasets)
     return [Bullets(items)] if items else []
 
 
-def setup(study: Study, text: ReportText, runs: dict[str, StudyRun]) -> list[Block]:
+def setup(study: Study, text: ReportText, runs: dict[str, StudyRun]) -> list[ReportBlock]:
     """Every setting of every recipe that was run, as the runs recorded it."""
-    blocks: list[Block] = [Paragraph(one) for one in text.setup]
+    blocks: list[ReportBlock] = [Paragraph(one) for one in text.setup]
     scales = []
     for name, claim in study.claims.items():
         result = study.verdicts[name]
@@ -77,13 +77,13 @@ def setup(study: Study, text: ReportText, runs: dict[str, StudyRun]) -> list[Blo
     return blocks
 
 
-def _settings(runs: dict[str, StudyRun], most: int = 4) -> list[Block]:
+def _settings(runs: dict[str, StudyRun], most: int = 4) -> list[ReportBlock]:
     """What was run side by side: a row for each setting, a column for each recipe, ``most`` of them in a table."""
     found: dict[str, dict[str, str]] = {}
     for run in runs.values():
         given = run.found.get("setup", {})
         found |= {name: dict(_flat(one)) for name, one in given.items()} if isinstance(given, dict) else {}
-    blocks: list[Block] = []
+    blocks: list[ReportBlock] = []
     names = list(found)
     for first in range(0, len(names), most):
         part = names[first : first + most]
@@ -111,14 +111,14 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def hardware(study: Study, runs: dict[str, StudyRun]) -> list[Block]:
+def hardware(study: Study, runs: dict[str, StudyRun]) -> list[ReportBlock]:
     """The machines of the runs, their wall times, and what was not at hand."""
     machines: list[str] = []
     for run in runs.values():
-        told = "; ".join([_machine(run.hardware), *_builds(run)])
-        if told not in machines:
-            machines.append(told)
-    blocks: list[Block] = [Paragraph(f"Every command was run on {one}.") for one in machines[:1]]
+        line = "; ".join([_machine(run.hardware), *_builds(run)])
+        if line not in machines:
+            machines.append(line)
+    blocks: list[ReportBlock] = [Paragraph(f"Every command was run on {one}.") for one in machines[:1]]
     blocks += [Paragraph(f"Some were run on {one}.") for one in machines[1:]]
     rows = []
     for run in runs.values():
@@ -144,7 +144,7 @@ def _machine(found: dict[str, Any]) -> str:
     return ", ".join(part for part in (processor, memory, gpu, str(found.get("system", ""))) if part)
 
 
-def software(runs: dict[str, StudyRun]) -> list[Block]:
+def software(runs: dict[str, StudyRun]) -> list[ReportBlock]:
     """Exact versions, as the runs found them."""
     said = _joined([f"{_title(name)} {' and '.join(found)}" for name, found in _versions(runs).items()])
     rows = tuple((_title(name), ", ".join(found)) for name, found in _versions(runs).items())
@@ -175,7 +175,7 @@ def _joined(parts: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
 
 
-def code(text: ReportText, runs: dict[str, StudyRun]) -> list[Block]:
+def code(text: ReportText, runs: dict[str, StudyRun]) -> list[ReportBlock]:
     """Where the code is, at which commit."""
     states = sorted({(run.commit or "", run.dirty) for run in runs.values()})
     said = []
@@ -184,7 +184,7 @@ def code(text: ReportText, runs: dict[str, StudyRun]) -> list[Block]:
             said.append("a source tree without a commit")
         else:
             said.append(f"commit {commit}" + (" with uncommitted changes" if dirty else ""))
-    blocks: list[Block] = [Paragraph(text.code)] if text.code else []
+    blocks: list[ReportBlock] = [Paragraph(text.code)] if text.code else []
     if said:
         blocks.append(Paragraph(f"The results were produced by {_joined(said)}."))
     return blocks
@@ -218,9 +218,9 @@ def summary(study: Study) -> str:
     return said
 
 
-def claims(study: Study) -> list[Block]:
+def claims(study: Study) -> list[ReportBlock]:
     """The tables of claims: the paper's, then ours."""
-    blocks: list[Block] = [
+    blocks: list[ReportBlock] = [
         Paragraph(
             "Each claim was put to a command that prints a number, and the number was compared with the published one. "
             "What the number is stands in parentheses, its 95 % interval in brackets. A dash stands where nothing was published or measured."
@@ -255,9 +255,9 @@ def measured(result: ClaimResult) -> str:
     return f"{number(result.measured)} [{low:.5g}, {high:.5g}]"
 
 
-def details(runs: dict[str, StudyRun]) -> list[Block]:
+def details(runs: dict[str, StudyRun]) -> list[ReportBlock]:
     """The tables, figures and samples that the commands returned."""
-    blocks: list[Block] = []
+    blocks: list[ReportBlock] = []
     for run in runs.values():
         blocks += [
             ReportTable(
@@ -281,7 +281,7 @@ def _listed(run: StudyRun, key: str) -> list[dict[str, Any]]:
     return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
 
 
-def failures(study: Study, runs: dict[str, StudyRun]) -> list[Block]:
+def failures(study: Study, runs: dict[str, StudyRun]) -> list[ReportBlock]:
     """What was not reproduced, what only partly, and wrong answers word for word."""
     items = []
     for name, claim in study.claims.items():
@@ -289,13 +289,13 @@ def failures(study: Study, runs: dict[str, StudyRun]) -> list[Block]:
         if result.verdict in ("partly", "not reproduced"):
             items.append(f"{claim.sentence} {result.verdict.capitalize()}: {result.reason or 'see the table'}.")
     said = [str(one) for run in runs.values() for one in run.found.get("failures", []) if isinstance(one, str)]
-    blocks: list[Block] = [Bullets(tuple(items))] if items else [Paragraph("No claim that was run failed.")]
+    blocks: list[ReportBlock] = [Bullets(tuple(items))] if items else [Paragraph("No claim that was run failed.")]
     if said:
         blocks += [Paragraph("Answers that were wrong, the first of each kind:"), Bullets(tuple(said))]
     return blocks
 
 
-def not_run(study: Study) -> list[Block]:
+def not_run(study: Study) -> list[ReportBlock]:
     """The claims that were not tested, and why."""
     items = []
     for name, claim in study.claims.items():

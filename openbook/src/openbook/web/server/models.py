@@ -17,7 +17,7 @@ from openbook.web.server.state import ServerState
 API: Final = "/api/v1"
 
 #: A line of text that every database can keep.
-Line = Annotated[
+OneLine = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
 Words = Annotated[
@@ -66,17 +66,17 @@ class JobBody(ApiModel):
 class Reading(ApiModel):
     """A request to have a paper read by another assessor."""
 
-    assessor: Line = Field(description="One of those that /health lists.", examples=["linear"])
+    assessor: OneLine = Field(description="One of those that /health lists.", examples=["linear"])
 
 
 class CorrectionBody(ApiModel):
     """A person's correction of one answer."""
 
     variable: Variable
-    result: Line = Field(description="What is right; /variables says what each can be.", examples=["yes"])
-    who: Line = Field(description="Who says so.")
+    result: OneLine = Field(description="What is right; /variables says what each can be.", examples=["yes"])
+    who: OneLine = Field(description="Who says so.")
     why: Words = Field(description="Why: what the paper says, and where.")
-    replaces: Line | None = Field(
+    replaces: OneLine | None = Field(
         default=None,
         description="The result that is corrected. When it is another one by now, nothing is changed (409).",
     )

@@ -30,7 +30,7 @@ COMMANDS: Final = {"s": "skip", "b": "back"}
 
 
 def serve_questions(queue: QuestionQueue, port: int, on_ready: Callable[[str], None]) -> None:
-    """Ask until interrupted. ``on_ready`` is told the address. Raises OpenbookError if the port cannot be used."""
+    """Ask until interrupted. ``on_ready`` is called with the address. Raises OpenbookError if the port cannot be used."""
     settings = ServerSettings(port=port, rate=0)
     run(settings, on_ready, make=lambda settings: question_app(queue, settings))
 

@@ -168,7 +168,7 @@ def run(
     log_level: str = "warning",
     make: Callable[[ServerSettings], ASGIApp] | None = None,
 ) -> None:
-    """Serve until interrupted. ``on_ready`` is told the address once requests are answered.
+    """Serve until interrupted. ``on_ready`` is called with the address once requests are answered.
 
     ``make`` makes what is served; by default it is the whole server. Raises OpenbookError if the port, the ledger or the
     folder of uploads cannot be used.

@@ -35,7 +35,7 @@ LOOK: Final = 2.0
 CLEAN_UP: Final = 30.0
 
 
-#: Told of each stage that is done and its result; the stage is "" for a note on the one under way.
+#: Called with each stage that is done and its result; the stage is "" for a note on the one under way.
 OnStage = Callable[[str, str], None]
 
 

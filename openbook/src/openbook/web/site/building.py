@@ -32,7 +32,7 @@ from openbook.web.site.sources import RecordSource, find_source, write_tables
 from openbook.web.site.state import Folder, digest, seal
 from openbook.web.templating import static_text
 
-#: Told what is being done, how much of it is done, and how much there is of it (0: not known).
+#: Called with what is being done, how much of it is done, and how much there is of it (0: not known).
 OnBuildProgress = Callable[[str, int, int], None]
 
 
