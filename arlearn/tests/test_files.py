@@ -17,7 +17,7 @@ from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.reference import write_reference
 from arlearn.predictors.saving import save_predictor
 from arlearn.tokens import BytePair
-from arlearn.training.reporting import Measurements, MetricsFile, Update, draw_loss
+from arlearn.training.progress import Measurements, MetricsFile, Update, draw_loss
 
 UPDATES = [Update(step, 1.0, 0.1, 0.0, 0.1 * step, 8 * step, 0.1) for step in (1, 2, 3)]
 CELL = Cell("linear", "one-hot", 0, 9, 10, 90, True, 100, 1.0, 1.0)

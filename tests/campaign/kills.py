@@ -248,7 +248,7 @@ def train(kills: int, seed: int, folder: Path, steps: int = 300) -> Figures:
     import torch
 
     from arlearn.training import directory
-    from arlearn.training.reporting import read_metrics
+    from arlearn.training.progress import read_metrics
 
     chance, figures = random.Random(seed), Figures()
     words = "the a little dog cat saw found big red ball and then it was happy sad home tree house".split()

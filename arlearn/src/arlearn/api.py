@@ -160,8 +160,8 @@ def train(
 
     Raises ArlearnError that lists everything wrong with recipe, changes and inputs.
     """
+    from arlearn.training.progress import Reporter
     from arlearn.training.recipe import recipe_for_training
-    from arlearn.training.reporting import Reporter
     from arlearn.training.run import run
 
     loaded = recipe_for_training(recipe, changes, data, tokenizer)

@@ -47,11 +47,11 @@ def test_the_page_holds_the_ledgers_and_asks_for_nothing(saved):
     text = page(explanation)
     data = data_of(text)
     assert "".join(data["words"][str(token)] for token in data["tokens"][1 : data["given"]]) == NASTY
-    for moment, drawn in zip(explanation.moments, data["moments"], strict=True):
+    for explained, drawn in zip(explanation.explained, data["moments"], strict=True):
         for row, candidate in enumerate(drawn["candidates"]):
             total = drawn["bias"][row] + sum(drawn["values"][row])
             assert total == pytest.approx(drawn["logits"][row], abs=1e-4)
-            assert drawn["residuals"]["plain"][row] == moment.contributions.attribution(candidate).residual
+            assert drawn["residuals"]["plain"][row] == explained.contributions.attribution(candidate).residual
     assert text.count("<script") == 2
     assert not re.search(r"""(?:src|href|url)\s*[=(]\s*["']?(?!data:)\w+:""", text)
     assert "default-src 'none'" in text

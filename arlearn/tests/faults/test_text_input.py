@@ -22,8 +22,8 @@ from arlearn.predictors.saving import load_predictor
 from arlearn.tasks.arithmetic import AdditionTask
 from arlearn.tasks.text_files import TextFile, tokenise_in_memory
 from arlearn.tokens import BytePair
+from arlearn.training.progress import Reporter
 from arlearn.training.recipe import load_recipe
-from arlearn.training.reporting import Reporter
 from arlearn.training.run import run
 
 TEXT = "Lily saw a red ball.\n\nShe was  happy, and Ben was too."

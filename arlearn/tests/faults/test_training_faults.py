@@ -17,7 +17,7 @@ import torch
 
 from arlearn.errors import ArlearnError
 from arlearn.training.directory import Checkpoint, newest_checkpoint, read_checkpoint, write_checkpoint
-from arlearn.training.reporting import read_metrics
+from arlearn.training.progress import read_metrics
 
 ARLEARN = [sys.executable, "-m", "arlearn.cli"]
 

@@ -13,7 +13,7 @@ from arlearn.programs.text import example_text
 from arlearn.programs.turing import Machine, parse, simulate
 from arlearn.programs.universal import Sizes, symbol_in, universal_program
 from arlearn.programs.universal_prompts import (
-    Prompted,
+    MachinePrompt,
     UniversalInterface,
     disagreement,
     prompt_of,
@@ -36,7 +36,7 @@ class Model:
         self.interface = self.task.interface
         self.period = self.task.semantics.period
 
-    def run(self, machine: Machine, tape: str, steps: int, prompted: Prompted | None = None) -> list[str]:
+    def run(self, machine: Machine, tape: str, steps: int, prompted: MachinePrompt | None = None) -> list[str]:
         """The words of the run, prompt included, up to so many steps and one token."""
         inputs = torch.tensor([self.interface.inputs(prompted or prompt_of(machine, tape, self.sizes))])
         prompt = self.task.encode_prompts(inputs)

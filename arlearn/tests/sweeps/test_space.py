@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from arlearn.errors import ArlearnError
-from arlearn.sweeps.space import Over, combinations, read_space
+from arlearn.sweeps.space import SweptSetting, combinations, read_space
 from arlearn.training.recipe import load_recipe
 
 
@@ -16,11 +16,11 @@ def test_lists_and_ranges(recipe) -> None:
     batch, betas, rate, steps = read_space(
         ["batch=4, 8", "betas=[0.9,0.99],[0.8,0.999]", "learning_rate=1e-4..1e-2", "training.steps=5..9"], recipe
     )
-    assert batch == Over("batch", ("4", "8"))
+    assert batch == SweptSetting("batch", ("4", "8"))
     assert betas.choices == ("[0.9,0.99]", "[0.8,0.999]")
     assert (rate.low, rate.high, rate.whole, rate.wide) == (1e-4, 1e-2, False, True)
     assert (steps.low, steps.high, steps.whole, steps.wide) == (5, 9, True, False)
-    assert [str(over) for over in (batch, rate, steps)] == [
+    assert [str(setting) for setting in (batch, rate, steps)] == [
         "batch=4,8",
         "learning_rate=0.0001..0.01",
         "training.steps=5..9",
@@ -28,7 +28,7 @@ def test_lists_and_ranges(recipe) -> None:
 
 
 def test_combinations_come_in_order() -> None:
-    found = list(combinations([Over("a", ("1", "2")), Over("b", ("x", "y"))]))
+    found = list(combinations([SweptSetting("a", ("1", "2")), SweptSetting("b", ("x", "y"))]))
     assert found == [{"a": "1", "b": "x"}, {"a": "1", "b": "y"}, {"a": "2", "b": "x"}, {"a": "2", "b": "y"}]
 
 

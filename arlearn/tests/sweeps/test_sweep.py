@@ -17,8 +17,8 @@ import arlearn.sweeps.sweep as sweeping
 from arlearn.cli import app
 from arlearn.errors import ArlearnError
 from arlearn.sweeps.trials import TrialOutcome
+from arlearn.training.progress import Reporter
 from arlearn.training.recipe import load_recipe
-from arlearn.training.reporting import Reporter
 from arlearn.training.run import run
 
 TASK = """description = "parity, small enough for a test"

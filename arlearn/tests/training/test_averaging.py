@@ -8,8 +8,8 @@ from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.saving import load_predictor
 from arlearn.training.loop import TrainingRun
 from arlearn.training.optimisation import WeightAverage
+from arlearn.training.progress import Reporter
 from arlearn.training.recipe import Recipe
-from arlearn.training.reporting import Reporter
 from arlearn.training.run import run
 
 QUIET = Reporter(quiet=True)

@@ -13,8 +13,8 @@ import torch
 import arlearn.cli
 from arlearn.errors import ArlearnError
 from arlearn.predictors.saving import load_predictor
+from arlearn.training.progress import Reporter
 from arlearn.training.recipe import Recipe, load_recipe
-from arlearn.training.reporting import Reporter
 from arlearn.training.run import run
 
 KINDS = {

@@ -10,8 +10,8 @@ from arlearn.errors import ArlearnError
 from arlearn.predictors.saving import load_predictor
 from arlearn.training.directory import newest_checkpoint, prepare
 from arlearn.training.loop import TrainingRun, step_limit
+from arlearn.training.progress import Reporter, read_metrics
 from arlearn.training.recipe import load_recipe
-from arlearn.training.reporting import Reporter, read_metrics
 from arlearn.training.run import run
 
 QUIET = Reporter(quiet=True)

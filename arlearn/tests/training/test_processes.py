@@ -14,8 +14,8 @@ import torch
 
 from arlearn.errors import ArlearnError
 from arlearn.training.loop import TrainingRun, random_seed
+from arlearn.training.progress import Reporter, read_metrics
 from arlearn.training.recipe import load_recipe
-from arlearn.training.reporting import Reporter, read_metrics
 from arlearn.training.run import run
 
 QUIET = Reporter(quiet=True)

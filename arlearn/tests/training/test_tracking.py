@@ -7,8 +7,8 @@ import pytest
 from arlearn.errors import ArlearnError
 from arlearn.training import settings
 from arlearn.training.loop import TrainingRun
+from arlearn.training.progress import Reporter, read_metrics
 from arlearn.training.recipe import load_recipe
-from arlearn.training.reporting import Reporter, read_metrics
 from arlearn.training.run import run
 
 QUIET = Reporter(quiet=True)

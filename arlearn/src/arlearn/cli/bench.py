@@ -35,7 +35,7 @@ Quick = Annotated[
 Context = Annotated[int, typer.Option(min=1, help="The context length T.")]
 Width = Annotated[int, typer.Option(min=1, help="The width d.")]
 Vocabulary = Annotated[int, typer.Option(min=300, help="The number of tokens V.")]
-Batch = Annotated[
+BatchSize = Annotated[
     int, typer.Option(min=1, help="The number of sequences in a batch. 128 at the default size need 16 GB of memory.")
 ]
 Seconds = Annotated[float, typer.Option(min=1, help="Take about this many seconds for the whole measurement.")]
@@ -57,7 +57,7 @@ def step(
     context: Context = 64,
     width: Width = 256,
     vocabulary: Vocabulary = 50_258,
-    batch: Batch = 128,
+    batch: BatchSize = 128,
     data: Annotated[
         Path | None, typer.Option(help="The real text to measure on. Default: a small text, as in train.")
     ] = None,
@@ -101,7 +101,7 @@ def maps(
     context: Context = 64,
     width: Width = 128,
     vocabulary: Vocabulary = 2048,
-    batch: Batch = 64,
+    batch: BatchSize = 64,
     seconds: Seconds = 60,
     threads: Threads = None,
     quick: Quick = False,

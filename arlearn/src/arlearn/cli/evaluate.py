@@ -87,7 +87,7 @@ def evaluate(
     from arlearn.errors import ArlearnError
     from arlearn.evaluation.perplexity import measure_text
     from arlearn.predictors.saving import load_predictor
-    from arlearn.training.reporting import Reporter
+    from arlearn.training.progress import Reporter
 
     if harness is not None:
         _refuse(call, {"--harness asks its own questions": TEXT + TASK})
@@ -156,7 +156,7 @@ def _refuse(call: typer.Context, inapplicable: Mapping[str, Collection[str]]) ->
 
 def _compared(model: Path, card: dict[str, Any], data: Path) -> tuple[list[Compared], list[str]]:
     from arlearn.evaluation.comparison import compare
-    from arlearn.training.reporting import Reporter
+    from arlearn.training.progress import Reporter
 
     return compare(model, card, data, Reporter().work)
 

@@ -70,7 +70,7 @@ def explain(
     from arlearn.evaluation.attribution import explain as take_apart
     from arlearn.evaluation.attribution_views import print_explanation
     from arlearn.evaluation.saved_model import SavedModel
-    from arlearn.training.reporting import Reporter
+    from arlearn.training.progress import Reporter
 
     if spectrum is not None:
         _spectrum(model, spectrum, as_json and prompt is None)

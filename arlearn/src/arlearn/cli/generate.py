@@ -304,8 +304,8 @@ def demo(
     from arlearn.predictors.saving import load_predictor
     from arlearn.tasks.text_files import find_text, split_off
     from arlearn.tokens import BytePair
+    from arlearn.training.progress import Reporter
     from arlearn.training.recipe import load_recipe
-    from arlearn.training.reporting import Reporter
     from arlearn.training.run import run
 
     reporter = Reporter()

@@ -12,8 +12,8 @@ import typer
 from arlearn.cli import app
 
 if TYPE_CHECKING:
+    from arlearn.training.progress import Reporter
     from arlearn.training.recipe import Recipe
-    from arlearn.training.reporting import Reporter
 
 END_ONLY = 10**9  # evaluate_every: larger than any run, so that only its end is measured
 
@@ -71,8 +71,8 @@ def sweep(
     from arlearn.sweeps.space import read_space
     from arlearn.sweeps.sweep import Sweep
     from arlearn.sweeps.sweep import sweep as run_sweep
+    from arlearn.training.progress import Reporter
     from arlearn.training.recipe import load_recipe
-    from arlearn.training.reporting import Reporter
 
     if importlib.util.find_spec("optuna") is None:
         raise ArlearnError("a sweep needs optuna, which is not installed; pip install 'arlearn[sweep]'")

@@ -54,8 +54,8 @@ def train(
     DIR gets model.safetensors, card.json, metrics.csv, loss.png and checkpoints/. A run that was killed goes on with
     the same command and --resume.
     """
+    from arlearn.training.progress import Reporter
     from arlearn.training.recipe import recipe_for_training
-    from arlearn.training.reporting import Reporter
     from arlearn.training.run import run
 
     wanted = [*(changes or [])]
@@ -125,8 +125,8 @@ def report(
     It shows the loss curve, bits per byte beside a bigram, a 5-gram and other runs on the same text, samples, the
     attribution of one prediction, the settings, versions and times.
     """
-    from arlearn.training.report import write_report
-    from arlearn.training.reporting import Reporter
+    from arlearn.training.progress import Reporter
+    from arlearn.training.run_page import write_report
 
     out = out or run / "report.html"
     figures = write_report(run, out, Reporter(), data, read_prompt(prompt))

@@ -233,35 +233,35 @@ class Explanation:
         model: the model and the words of its tokens.
         tokens: prompt and continuation.
         given: how many of them are the prompt.
-        moments: one for each explained position, ascending.
+        explained: one for each explained position, ascending.
     """
 
     model: SavedModel
     tokens: Int[Tensor, " length"]
     given: int
-    moments: list[ExplainedToken]
+    explained: list[ExplainedToken]
 
     @property
     def worst(self) -> Attribution:
         """The attribution with the largest residual."""
-        return max((moment.attribution for moment in self.moments), key=lambda attribution: attribution.residual)
+        return max((each.attribution for each in self.explained), key=lambda attribution: attribution.residual)
 
     def as_json(self) -> dict[str, Any]:
         """The first prediction's attribution, the model and the prompt; all predictions under ``steps`` where several."""
-        saved, first = self.model, self.moments[0]
+        saved, first = self.model, self.explained[0]
         described: dict[str, Any] = {
             "model": str(saved.folder),
             "prompt": [saved.word(int(token)) for token in self.tokens[: self.given]],
             "continuation": saved.written(self.tokens[self.given :], self.tokens[: self.given]),
             "answer": saved.answer(self.tokens),
-            **self._moment(first),
+            **self._described(first),
         }
-        if len(self.moments) > 1:
-            described["steps"] = [self._moment(moment) for moment in self.moments]
+        if len(self.explained) > 1:
+            described["steps"] = [self._described(each) for each in self.explained]
         return described
 
-    def _moment(self, moment: ExplainedToken) -> dict[str, Any]:
-        word, attribution, found = self.model.word, moment.attribution, moment.contributions
+    def _described(self, explained: ExplainedToken) -> dict[str, Any]:
+        word, attribution, found = self.model.word, explained.attribution, explained.contributions
         against = attribution.against
         return {
             "position": found.position,
@@ -279,12 +279,12 @@ class Explanation:
             "sum": attribution.total,
             "residual": attribution.residual,
             "exact": attribution.exact,
-            "came": word(moment.came),
+            "came": word(explained.came),
             "alternatives": [
                 {"token": word(token), "token_id": token, "logit": float(logit), "probability": float(share)}
                 for token, logit, share in zip(found.candidates, found.logits, found.probabilities, strict=True)
             ],
-            "step": None if moment.origin is None else moment.origin.as_json(),
+            "step": None if explained.origin is None else explained.origin.as_json(),
         }
 
 
@@ -335,10 +335,10 @@ def explain(
             progress(len(came) / (len(prompt) - begin + count))
     tokens = torch.cat([prompt[:begin], torch.tensor(came, dtype=prompt.dtype)])
     origins = saved.origins(tokens)
-    moments = []
+    explained = []
     for arrived, contributions in zip(came, found, strict=True):
         target = arrived if token is None else token
         attribution = contributions.attribution(target, None if against == target else against)
         origin = None if origins is None else origins[contributions.position]
-        moments.append(ExplainedToken(arrived, contributions, attribution, origin))
-    return Explanation(saved, tokens, len(prompt), moments)
+        explained.append(ExplainedToken(arrived, contributions, attribution, origin))
+    return Explanation(saved, tokens, len(prompt), explained)

@@ -30,16 +30,18 @@ FOR, AGAINST = "green", "red"
 
 
 def print_explanation(explanation: Explanation, console: Console, rows: int = ROWS) -> None:
-    """Every moment: its attribution as a table, then the alternatives, the step of a program, and how exactly it adds up."""
-    for number, moment in enumerate(explanation.moments):
+    """Every explained token: its attribution as a table, then the alternatives, the step of a program, and how exactly it adds up."""
+    for number, explained in enumerate(explanation.explained):
         if number:
             console.print()
-        print_moment(explanation, moment, console, rows)
+        print_explained_token(explanation, explained, console, rows)
 
 
-def print_moment(explanation: Explanation, moment: ExplainedToken, console: Console, rows: int = ROWS) -> None:
+def print_explained_token(
+    explanation: Explanation, explained: ExplainedToken, console: Console, rows: int = ROWS
+) -> None:
     """One prediction."""
-    word, found, attribution = explanation.model.word, moment.contributions, moment.attribution
+    word, found, attribution = explanation.model.word, explained.contributions, explained.attribution
     against = attribution.against
     what = f"logit of {visible(word(attribution.token))}"
     if against is not None:
@@ -47,10 +49,10 @@ def print_moment(explanation: Explanation, moment: ExplainedToken, console: Cons
     share = float(found.probabilities[found.candidates.index(attribution.token)])
     said = f"argmax decides, margin {found.margin:g}" if explanation.model.exact else f"probability {percent(share, 2)}"
     console.print(Text.assemble(f"position {found.position}: ", (what, "bold"), f" = {attribution.logit:+.4f}, {said}"))
-    if moment.origin is not None:
-        console.print(Text(_step(moment.origin), style="cyan"))
-    console.print(_table(explanation, moment, rows))
-    console.print(_verdict(moment))
+    if explained.origin is not None:
+        console.print(Text(_step(explained.origin), style="cyan"))
+    console.print(_table(explanation, explained, rows))
+    console.print(_verdict(explained))
     others = ", ".join(
         f"{visible(word(token))} {float(logit):+.3f}"
         + ("" if explanation.model.exact else f" ({percent(float(p), 1)})")
@@ -66,8 +68,8 @@ def _step(origin: Origin) -> str:
     return f"step: {origin.name} = {origin.rule}" + (f", from {read}" if read else "")
 
 
-def _table(explanation: Explanation, moment: ExplainedToken, rows: int) -> Table:
-    word, found, attribution = explanation.model.word, moment.contributions, moment.attribution
+def _table(explanation: Explanation, explained: ExplainedToken, rows: int) -> Table:
+    word, found, attribution = explanation.model.word, explained.contributions, explained.attribution
     largest = max((abs(value) for value in (*attribution.values, attribution.bias)), default=0.0)
     kept = set(sorted(range(len(attribution.values)), key=lambda i: -abs(attribution.values[i]))[:rows])
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -87,8 +89,8 @@ def _table(explanation: Explanation, moment: ExplainedToken, rows: int) -> Table
     return table
 
 
-def _verdict(moment: ExplainedToken) -> Text:
-    attribution = moment.attribution
+def _verdict(explained: ExplainedToken) -> Text:
+    attribution = explained.attribution
     if attribution.exact:
         return Text(f"adds up: {attribution.residual:.1e} of the logit is left over", style="dim")
     return Text(f"DOES NOT ADD UP: {attribution.residual:.1e} of the logit is left over", style="bold red")
@@ -115,7 +117,7 @@ def write_page(explanation: Explanation, path: Path) -> None:
 
 def page(explanation: Explanation) -> str:
     """The page's HTML."""
-    saved, first = explanation.model, explanation.moments[0]
+    saved, first = explanation.model, explanation.explained[0]
     predictor = check_linear(saved.predictor)
     word = saved.word(first.attribution.token)
     content = {
@@ -125,7 +127,7 @@ def page(explanation: Explanation) -> str:
         "vocabulary": predictor.vocabulary,
         "answer": saved.answer(explanation.tokens),
         "target": word.strip() or repr(word),
-        "count": len(explanation.moments),
+        "count": len(explanation.explained),
         "exact": saved.exact,
         "residual": explanation.worst.residual,
         "version": arlearn.__version__,
@@ -138,9 +140,9 @@ def page(explanation: Explanation) -> str:
 def page_data(explanation: Explanation) -> dict[str, Any]:
     """What the page draws from."""
     saved, tokens = explanation.model, explanation.tokens.tolist()
-    used = {*tokens, *(token for moment in explanation.moments for token in moment.contributions.candidates)}
-    vocabulary, first = saved.vocabulary, explanation.moments[0].attribution
-    named = all(moment.attribution.token == first.token for moment in explanation.moments)
+    used = {*tokens, *(token for explained in explanation.explained for token in explained.contributions.candidates)}
+    vocabulary, first = saved.vocabulary, explanation.explained[0].attribution
+    named = all(explained.attribution.token == first.token for explained in explanation.explained)
     return {
         "task": saved.task is not None,
         "exact": saved.exact,
@@ -151,15 +153,15 @@ def page_data(explanation: Explanation) -> dict[str, Any]:
         "tolerance": TOLERANCE,
         "token": first.token if named else None,
         "against": first.against,
-        "moments": [_moment(moment) for moment in explanation.moments],
+        "moments": [_described(explained) for explained in explanation.explained],
     }
 
 
-def _moment(moment: ExplainedToken) -> dict[str, Any]:
-    found = moment.contributions
+def _described(explained: ExplainedToken) -> dict[str, Any]:
+    found = explained.contributions
     return {
         "position": found.position,
-        "came": moment.came,
+        "came": explained.came,
         "margin": found.margin,
         "places": found.places,
         "tokens": found.tokens,
@@ -178,7 +180,7 @@ def _moment(moment: ExplainedToken) -> dict[str, Any]:
             "plain": [found.attribution(token).residual for token in found.candidates],
             "mean": [found.attribution(token, "mean").residual for token in found.candidates],
         },
-        "step": None if moment.origin is None or moment.origin.rule is None else moment.origin.as_json(),
+        "step": None if explained.origin is None or explained.origin.rule is None else explained.origin.as_json(),
     }
 
 
@@ -188,6 +190,6 @@ def _short(values: list[float]) -> list[float]:
 
 def _plain(explanation: Explanation) -> str:
     console = Console(file=io.StringIO(), width=100, highlight=False, soft_wrap=True)
-    print_moment(explanation, explanation.moments[0], console, rows=200)
+    print_explained_token(explanation, explanation.explained[0], console, rows=200)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()

@@ -26,7 +26,7 @@ from arlearn.tokens.bytepair import BytePair, recorded_vocabulary
 
 NGRAMS = {"bigram": 2, "5-gram": 5}
 LARGEST = 64 * 2**20  # bytes of training text up to which n-grams are counted
-Work = Callable[[str], AbstractContextManager[Any]]
+StartWork = Callable[[str], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Compared:
 
 
 def compare(
-    folder: Path, card: Mapping[str, Any], data: Path, work: Work = lambda title: nullcontext()
+    folder: Path, card: Mapping[str, Any], data: Path, work: StartWork = lambda title: nullcontext()
 ) -> tuple[list[Compared], list[str]]:
     """What others reach on the text in ``data``, best first, and what could not be measured, in words.
 

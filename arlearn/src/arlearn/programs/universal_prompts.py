@@ -20,7 +20,7 @@ PLACED = 4_000  # steps that are simulated to place a tape
 
 
 @dataclass(frozen=True)
-class Ended:
+class MachineRun:
     """What a run's tokens say.
 
     Attributes:
@@ -38,7 +38,7 @@ class Ended:
     row: str
 
 
-def read_run(words: Sequence[str], sizes: Sizes) -> Ended:
+def read_run(words: Sequence[str], sizes: Sizes) -> MachineRun:
     """How far the run in these words, prompt included, has come."""
     table = 2 * len(sizes.heads)
     period = table + sizes.cells + 1
@@ -54,11 +54,11 @@ def read_run(words: Sequence[str], sizes: Sizes) -> Ended:
         why = "off"
     elif last == f"->{GAP}":
         why = "gap"
-    return Ended(why, passes, state, heads[0] if heads else None, "".join(map(symbol_in, row)))
+    return MachineRun(why, passes, state, heads[0] if heads else None, "".join(map(symbol_in, row)))
 
 
 @dataclass(frozen=True)
-class Prompted:
+class MachinePrompt:
     """A machine and a tape as a universal prompt.
 
     Attributes:
@@ -74,7 +74,7 @@ class Prompted:
     states: Mapping[str, str]
     start: int
 
-    def answer(self, ended: Ended) -> str:
+    def answer(self, ended: MachineRun) -> str:
         """How the run ended, in the machine's own names."""
         row = "".join(self.symbols[symbol] for symbol in ended.row)
         report = ""
@@ -86,7 +86,7 @@ class Prompted:
         return describe(replace(ended, why="halted") if told else ended, row, self.states[ended.state], report)
 
 
-def describe(ended: Ended, row: str, state: str, report: str = "") -> str:
+def describe(ended: MachineRun, row: str, state: str, report: str = "") -> str:
     """``halted: 107 steps, 13 ones`` and the like; ``row`` and ``state`` are what the answer calls them."""
     counted = f"{ended.steps} steps, {row.count('1')} ones"
     if ended.why == "off":
@@ -98,7 +98,7 @@ def describe(ended: Ended, row: str, state: str, report: str = "") -> str:
     return f"halted: {counted}{report}"
 
 
-def prompt_of(machine: Machine, tape: str, sizes: Sizes) -> Prompted:
+def prompt_of(machine: Machine, tape: str, sizes: Sizes) -> MachinePrompt:
     """The prompt that makes a universal program of these sizes run the machine on the tape.
 
     The blank becomes 0, every other symbol that is a digit keeps its name if it can, and the halting state becomes H (of
@@ -147,7 +147,7 @@ def prompt_of(machine: Machine, tape: str, sizes: Sizes) -> Prompted:
         words.append(f"={symbol}" if c == start else symbol if c < start else f"{symbol}~{under}")
     back = {written: symbol for symbol, written in symbol_of.items()}
     names = {written: state for state, written in state_of.items()}
-    return Prompted(machine, tuple(words), back, names, start)
+    return MachinePrompt(machine, tuple(words), back, names, start)
 
 
 def _place(machine: Machine, tape: str, cells: int) -> int:
@@ -191,7 +191,7 @@ class UniversalInterface(Interface):
             )
         return self.inputs(prompt_of(parse(notation, "machine"), tape.strip(), self.sizes))
 
-    def inputs(self, prompted: Prompted) -> list[int]:
+    def inputs(self, prompted: MachinePrompt) -> list[int]:
         """The prompt's tokens as indices."""
         slots = self.semantics.program.slots
         return [self.semantics.index[slot.alphabet][word] for slot, word in zip(slots, prompted.words, strict=True)]
@@ -232,7 +232,7 @@ def random_machine(sizes: Sizes, random: np.random.Generator) -> Machine:
     return Machine("random", "A", "0", frozenset(HALT), tuple(symbols), (*states, HALT), rules)
 
 
-def disagreement(words: Sequence[str], prompted: Prompted, tape: str, sizes: Sizes) -> str | None:
+def disagreement(words: Sequence[str], prompted: MachinePrompt, tape: str, sizes: Sizes) -> str | None:
     """Where a run's words (prompt included) say something else than the simulator; None if they agree at every step."""
     ended, period = read_run(words, sizes), 2 * len(sizes.heads) + sizes.cells + 1
     run = simulate(prompted.machine, tape, ended.steps + 1)

@@ -21,7 +21,7 @@ MOST_CHECKED = 10_000  # combinations that are checked before anything is traine
 
 
 @dataclass(frozen=True)
-class Over:
+class SweptSetting:
     """One setting and the values it takes.
 
     Attributes:
@@ -64,7 +64,7 @@ class Over:
         return f"{self.key}={','.join(self.choices) if self.choices else '..'.join(self.extremes)}"
 
 
-def read_space(given: Sequence[str], recipe: Recipe) -> list[Over]:
+def read_space(given: Sequence[str], recipe: Recipe) -> list[SweptSetting]:
     """What ``--over`` says. Raises ArlearnError that lists everything that is invalid, alone or with the recipe."""
     found, problems = [], []
     for text in given:
@@ -72,14 +72,14 @@ def read_space(given: Sequence[str], recipe: Recipe) -> list[Over]:
             found.append(_read(text))
         except ArlearnError as error:
             problems.append(str(error))
-    keys = [over.key.rpartition(".")[2] for over in found]
+    keys = [setting.key.rpartition(".")[2] for setting in found]
     problems += [f"--over {key}: given twice" for key in sorted({key for key in keys if keys.count(key) > 1})]
-    for over in found:
-        for value in over.extremes:
+    for setting in found:
+        for value in setting.extremes:
             try:
-                recipe.with_changes([f"{over.key}={value}"])
+                recipe.with_changes([f"{setting.key}={value}"])
             except ArlearnError as error:
-                problems.append(f"--over {over}: {error}")
+                problems.append(f"--over {setting}: {error}")
     if not problems:  # each value by itself is right, so what is wrong now is a combination
         for values in itertools.islice(combinations(found), MOST_CHECKED):
             try:
@@ -93,10 +93,10 @@ def read_space(given: Sequence[str], recipe: Recipe) -> list[Over]:
     return found
 
 
-def combinations(space: Sequence[Over]) -> Iterator[dict[str, str]]:
+def combinations(space: Sequence[SweptSetting]) -> Iterator[dict[str, str]]:
     """Every combination of values, the last setting changing first; of ranges the ends."""
-    for values in itertools.product(*(over.extremes for over in space)):
-        yield {over.key: value for over, value in zip(space, values, strict=True)}
+    for values in itertools.product(*(setting.extremes for setting in space)):
+        yield {setting.key: value for setting, value in zip(space, values, strict=True)}
 
 
 def as_changes(values: Mapping[str, str]) -> list[str]:
@@ -104,7 +104,7 @@ def as_changes(values: Mapping[str, str]) -> list[str]:
     return [f"{key}={value}" for key, value in values.items()]
 
 
-def _read(text: str) -> Over:
+def _read(text: str) -> SweptSetting:
     key, equals, values = (part.strip() for part in text.partition("="))
     if not equals or not key or not values:
         raise ArlearnError(f"--over {text}: write key=a,b,c or key=low..high")
@@ -115,16 +115,16 @@ def _read(text: str) -> Over:
         raise ArlearnError(f"--over {text}: there is an empty value")
     if len(set(choices)) < len(choices):
         raise ArlearnError(f"--over {text}: a value is given twice")
-    return Over(key, tuple(choices))
+    return SweptSetting(key, tuple(choices))
 
 
-def _range(text: str, key: str, values: str) -> Over:
+def _range(text: str, key: str, values: str) -> SweptSetting:
     low, _, high = (part.strip() for part in values.partition(".."))
     try:
         whole = all(end.lstrip("+-").isdigit() for end in (low, high))
-        over = Over(key, (), float(low), float(high), whole)
+        setting = SweptSetting(key, (), float(low), float(high), whole)
     except ValueError as error:
         raise ArlearnError(f"--over {text}: the ends of a range are numbers, such as 1e-4..1e-2") from error
-    if not over.low < over.high < float("inf"):
+    if not setting.low < setting.high < float("inf"):
         raise ArlearnError(f"--over {text}: a range runs from a smaller number to a larger one")
-    return over
+    return setting

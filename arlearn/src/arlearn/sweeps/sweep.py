@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from arlearn.errors import ArlearnError
 from arlearn.files import replacing, write_atomically
-from arlearn.sweeps.space import Over, as_changes, combinations
+from arlearn.sweeps.space import SweptSetting, as_changes, combinations
 from arlearn.sweeps.trials import TrialOutcome, run_trial
 from arlearn.tasks.text_files import TextFile
 from arlearn.training.directory import TOKENIZER, DirectoryLock, claim_directory, vocabulary_for
 from arlearn.training.processes import terminable
+from arlearn.training.progress import Reporter, Work
 from arlearn.training.recipe import Recipe
-from arlearn.training.reporting import Reporter, Work
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -54,7 +54,7 @@ class Sweep:
 
     base: Recipe
     plain: Recipe
-    space: list[Over]
+    space: list[SweptSetting]
     measure: str
     trials: int | None
     sampler: str
@@ -63,7 +63,7 @@ class Sweep:
     def __post_init__(self) -> None:
         if not self.space:
             raise ArlearnError("a sweep goes over something: give --over key=a,b,c")
-        ranges = ", ".join(str(over) for over in self.space if not over.choices)
+        ranges = ", ".join(str(setting) for setting in self.space if not setting.choices)
         if self.sampler == "grid" and ranges:
             raise ArlearnError(f"--sampler grid takes lists, and {ranges} is a range; take tpe or random")
 
@@ -167,7 +167,7 @@ class _Running:
     def _train(self, trial: Trial) -> None:
         from optuna.trial import TrialState
 
-        values = as_changes({over.key: over.suggest(trial) for over in self.asked.space})
+        values = as_changes({setting.key: setting.suggest(trial) for setting in self.asked.space})
         name = f"trial {trial.number + 1}: {', '.join(values)}"
         same = [done for done in self._trials("COMPLETE") if done.params == trial.params]
         if same:  # a search may ask twice
@@ -204,7 +204,7 @@ class _Running:
         return {
             "trial": trial.number + 1,
             "state": STATES[trial.state.name],
-            **{over.key: over.written(trial.params.get(over.key, "")) for over in self.asked.space},
+            **{setting.key: setting.written(trial.params.get(setting.key, "")) for setting in self.asked.space},
             self.asked.measure: trial.value,
             "loss": metrics.get("loss"),
             "parameters": about.get("parameters"),
@@ -223,7 +223,7 @@ class _Running:
         # of equals the faster one
         best = min(finished, key=lambda row: (sign * row[asked.measure], row["seconds"], row["trial"]), default=None)
         if best is not None:
-            changes = as_changes({over.key: best[over.key] for over in asked.space})
+            changes = as_changes({setting.key: best[setting.key] for setting in asked.space})
             told = f"{asked.plain.description.rstrip('.')}. Best of {len(rows)} trials: {', '.join(changes)}"
             recipe = replace(asked.plain.with_changes(changes), description=told.lstrip(". "))
             write_atomically(out / BEST, recipe.to_toml())
@@ -233,7 +233,7 @@ class _Running:
             "less_is_better": LESS_IS_BETTER[asked.measure],
             "sampler": asked.sampler,
             "title": f"{asked.plain.name}: {len(finished)} trials",
-            "over": [str(over) for over in asked.space],
+            "over": [str(setting) for setting in asked.space],
             "finished": len(finished),
             "failed": sum(row["state"] == "failed" for row in rows),
             "best": best,
@@ -271,7 +271,7 @@ def _study(asked: Sweep, out: Path) -> Study:
 def _with_vocabulary(asked: Sweep, out: Path, reporter: Reporter) -> Sweep:
     """A text's vocabulary is learned once, where no trial changes what it is learned from."""
     task = asked.base.task
-    swept = {over.key.rpartition(".")[2] for over in asked.space}
+    swept = {setting.key.rpartition(".")[2] for setting in asked.space}
     if task["kind"] != "text" or task["tokenizer"] or swept & {"vocabulary", "span", "tokenizer", "data"}:
         return asked
     vocabulary_for(asked.base, TextFile.at(task["data"]), out, reporter)
@@ -291,7 +291,7 @@ def _draw(asked: Sweep, study: Study, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the function is marked as experimental
         drawn = plot_slice(
-            study, [over.key for over in asked.space], target_name=f"{asked.measure} ({better} is better)"
+            study, [setting.key for setting in asked.space], target_name=f"{asked.measure} ({better} is better)"
         )
     axes = numpy.ravel([drawn])  # one setting gives one panel, several an array
     figure = axes[0].figure

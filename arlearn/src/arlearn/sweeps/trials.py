@@ -16,8 +16,8 @@ from typing import Any
 from arlearn.errors import ArlearnError
 from arlearn.predictors.saving import load_card
 from arlearn.training.directory import CHECKPOINTS, DirectoryLock
+from arlearn.training.progress import read_metrics
 from arlearn.training.recipe import Recipe
-from arlearn.training.reporting import read_metrics
 
 LOOK = 0.5  # seconds between two looks at how far a trial is
 PATIENCE = 60.0  # seconds that a trial has to write its checkpoint when the sweep is stopped

@@ -24,10 +24,10 @@ from torch import Tensor
 from arlearn.tasks.formats import (
     GUARD,
     Column,
-    Digits,
+    DigitRows,
     Format,
-    Sort,
     TokenAlphabet,
+    TokenType,
     Writer,
     digits,
     joined,
@@ -49,9 +49,9 @@ class _Style:
 
     total: Callable[[Writer, int, int, Tensor, Tensor, Tensor, Tensor], Tensor]
     carry_out: Callable[[Writer, bool, Tensor, Tensor], None]
-    sorts: tuple[Sort, ...]
+    types: tuple[TokenType, ...]
 
-    def write(self, w: Writer, a: Digits, b: Digits) -> None:
+    def write(self, w: Writer, a: DigitRows, b: DigitRows) -> None:
         """Long multiplication row by row."""
         n, zero = a.shape[1], torch.zeros_like(a[:, 0])
         above = [zero] * (n + 1)  # what stands in this row's columns, from place i - 1 on
@@ -132,7 +132,9 @@ _STYLES: dict[str, _Style] = {
     "linear": _Style(_linear_total, _linear_carry, (pairs(), numbers(27, GUARD))),
     "terms": _Style(_terms_total, _terms_carry, (pairs(), numbers(27, GUARD))),
     "joins": _Style(_joins_total, _joins_carry, _JOINED),
-    "spelled": _Style(_spelled_total, _spelled_carry, (*_JOINED, Sort("value", tuple(f"={n}" for n in range(28))))),
+    "spelled": _Style(
+        _spelled_total, _spelled_carry, (*_JOINED, TokenType("value", tuple(f"={n}" for n in range(28))))
+    ),
 }
 
 
@@ -145,7 +147,7 @@ def _largest_column(n: int) -> int:
     return largest
 
 
-def _write_columns(w: Writer, a: Digits, b: Digits) -> None:
+def _write_columns(w: Writer, a: DigitRows, b: DigitRows) -> None:
     n = a.shape[1]
     total = torch.zeros_like(a[:, 0])
     for place in range(2 * n - 1):
@@ -158,7 +160,7 @@ def _write_columns(w: Writer, a: Digits, b: Digits) -> None:
     w.answer(2 * n - 1, total // 10)
 
 
-def _write_nothing(w: Writer, a: Digits, b: Digits) -> None:
+def _write_nothing(w: Writer, a: DigitRows, b: DigitRows) -> None:
     powers = 10 ** torch.arange(a.shape[1])
     product = (a * powers).sum(1) * (b * powers).sum(1)
     for place in range(2 * a.shape[1]):
@@ -172,7 +174,7 @@ def linear_format(name: str, n: int) -> Format:
     if name == "columns":
         return plain_format(n, [pairs(), numbers(_largest_column(n), GUARD)], _write_columns)
     style = _STYLES[name]
-    return plain_format(n, list(style.sorts), style.write)
+    return plain_format(n, list(style.types), style.write)
 
 
 # name -> what each token does; shortest first.
@@ -203,10 +205,10 @@ def paper_format(n: int) -> Format:
 
     and the last running total is the product.
     """
-    powers = Sort("power", tuple(f"10^{k}" for k in range(2 * n - 1)))
+    powers = TokenType("power", tuple(f"10^{k}" for k in range(2 * n - 1)))
     alphabet = TokenAlphabet([digits(), *signs("<s>", "x", "=", "+", "(", ")", ";"), powers, pairs()])
 
-    def columns(a: Digits, b: Digits) -> list[Column]:
+    def columns(a: DigitRows, b: DigitRows) -> list[Column]:
         zero = torch.zeros_like(a[:, 0])
         places = list(reversed(range(n)))
         written: list[Column] = []
@@ -214,8 +216,8 @@ def paper_format(n: int) -> Format:
         def sign(word: str) -> None:
             written.append(Column(word, zero))
 
-        def value(sort: str, values: Tensor | int) -> None:
-            written.append(Column(sort, zero + values))
+        def value(kind: str, values: Tensor | int) -> None:
+            written.append(Column(kind, zero + values))
 
         sign("<s>")
         for number, end in ((a, "x"), (b, "=")):
@@ -296,7 +298,7 @@ class MultiplicationTask(PairTask):
         return paper_format(digits) if name == "paper" else linear_format(name, digits)
 
 
-def _write_linear(w: Writer, a: Digits, b: Digits) -> None:
+def _write_linear(w: Writer, a: DigitRows, b: DigitRows) -> None:
     total = torch.zeros_like(a[:, 0])
     for place in range(a.shape[1]):
         total = w.write("number", a[:, place] + b[:, place] + total // 10)
@@ -304,7 +306,7 @@ def _write_linear(w: Writer, a: Digits, b: Digits) -> None:
     w.answer(a.shape[1], total // 10)
 
 
-def _write_joins(w: Writer, a: Digits, b: Digits) -> None:
+def _write_joins(w: Writer, a: DigitRows, b: DigitRows) -> None:
     carry = torch.zeros_like(a[:, 0])
     for place in range(a.shape[1]):
         w.write("both", 10 * a[:, place] + b[:, place])
@@ -315,14 +317,14 @@ def _write_joins(w: Writer, a: Digits, b: Digits) -> None:
     w.answer(a.shape[1], carry)
 
 
-def _write_total(w: Writer, a: Digits, b: Digits) -> None:
+def _write_total(w: Writer, a: DigitRows, b: DigitRows) -> None:
     powers = 10 ** torch.arange(a.shape[1])
     total = (a * powers).sum(1) + (b * powers).sum(1)
     for place in range(a.shape[1] + 1):
         w.answer(place, total // 10**place % 10)
 
 
-_WRITERS: dict[str, tuple[Callable[[Writer, Digits, Digits], None], tuple[Sort, ...]]] = {
+_WRITERS: dict[str, tuple[Callable[[Writer, DigitRows, DigitRows], None], tuple[TokenType, ...]]] = {
     "direct": (_write_total, ()),
     "linear": (_write_linear, (numbers(19, GUARD),)),
     "joins": (_write_joins, (joined("both", "&", 10, 10), joined("total", "+", 19, 2))),
@@ -357,5 +359,5 @@ class AdditionTask(PairTask):
 
     @staticmethod
     def _format(name: str, digits: int) -> Format:
-        write, sorts = _WRITERS[name]
-        return plain_format(digits, sorts, write)
+        write, types = _WRITERS[name]
+        return plain_format(digits, types, write)

@@ -30,7 +30,7 @@ Form = Literal["one-hot", "pair", "number"]
 
 
 @dataclass(frozen=True)
-class Sort:
+class TokenType:
     """Tokens of one kind, standing for the values 0..size-1.
 
     Attributes:
@@ -54,90 +54,90 @@ class Sort:
         return {"one-hot": size, "pair": size // self.second + self.second, "number": 1}[self.form]
 
 
-def digits() -> Sort:
+def digits() -> TokenType:
     """0..9."""
-    return Sort("digit", tuple(str(d) for d in range(10)))
+    return TokenType("digit", tuple(str(d) for d in range(10)))
 
 
-def pairs() -> Sort:
+def pairs() -> TokenType:
     """Two digits joined in one token, written ``3*4``."""
-    return Sort("pair", tuple(f"{i}*{j}" for i in range(10) for j in range(10)), "pair")
+    return TokenType("pair", tuple(f"{i}*{j}" for i in range(10) for j in range(10)), "pair")
 
 
-def numbers(largest: int, guard: int = 0) -> Sort:
+def numbers(largest: int, guard: int = 0) -> TokenType:
     """Whole numbers 0..largest, one token each, written ``s27``.
 
     ``guard`` more at each end never occur. Without them nothing holds the scores of 0 and of the largest back: their
     likelihood grows the further h moves outwards, which bends the terms that every other sum is made of.
     """
-    return Sort("number", tuple(f"s{n}" for n in range(-guard, largest + guard + 1)), "number", zero=guard)
+    return TokenType("number", tuple(f"s{n}" for n in range(-guard, largest + guard + 1)), "number", zero=guard)
 
 
-def signs(*words: str) -> list[Sort]:
+def signs(*words: str) -> list[TokenType]:
     """Tokens that stand for themselves."""
-    return [Sort(word, (word,)) for word in words]
+    return [TokenType(word, (word,)) for word in words]
 
 
 @dataclass(frozen=True)
 class Column:
-    """One position of many sequences: a sort, and which of its values each sequence has."""
+    """One position of many sequences: the name of a token type, and which of its values each sequence has."""
 
-    sort: str
+    kind: str
     values: Int[Tensor, " count"]
 
 
 class TokenAlphabet:
-    """Sorts laid end to end: token = where its sort begins + value."""
+    """Token types laid end to end: token = where its type begins + value."""
 
-    def __init__(self, sorts: list[Sort]) -> None:
-        self.sorts = {sort.name: sort for sort in sorts}
-        self.words = [word for sort in sorts for word in sort.words]
+    def __init__(self, types: list[TokenType]) -> None:
+        self.types = {kind.name: kind for kind in types}
+        self.words = [word for kind in types for word in kind.words]
         self.begins: dict[str, int] = {}
         self._zeros: dict[str, int] = {}
         begin = 0
-        for sort in sorts:
-            self.begins[sort.name] = begin
-            self._zeros[sort.name] = begin + sort.zero
-            begin += len(sort.words)
+        for kind in types:
+            self.begins[kind.name] = begin
+            self._zeros[kind.name] = begin + kind.zero
+            begin += len(kind.words)
 
     def __len__(self) -> int:
         return len(self.words)
 
     def tokens(self, columns: list[Column]) -> Int[Tensor, "count length"]:
         """The sequences whose positions are these columns."""
-        return torch.stack([self._zeros[column.sort] + column.values for column in columns], dim=1)
+        return torch.stack([self._zeros[column.kind] + column.values for column in columns], dim=1)
 
     def structure(self) -> Float[Tensor, "vocabulary outputs"]:
-        """The output embedding that gives every sort its form, (vocabulary, sum of the sorts' widths); to go with
+        """The output embedding that gives every type its form, (vocabulary, sum of the types' widths); to go with
         ``curvature``."""
-        rows = torch.zeros(len(self), sum(sort.width for sort in self.sorts.values()))
+        rows = torch.zeros(len(self), sum(kind.width for kind in self.types.values()))
         column = 0
-        for name, sort in self.sorts.items():
-            begin, size = self.begins[name], len(sort.words)
+        for name, kind in self.types.items():
+            begin, size = self.begins[name], len(kind.words)
             value = torch.arange(size)
-            if sort.form == "one-hot":
+            if kind.form == "one-hot":
                 rows[begin + value, column + value] = 1.0
-            elif sort.form == "pair":
-                rows[begin + value, column + value // sort.second] = 1.0
-                rows[begin + value, column + size // sort.second + value % sort.second] = 1.0
+            elif kind.form == "pair":
+                rows[begin + value, column + value // kind.second] = 1.0
+                rows[begin + value, column + size // kind.second + value % kind.second] = 1.0
             else:
-                rows[begin + value, column] = (value - sort.zero).float()
-            column += sort.width
+                rows[begin + value, column] = (value - kind.zero).float()
+            column += kind.width
         return rows
 
     def curvature(self) -> Float[Tensor, " vocabulary"]:
         """The output bias that goes with ``structure``: -n^2/2 for numbers, 0 for all else."""
         bias = torch.zeros(len(self))
-        for name, sort in self.sorts.items():
-            if sort.form == "number":
-                size = len(sort.words)
+        for name, kind in self.types.items():
+            if kind.form == "number":
+                size = len(kind.words)
                 bias[self.begins[name] : self.begins[name] + size] = (
-                    -0.5 * (torch.arange(size) - sort.zero).float() ** 2
+                    -0.5 * (torch.arange(size) - kind.zero).float() ** 2
                 )
         return bias
 
 
-Digits = Int[Tensor, "count digits"]  # least significant first
+DigitRows = Int[Tensor, "count digits"]  # least significant first
 GUARD = 4  # numbers at each end of a format's range that never occur, see alphabet.numbers
 
 
@@ -154,7 +154,7 @@ class Format:
 
     alphabet: TokenAlphabet
     prompt: int
-    columns: Callable[[Digits, Digits], list[Column]]
+    columns: Callable[[DigitRows, DigitRows], list[Column]]
     answer: list[int]
 
 
@@ -165,8 +165,8 @@ class Writer:
         self.columns: list[Column] = []
         self.places: dict[int, int] = {}
 
-    def write(self, sort: str, values: Tensor) -> Tensor:
-        self.columns.append(Column(sort, values))
+    def write(self, kind: str, values: Tensor) -> Tensor:
+        self.columns.append(Column(kind, values))
         return values
 
     def answer(self, place: int, values: Tensor) -> None:
@@ -175,15 +175,15 @@ class Writer:
         self.write("digit", values)
 
 
-def digits_of(values: Int[Tensor, " count"], width: int) -> Digits:
+def digits_of(values: Int[Tensor, " count"], width: int) -> DigitRows:
     """The lowest ``width`` decimal digits of whole numbers, least significant first, (count, width)."""
     return torch.stack([values // 10**place % 10 for place in range(width)], dim=1)
 
 
-def plain_format(n: int, sorts: Sequence[Sort], body: Callable[[Writer, Digits, Digits], None]) -> Format:
+def plain_format(n: int, types: Sequence[TokenType], body: Callable[[Writer, DigitRows, DigitRows], None]) -> Format:
     """Given are the digits of both numbers, most significant first; ``body`` writes all that follows."""
 
-    def write(a: Digits, b: Digits) -> Writer:
+    def write(a: DigitRows, b: DigitRows) -> Writer:
         writer = Writer()
         for number in (a, b):
             for place in reversed(range(n)):
@@ -194,16 +194,16 @@ def plain_format(n: int, sorts: Sequence[Sort], body: Callable[[Writer, Digits, 
     sample = torch.zeros((1, n), dtype=torch.int64)
     places = write(sample, sample).places
     return Format(
-        TokenAlphabet([digits(), *sorts]),
+        TokenAlphabet([digits(), *types]),
         2 * n,
         lambda a, b: write(a, b).columns,
         [places[place] for place in sorted(places, reverse=True)],
     )
 
 
-def joined(name: str, mark: str, first: int, second: int) -> Sort:
+def joined(name: str, mark: str, first: int, second: int) -> TokenType:
     """Tokens that join a value below ``first`` and one below ``second``."""
-    return Sort(name, tuple(f"{i}{mark}{j}" for i in range(first) for j in range(second)), "pair", second)
+    return TokenType(name, tuple(f"{i}{mark}{j}" for i in range(first) for j in range(second)), "pair", second)
 
 
 def structured_predictor(alphabet: TokenAlphabet, context: int, configuration: dict[str, Any]) -> LinearPredictor:

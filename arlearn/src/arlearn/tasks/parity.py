@@ -13,7 +13,7 @@ from torch import Tensor
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
 from arlearn.tasks.base import SequenceTask, Split, check_keys, generator
-from arlearn.tasks.formats import Sort, TokenAlphabet, structured_predictor
+from arlearn.tasks.formats import TokenAlphabet, TokenType, structured_predictor
 from arlearn.tasks.number_pairs import in_training
 
 _ENUMERABLE = 16  # bits whose inputs can all be listed
@@ -58,11 +58,11 @@ class ParityTask(SequenceTask):
             raise ArlearnError(f"the parity task is invalid: {'; '.join(faults)}")
         self.bits, self.subset, self.step, self.secret, self.split_seed = bits, subset, step, secret, split_seed
         self.places = sorted(generator(secret).permutation(bits)[:subset].tolist())
-        sorts = [Sort("bit", ("0", "1"))]
+        types = [TokenType("bit", ("0", "1"))]
         if step:
             joins = [f"{value >> step}:{value & (1 << step) - 1:0{step}b}" for value in range(2 << step)]
-            sorts.append(Sort("join", tuple(joins)))
-        self.alphabet = TokenAlphabet(sorts)
+            types.append(TokenType("join", tuple(joins)))
+        self.alphabet = TokenAlphabet(types)
         self.words = self.alphabet.words
         self.vocabulary = len(self.words)
         self.prompt_length = bits

@@ -38,9 +38,9 @@ from arlearn.tasks.base import Task
 from arlearn.tasks.text import Layout, TextTask
 from arlearn.tasks.text_files import TextFile, find_text, tokenise
 from arlearn.tokens.bytepair import BytePair
+from arlearn.training.progress import DIRECTORIES as TRACKED
+from arlearn.training.progress import Reporter
 from arlearn.training.recipe import Recipe
-from arlearn.training.reporting import DIRECTORIES as TRACKED
-from arlearn.training.reporting import Reporter
 
 FILES = (
     "recipe.toml",

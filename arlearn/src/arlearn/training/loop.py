@@ -39,8 +39,7 @@ from arlearn.training.optimisation import (
     restore_optimiser,
 )
 from arlearn.training.processes import Processes, StopRequest, build_accelerator, interruptible
-from arlearn.training.recipe import Recipe
-from arlearn.training.reporting import (
+from arlearn.training.progress import (
     Measurements,
     MetricsFile,
     Reporter,
@@ -49,6 +48,7 @@ from arlearn.training.reporting import (
     build_measure,
     read_metrics,
 )
+from arlearn.training.recipe import Recipe
 from arlearn.training.settings import TrainingSettings
 
 
@@ -186,7 +186,7 @@ class TrainingRun:
             return False
         share = self._share()
         if self.settings.max_minutes is not None:  # no two clocks agree
-            share = self.processes.told(share)
+            share = self.processes.broadcast(share)
         self.progress = share
         return share >= 1
 

@@ -67,19 +67,19 @@ class Processes:
                 result = [work()]
             except ArlearnError as caught:
                 error = caught
-        if self.told(0.0 if error is None else 1.0):
+        if self.broadcast(0.0 if error is None else 1.0):
             if error is not None:
                 raise error
             raise SystemExit(1)
         return result
 
-    def told(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """The first process's value, in all of them."""
         if self.count == 1:
             return value
-        from accelerate.utils import broadcast
+        from accelerate.utils import broadcast as accelerate_broadcast
 
-        return float(broadcast(torch.tensor(value, dtype=torch.float64, device=self._state.device)))
+        return float(accelerate_broadcast(torch.tensor(value, dtype=torch.float64, device=self._state.device)))
 
     def check_equal(self, value: int, what: str) -> None:
         """Raise ArlearnError unless ``value`` (below 2^63) is the same in every process."""

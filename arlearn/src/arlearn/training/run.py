@@ -28,8 +28,8 @@ from arlearn.training.directory import (
 )
 from arlearn.training.loop import Trained, train
 from arlearn.training.processes import Processes, keep_freed_memory
+from arlearn.training.progress import Reporter, draw_loss, read_metrics
 from arlearn.training.recipe import Recipe
-from arlearn.training.reporting import Reporter, draw_loss, read_metrics
 from arlearn.training.settings import check_trackers
 
 SAMPLE = 65_536  # training tokens that the reported loss is the mean over

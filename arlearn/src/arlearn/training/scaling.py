@@ -18,8 +18,8 @@ from typing import Any
 from arlearn.errors import ArlearnError
 from arlearn.predictors.maps.blocks import SHORT
 from arlearn.training.processes import machine
+from arlearn.training.progress import Update, read_metrics
 from arlearn.training.recipe import Recipe
-from arlearn.training.reporting import Update, read_metrics
 
 ASSUMPTIONS = (
     "the operations are done at `utilisation` of the GPU's dense peak rate for the recipe's precision",

@@ -30,7 +30,7 @@ from arlearn.predictors.linear import LinearPredictor
 from arlearn.tasks.text_files import TextFile, find_text
 from arlearn.text import percent, render_page, visible
 from arlearn.training.processes import machine
-from arlearn.training.reporting import Measurements, Reporter, loss_figure, read_metrics
+from arlearn.training.progress import Measurements, Reporter, loss_figure, read_metrics
 
 SAMPLES, TOKENS, TEMPERATURE = 3, 80, 0.5
 QUESTIONS = 2_000  # asked of a model of a task
@@ -150,8 +150,8 @@ def _explained(saved: SavedModel, given: Int[Tensor, " prompt"]) -> dict[str, An
     if not isinstance(saved.predictor, LinearPredictor):
         return None
     explanation: Explanation = explain(saved, given)
-    moment = explanation.moments[0]
-    attribution, places = moment.attribution, moment.contributions
+    explained = explanation.explained[0]
+    attribution, places = explained.attribution, explained.contributions
     largest = max((abs(value) for value in (*attribution.values, attribution.bias)), default=1.0) or 1.0
     lines = list(zip(places.places, places.tokens, attribution.values, strict=True))
     kept = sorted(sorted(lines, key=lambda line: -abs(line[2]))[:ROWS])
