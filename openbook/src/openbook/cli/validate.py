@@ -23,7 +23,7 @@ def validate(
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="Labels: CSV (see `openbook label`) or Parquet. Without this option, the records file must hold both."
+            help="Labels: CSV (see `openbook label`) or Parquet. Without this option, the records file must hold the labels too."
         ),
     ] = None,
     mapping: Annotated[
