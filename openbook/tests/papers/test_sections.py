@@ -105,6 +105,7 @@ def test_entries_of_the_contents_are_no_headings() -> None:
     "titles",
     [
         ("S1 Training Details", "S1.1 Machines", "S2 Data and Code"),
+        ("S.1 Training Details", "S.1.1 Machines", "S.2 Data and Code"),
         ("A1 Training Details", "A2 Data and Code"),
         ("A Training Details", "B Data and Code"),
         ("Supporting Information", "S1 Training Details"),

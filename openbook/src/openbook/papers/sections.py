@@ -105,7 +105,7 @@ class Outline:
                 return False  # an entry whose title takes two lines
             if (self.styled and not marked) or _PEOPLE.search(found.group("title")):
                 return False
-            return self._follows(found.group("number"), found.group("title"), marked, bool(found.group("dot")))
+            return self._follows(_number(found), found.group("title"), marked, bool(found.group("dot")))
         return False
 
     def _follows(self, number: str, title: str, marked: bool, dotted: bool) -> bool:
@@ -153,7 +153,7 @@ class Outline:
         ):
             found = None  # a letter only where the outline expects one, else it is the first word ("A Method")
         if found:
-            number, bare = found.group("number"), found.group("title")
+            number, bare = _number(found), found.group("title")
             head, _, _rest = number.partition(".")
             level = 1 + number.count(".")
             supplement = _LETTER_DIGIT.fullmatch(head)
@@ -184,6 +184,12 @@ class Outline:
         elif self.part == "checklist" and found and _is_lettered(found.group("number")) and not self.form:
             self.part = "appendix"
         return level, self.part
+
+
+def _number(found: re.Match[str]) -> str:
+    """The number of a heading; a supplement's ``S.1`` is ``S1``."""
+    number = found.group("number")
+    return "S" + number[2:] if number.startswith("S.") else number
 
 
 def _is_lettered(number: str) -> bool:
