@@ -33,6 +33,7 @@ def test_raised_letters_are_no_part_of_names() -> None:
             ["María José de la Cruz", "J. R. R. Probe", "Jean-Luc Bâché"],
         ),
         (["Ada Muster α , Ben Sample β", "α Leaf Company"], ["Ada Muster", "Ben Sample"]),
+        (["Ada Ma 1 Ben Ai⟨2,3⟩ Carla Li*2", "1 Acme Widgets, Springfield, MA"], ["Ada Ma", "Ben Ai", "Carla Li"]),
     ],
 )
 def test_addresses_are_no_authors(lines: list[str], people: list[str]) -> None:

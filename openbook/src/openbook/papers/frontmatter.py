@@ -13,12 +13,12 @@ _AFFILIATION = re.compile(
     r"univ|unversit|institut|\bteam\b|campus|\bcity\b|new york|hong kong|project|paristech|mathematic|cedex|drive\b|"
     r"departm|dept\b|school|college|laborator|research|center|centre|academy|faculty|division|"
     r"\binc\b|\bltd\b|\bllc\b|\bgmbh\b|\bcorp|google|microsoft|facebook|\bmeta\b|amazon|\bibm\b|deepmind|openai|nvidia|"
-    r"alibaba|tencent|huawei|baidu|yahoo|adobe|samsung|\binria\b|\bcnrs\b|\beth\b|\bepfl\b|\bmit\b|\bcmu\b|polytech|"
+    r"alibaba|tencent|huawei|baidu|yahoo|adobe|samsung|\binria\b|\bcnrs\b|\beth\b|\bepfl\b|\bcmu\b|polytech|"
     r"\blabs?\b|street|avenue|\bUSA\b|\bUK\b|china|germany|france|canada|japan|israel|switzerland|australia|korea|india|"
-    r"singapore|netherlands|sweden|italy|spain|finland|denmark|austria|russia|\bCA\b|\bNY\b|\bMA\b|hospital|"
+    r"singapore|netherlands|sweden|italy|spain|finland|denmark|austria|russia|(?-i:\b(?:CA|NY|MA|AI|MIT)\b)|hospital|"
     r"technolog|technion|technische|sciences?\b|engineering|group\b|road\b|\bbrain\b|robotics|systems\b|analytics|"
     r"intelligence|foundation|bosch|siemens|criteo|salesforce|bytedance|linkedin|netflix|spotify|uber\b|intel\b|apple\b|"
-    r"qualcomm|ericsson|nokia|sony\b|hitachi|toshiba|fujitsu|anthropic|cohere\b|mistral ai|hugging face|\bAI\b|"
+    r"qualcomm|ericsson|nokia|sony\b|hitachi|toshiba|fujitsu|anthropic|cohere\b|mistral ai|hugging face|"
     r"max[ -]planck|fraunhofer|sorbonne|caltech|stanford|princeton|harvard|oxford|cambridge|berkeley|"
     r"carnegie mellon|georgia tech|virginia tech|ecole|école|normale|hochschule|imperial|king['’]s|"
     r"these authors|equal contribution|correspond|work done|first author",
@@ -249,7 +249,7 @@ def _people(line: str, *, first: bool) -> tuple[list[str], bool]:
         return [], False
     line = _ACCENTS.sub(" ", _MARKS.sub(" , ", _EMAIL.sub(" , ", line)))
     people: list[str] = []
-    pieces = [piece.strip(" .:()[]{}") for piece in _SEPARATOR.split(line)]
+    pieces = [piece.strip(" .:()[]{}⟨⟩") for piece in _SEPARATOR.split(line)]
     if not first and len(pieces) == 2 and len(pieces[0].split()) > 1 and re.fullmatch(r"[A-ZÀ-Ž][\w’'-]+", pieces[1]):
         return [], False  # "Leaf Works, Musterstadt"
     pieces = [
