@@ -18,6 +18,7 @@ from openbook.assess.pipeline import assess_paper
 from openbook.assessors.linear.assessor import LinearAssessor
 from openbook.benchmarks.stages import make_pdf, make_text
 from openbook.errors import OpenbookError
+from openbook.ledger.jobs import JobQueue
 from openbook.papers.reading import read_bytes
 from openbook.record.model import Evidence, Record
 from openbook.web.marked_pages import CACHED, PIXELS, WAITING, WIDTH, PageRenderer, PagesBusy, page_picture, page_views
@@ -69,6 +70,19 @@ def test_pages_pictures_and_the_marked_pdf(client: TestClient, wait: Wait, pdf: 
     page = client.get(f"/papers/{record.paper.sha256}", headers={"Accept": "text/html"}).text
     assert f'href="{at}/marked.pdf"' in page
     assert f'data-from="{at}/pages"' in page
+
+
+def test_an_upload_is_looked_up_once(
+    client: TestClient, wait: Wait, pdf: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = upload(client, wait, pdf)
+    asked: list[str] = []
+    look = JobQueue.kept
+    monkeypatch.setattr(JobQueue, "kept", lambda queue, paper: (asked.append(paper), look(queue, paper))[1])
+    for path in (at.replace(f"{V1}/records", "/papers"), f"{at}/pages/1"):
+        asked.clear()
+        assert client.get(path).status_code == 200
+        assert len(asked) == 1
 
 
 @pytest.mark.parametrize("name", ["rotated_page.pdf", "crop_box_origin.pdf", "footnote_mark.pdf"])

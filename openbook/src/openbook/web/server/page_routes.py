@@ -19,6 +19,7 @@ from openbook.web.server.api import ALWAYS, PAPER, Reader, record_of
 from openbook.web.server.models import API
 from openbook.web.server.problems import Problem, documented
 from openbook.web.server.state import ServerState
+from openbook.web.server.uploads import is_pdf
 
 router = APIRouter(prefix=API)
 _FAULTS: Final = documented(401, 404, 409, 410, 422, *ALWAYS)
@@ -79,7 +80,7 @@ def _pdf_of(state: ServerState, paper: str) -> tuple[str, Record, FilePath]:
     path = state.file_of(key)
     if path is None:
         raise Problem(410, "No longer here", "Uploads are deleted some time after they were read; upload it again.")
-    if not state.has_pages(key):
+    if not is_pdf(path):
         raise Problem(422, "No pages", "The upload is not a PDF, so it has no pages to show.")
     return key, record, path
 

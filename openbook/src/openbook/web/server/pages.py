@@ -27,7 +27,7 @@ from openbook.web.server.excerpts import in_context, open_advice, read_excerpts
 from openbook.web.server.models import API, CorrectionBody, is_over, job_body, listed_body, page_path
 from openbook.web.server.problems import Problem
 from openbook.web.server.state import ServerState
-from openbook.web.server.uploads import receive_upload
+from openbook.web.server.uploads import is_pdf, receive_upload
 from openbook.web.templating import environment, static_text
 
 log = logging.getLogger("openbook.web.server")
@@ -177,6 +177,8 @@ def paper(
     context = record_context(record, answers=answers)
     corrections = f"{page_path(key)}/correct/"
     may = state.access.may_write(request)
+    file = state.file_of(key)
+    paged = file is not None and is_pdf(file) and not record.paper.problem
     return page(
         request,
         state,
@@ -186,8 +188,8 @@ def paper(
         key=key,
         corrected=definition(corrected).title if corrected in VARIABLES else "",
         others=[offer for offer in state.assessors.offers.values() if offer.name != record.run.assessor],
-        kept=state.file_of(key) is not None,
-        pages_path=f"{API}/records/{key}" if state.has_pages(key) and not record.paper.problem else "",
+        kept=file is not None,
+        pages_path=f"{API}/records/{key}" if paged else "",
     )
 
 

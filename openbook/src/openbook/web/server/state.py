@@ -10,7 +10,6 @@ from openbook.errors import OpenbookError
 from openbook.ledger import Ledger
 from openbook.ledger.database import parse_url
 from openbook.ledger.jobs import Job, JobQueue, QueueFull
-from openbook.papers.formats import detect
 from openbook.papers.paper import Paper
 from openbook.papers.sandbox import read_safely
 from openbook.record.model import Evidence, Record
@@ -118,17 +117,6 @@ class ServerState:
         job = self.jobs.kept(paper)
         path = self.uploads.path(job.file) if job and job.file else None
         return path if path is not None and path.is_file() else None
-
-    def has_pages(self, paper: str) -> bool:
-        """Whether the uploaded file of a paper is here and a PDF."""
-        path = self.file_of(paper)
-        if path is None:
-            return False
-        try:
-            with path.open("rb") as file:
-                return detect(file.read(4096), path.suffix) == "pdf"
-        except OSError:  # it was deleted in this moment
-            return False
 
     def _paper_of(self, paper: str, record: Record) -> Paper | None:
         """The paper of a record, read again; None if its file is deleted or its text is another."""

@@ -280,6 +280,15 @@ def shown_name(name: str) -> str:
     return shortened(one_line(plain).strip(". "), 120, tail=19)
 
 
+def is_pdf(upload: Path) -> bool:
+    """Whether an uploaded file is here and a PDF."""
+    try:
+        with upload.open("rb") as file:
+            return detect(file.read(4096), upload.suffix) == "pdf"
+    except OSError:  # it was deleted in this moment
+        return False
+
+
 def ending_of(name: str) -> str:
     """The ending of a name, when it is one that says what a paper is; else nothing."""
     lowered = name.lower()
