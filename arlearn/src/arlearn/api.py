@@ -56,7 +56,7 @@ def generate(
     top_p: float | None = None,
     seed: int = 0,
 ) -> str:
-    """What the model writes after the prompt: text, or the answer of a task's question.
+    """The text that the model writes after the prompt, or its answer to a task's question.
 
     Args:
         model: from ``load``, ``train`` or ``compile``, or the folder of a saved model.
@@ -72,7 +72,9 @@ def generate(
     if not isinstance(model, Predictor):
         model = load(model)
     if model not in _SOURCES:
-        raise ArlearnError("the words of this predictor's tokens are unknown; give one that arlearn.load returned")
+        raise ArlearnError(
+            "this predictor has no vocabulary, so it cannot read or write text; use one from arlearn.load"
+        )
     saved = SavedModel(*_SOURCES[model], predictor=model)
     of_text = saved.task is None
     given = saved.prompt(prompt)

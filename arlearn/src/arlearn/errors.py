@@ -6,7 +6,7 @@ class ArlearnError(Exception):
 
 
 class Terminated(SystemExit):
-    """SIGTERM ended the work; the command exits with 143, as a process does that the signal kills."""
+    """SIGTERM ended the work; the command exits with 143, like a process that the signal kills."""
 
     def __init__(self) -> None:
         super().__init__(143)

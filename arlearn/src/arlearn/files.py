@@ -97,7 +97,7 @@ def file_sha256(path: Path) -> str:
 
 
 def cache_directory() -> Path:
-    """Where texts and vocabularies that can be made again are kept; may be deleted."""
+    """The cache of texts and vocabularies. All of it can be made again, so it may be deleted."""
     if given := os.environ.get("ARLEARN_CACHE"):
         return Path(given)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "arlearn"

@@ -82,7 +82,7 @@ def test_what_must_be_told_is_asked_for() -> None:
     found = estimate(recipe, 1, Gpu(), 50_258, 64 * 128 * 8 * 10)
     assert found["parameters"] == 136_314_880 + 2 * 50_258 * 256
     assert found["updates"] == pytest.approx(10)
-    with pytest.raises(ArlearnError, match="formulas are for linear and mlp"):
+    with pytest.raises(ArlearnError, match="only linear and mlp can be estimated"):
         estimate(load_recipe("multiplication-linear"), 1, Gpu(), None, None)
 
 

@@ -125,7 +125,7 @@ def test_bad_input(text_model, product, tmp_path):
         run(text_model, "--prompt", "the", "--token", "cat sat on")
     with pytest.raises(ArlearnError, match="the vocabulary has"):
         run(text_model, "--prompt", "the", "--token", "#99999")
-    with pytest.raises(ArlearnError, match="no token of this task"):
+    with pytest.raises(ArlearnError, match="not a token of this task"):
         run(product, "--prompt", "12 x 34", "--token", "cat")
     with pytest.raises(ArlearnError, match="against itself"):
         run(text_model, "--prompt", "the", "--token", "cat", "--against", "cat")

@@ -182,8 +182,8 @@ class TestUniversal:
             (("--machine", "no-such-machine"), "there is no file 'no-such-machine'"),
             (("--machine", "busy-beaver-4", "--tape", "2"), "symbols that the machine does not know: 2"),
             (("--machine", "busy-beaver-4", "--prompt", "1"), "not both"),
-            (("--tape", "1"), "say which one with --machine"),
-            (("--prompt", "hello"), "'hello' is no machine"),
+            (("--tape", "1"), "name the machine with --machine"),
+            (("--prompt", "hello"), "'hello' is not a machine"),
             ((), "give a Turing machine with --machine"),
         ],
     )

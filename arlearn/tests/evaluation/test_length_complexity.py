@@ -39,7 +39,7 @@ def test_finished_cells_are_kept_and_changed_ones_are_not(tmp_path: Path) -> Non
     third = measure_all(tasks[:1], [replace(LEARNER, batch=32)], [0], tmp_path, heard.append)
     assert third[0].seconds != 123.0
     kept.write_text("{")
-    with pytest.raises(ArlearnError, match="no measurement"):
+    with pytest.raises(ArlearnError, match="not a measurement"):
         measure_all(tasks[:1], [LEARNER], [0], tmp_path, heard.append)
 
 

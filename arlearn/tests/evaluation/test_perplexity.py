@@ -114,5 +114,5 @@ def test_what_cannot_be_measured() -> None:
     with pytest.raises(ArlearnError, match="context is 5"):
         at_context(predictor("packed"), text, Layout(T + 1))
     for stride in (0, T + 1):
-        with pytest.raises(ArlearnError, match="slides by 1 to 5"):
+        with pytest.raises(ArlearnError, match="stride must be 1 to 5"):
             sliding(predictor("packed"), text, Layout(T), stride)

@@ -78,7 +78,7 @@ def test_a_vocabulary_that_loses_text_is_refused_for_text(make, tmp_path: Path) 
     make().save(str(tmp_path / "tokenizer.json"))
     (tmp_path / "text.txt").write_text(TEXT)
     lossy = BytePair.load(tmp_path / "tokenizer.json")
-    with pytest.raises(ArlearnError, match="the vocabulary is invalid for this text: of a story it loses"):
+    with pytest.raises(ArlearnError, match="the vocabulary is invalid for this text: in a story, "):
         tokenise_in_memory(TextFile.at(tmp_path / "text.txt"), lossy)
     recipe = load_recipe("tinystories-cpu").with_inputs(tmp_path / "text.txt", str(tmp_path / "tokenizer.json"))
     with pytest.raises(ArlearnError, match="--tokenizer train"):
@@ -99,7 +99,7 @@ def test_one_that_keeps_it_is_taken_whatever_its_kind(tmp_path: Path) -> None:
         bad = tmp_path / "other.txt"
         bad.write_text("Ŵ")
         if number:  # this text it does not keep
-            with pytest.raises(ArlearnError, match="it loses 'Ŵ'"):
+            with pytest.raises(ArlearnError, match="'Ŵ' comes back as"):
                 measure_text(out, predictor, card, bad)
 
 

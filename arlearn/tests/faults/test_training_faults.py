@@ -125,12 +125,12 @@ BAD_COMMANDS = [
     (["train", "tinystories-cpu", "--data", "binary.txt"], 1, "is not text"),
     (["train", "tinystories-cpu", "--data", "empty.txt"], 1, "is empty"),
     (["train", "tinystories-cpu", "--data", "short.txt"], 1, "too short for a context"),
-    (["train", "nothing-such"], 1, "no recipe is called"),
-    (["train", "tinystories-cpu", "--set", "x=1", "--set", "y"], 1, "no section of the recipe has it"),
+    (["train", "nothing-such"], 1, "there is no recipe"),
+    (["train", "tinystories-cpu", "--set", "x=1", "--set", "y"], 1, "no section of the recipe has this setting"),
     (["train", "tinystories-cpu", "--data", "short.txt", "--tokenizer", "missing.json"], 1, "no tokenizer file"),
     (["train", "tinystories-cpu", "--surprise"], 2, "No such option"),
     (["evaluate", "missing", "--data", "short.txt"], 1, "missing"),
-    (["recipes", "nothing-such"], 1, "no recipe is called"),
+    (["recipes", "nothing-such"], 1, "there is no recipe"),
 ]
 
 

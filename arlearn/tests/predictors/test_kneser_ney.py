@@ -120,11 +120,11 @@ def test_a_text_too_small_for_discounts_takes_the_fallback() -> None:
 
 def test_what_cannot_be_estimated_is_named() -> None:
     tokens, starts = np.array([0, 1, 2, 0, 1, 0]), np.array([0, 3, 5])
-    with pytest.raises(ArlearnError, match=r"has no 5-grams: its longest sequence is of 4 tokens"):
+    with pytest.raises(ArlearnError, match=r"has no 5-grams: its longest sequence has 4 tokens"):
         estimate(tokens, starts, 3, 5)
     with pytest.raises(ArlearnError, match=r"order .* not 0"):
         estimate(tokens, starts, 3, 0)
-    with pytest.raises(ArlearnError, match="token 2, the vocabulary only 2"):
+    with pytest.raises(ArlearnError, match="token 2, but the vocabulary has only 2"):
         estimate(tokens, starts, 2, 2)
     with pytest.raises(ArlearnError, match="cannot have n-grams"):
         NGramPredictor(3, [3, 0])

@@ -139,7 +139,7 @@ def test_what_does_not_fit_is_said_at_once(small: Model) -> None:
         prompt_of(machine, "0" * 20 + "2", small.sizes)
     for said in ("it has 7 states, the model is for 4", "it has 3 symbols", "the tape has 21 symbols", "not know: 2"):
         assert said in str(error.value)
-    with pytest.raises(ArlearnError, match="'hello' is no machine"):
+    with pytest.raises(ArlearnError, match="'hello' is not a machine"):
         small.task.parse_prompt("hello")
     with pytest.raises(ArlearnError, match="states must be 1 to 25, not 30; symbols must be 2 to 10, not 1"):
         universal_program(Sizes(30, 1, 4))

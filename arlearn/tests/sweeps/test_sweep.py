@@ -90,7 +90,7 @@ def test_a_grid_of_a_text(tiny_recipe, story_file, tmp_path, here) -> None:
     # what ended is not repeated, whatever is asked for besides
     assert call(*given, "--over", "map=packed,shift", "--out", out) == told
     assert len(here) == 4
-    with pytest.raises(ArlearnError, match="a sweep of another over"):
+    with pytest.raises(ArlearnError, match="a sweep with a different over"):
         call(*given, "--out", out)
 
 
@@ -165,7 +165,7 @@ def test_other_peoples_directories_are_left_alone(tmp_path, here) -> None:
     for more in ([], ["--overwrite"]):
         with pytest.raises(ArlearnError, match="holds no sweep"):
             call(recipe, "--over", "width=2,3", "--out", out, *more)
-    with pytest.raises(ArlearnError, match="grid takes lists"):
+    with pytest.raises(ArlearnError, match="grid needs lists"):
         call(recipe, "--over", "learning_rate=1e-3..1e-1", "--sampler", "grid", "--out", tmp_path / "new")
     assert not (tmp_path / "new").exists()
     (tmp_path / "junk").mkdir()

@@ -54,7 +54,7 @@ def test_the_page_says_what_it_must_and_loads_nothing(runs: Path) -> None:
 def test_evaluate_prints_what_the_figure_compares_to(runs: Path) -> None:
     arguments = ["evaluate", str(runs / "runs" / "linear"), "--data", str(runs / "held-out.txt"), "--no-slide"]
     shown = CliRunner().invoke(app, arguments).stdout
-    assert all(name in shown for name in ("compare, on the same text", "bigram", "5-gram", "xz", "transformer"))
+    assert all(name in shown for name in ("for comparison, on the same text", "bigram", "5-gram", "xz", "transformer"))
     assert "compared" not in json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
     found = json.loads(CliRunner().invoke(app, [*arguments, "--json", "--compare"]).stdout)["compared"]
     assert [each["bits_per_byte"] for each in found] == sorted(each["bits_per_byte"] for each in found)

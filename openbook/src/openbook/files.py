@@ -1,4 +1,4 @@
-"""Files and hashes: the one way in which this package writes a file whole, hashes bytes and locks a folder."""
+"""Files and hashes: how this package writes files atomically and hashes bytes."""
 
 from __future__ import annotations
 

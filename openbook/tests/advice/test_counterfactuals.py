@@ -149,7 +149,7 @@ def test_what_cannot_be_explained_is_said() -> None:
         def assess(self, paper: Paper) -> dict[str, Answer]:
             raise AssertionError("no model is asked")
 
-    with pytest.raises(OpenbookError, match="asks a model each time"):
+    with pytest.raises(OpenbookError, match="would ask a model each time; use the linear assessor"):
         find_counterfactuals(record, paper, Asking())  # type: ignore[arg-type]
 
 

@@ -56,7 +56,7 @@ def test_interrupted_while_it_waits_and_run_again(bench: Bench) -> None:
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=240)
     assert process.returncode == 130
-    assert "the same command goes on" in rest
+    assert "the same command continues" in rest
     assert "Traceback" not in rest
     bench.server.looks = 0
     report, told = run(bench)
@@ -82,7 +82,7 @@ def test_two_processes_on_one_ledger_submit_each_question_once(bench: Bench) -> 
 
 def test_no_wait_and_dry_run_say_what_comes_next(bench: Bench) -> None:
     report, told = run(bench, "--no-wait")
-    assert "the same command collects them" in told
+    assert "run the same command again to collect them" in told
     assert (report["waiting"], report["failed"], report["batch"]["under_way"]) == (4, 0, ["batch_0"])
     dry, _ = run(bench, "--dry-run", "--input-price", 1, "--output-price", 2)
     assert dry["cost"] == pytest.approx((dry["input_tokens"] + 2 * dry["output_tokens"]) / 2e6)

@@ -70,7 +70,7 @@ def test_what_is_no_identifier(source: str) -> None:
     ["doi:zenodo.12", "https://doi.org/", "swh:1:rev:12", f"swh:1:abc:{COMMIT}", f"swh:2:rev:{COMMIT}x", "swh:1:"],
 )
 def test_half_an_identifier_is_one_clear_error(source: str) -> None:
-    with pytest.raises(OpenbookError, match="is not a whole"):
+    with pytest.raises(OpenbookError, match="is not a complete"):
         archive_of(source)
 
 

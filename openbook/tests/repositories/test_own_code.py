@@ -193,7 +193,7 @@ def test_whatever_goes_wrong_is_one_sentence_and_the_record_stands(fetch: Fetch,
         assert any(one in problem for one in word.split("|")), problem
         assert "\n" not in problem
         assert after.model_copy(update={"code": None}) == tried
-        assert "Not looked at" in render_page(after)
+        assert "Not inspected" in render_page(after)
         with CodeVisitor(fetch=fetch, pause=0) as visitor:
             again = visitor.visit(after.model_copy(update={"code": after.code.model_copy(update={"files": 7})}))
         assert again.code is not None

@@ -1,4 +1,4 @@
-"""``arlearn``: the command line. Each command stands in a module of its own and imports what it needs when it runs."""
+"""``arlearn``: the command line. Each command has its own module and imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read_prompt(prompt: str | None) -> str | None:
 
 
 def main() -> None:
-    """Run the command line; bad input ends in one line on stderr and exit code 1, wrong usage in 2."""
+    """Run the command line. Bad input ends with one line on stderr and exit code 1, wrong usage with exit code 2."""
     for stream in (sys.stdout, sys.stderr):  # a path that is no UTF-8 is shown, not a reason to fail
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -69,7 +69,7 @@ def step(
 ) -> None:
     """Time one training step: the packed map, fused cross-entropy and fused AdamW against the dense masked layer.
 
-    The baseline multiplies its weight by the mask in each forward pass and uses F.cross_entropy and AdamW as they come.
+    The baseline multiplies its weight by the mask in each forward pass and uses PyTorch's default F.cross_entropy and AdamW.
     """
     speed = _checkout("step")
     size = _size(quick, context, width, vocabulary, batch, threads)
@@ -124,14 +124,12 @@ def program(quick: Quick = False, as_json: Json = False) -> None:
 @bench_app.command()
 def estimate(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or a TOML file.")],
-    gpus: Annotated[
-        str, typer.Option(help="Compute this for so many GPUs. Separate several numbers by commas.")
-    ] = "1,8",
+    gpus: Annotated[str, typer.Option(help="Estimate for this many GPUs. Separate several numbers by commas.")] = "1,8",
     changes: Changes = None,
     vocabulary: Annotated[
         int | None,
         typer.Option(
-            min=2, help="The size of the vocabulary. Needed where the recipe names one that is not on this machine."
+            min=2, help="The size of the vocabulary. Needed if the recipe names one that is not on this machine."
         ),
     ] = None,
     tokens: Annotated[
@@ -150,9 +148,9 @@ def estimate(
     ] = 300,
     as_json: Json = False,
 ) -> None:
-    """Compute a recipe's memory, operations and time on GPUs. The defaults are the data sheet of an A100 80 GB.
+    """Estimate a recipe's memory, operations and time on GPUs. The defaults come from the data sheet of an A100 80 GB.
 
-    Weights and operations are exact; memory and time rest on assumptions, which are printed.
+    The numbers of weights and operations are exact. Memory and time rest on assumptions, which are printed.
     """
     from arlearn.training.recipe import load_recipe
     from arlearn.training.scaling import ASSUMPTIONS, Gpu
@@ -184,10 +182,10 @@ def processes(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure tokens a second by one process and by several on this machine, and whether their losses agree.
+    """Measure how many tokens a second one process and several processes learn, and whether their losses agree.
 
     torchrun starts the processes, which exchange gradients over gloo. The recipe's batch is that of all processes
-    together, so all runs learn the same from the same.
+    together, so all runs learn from the same examples.
     """
     from arlearn.training.recipe import load_recipe
     from arlearn.training.scaling import bench_processes
@@ -240,8 +238,8 @@ def length_complexity(
 ) -> None:
     """Learn one task in several formats, from short and hard to long and easy. This takes a few minutes.
 
-    DIR gets length-complexity.svg, .md (table and paragraph), .json, and cells/, one file for each run. A run that an
-    earlier, equal call has measured is not measured again.
+    DIR gets length-complexity.svg, .md (table and paragraph), .json, and cells/, one file for each run. A run that the
+    same command has measured before is not measured again.
     """
     from arlearn.evaluation.length_complexity import Learner, draw, measure_all, paragraph, table
     from arlearn.files import write_atomically
@@ -342,6 +340,6 @@ def _print_estimate(rows: list[dict[str, Any]], assumptions: tuple[str, ...]) ->
     print(f"{'GPUs':32}" + "".join(f"{row['gpus']:>18}" for row in rows))
     for name, show in lines:
         print(f"{name:32}" + "".join(f"{show(row):>18}" for row in rows))
-    print(f"\nends by {first['limited_by']}. Assumed:")
+    print(f"\nThe run is limited by its {first['limited_by']}. Assumptions:")
     for each in assumptions:
         print(f"- {each}")

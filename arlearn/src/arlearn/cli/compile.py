@@ -52,14 +52,14 @@ def _finish(
         typer.Option(
             "--check",
             help="Prove the stored weights right for every combination of tokens that can reach a step, in float32, "
-            "float16 and bfloat16, and run all inputs if they are few. Write nothing if that fails.",
+            "float16 and bfloat16, and run all inputs if there are few. Write nothing if that fails.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     centred: Annotated[
         bool,
         typer.Option(
-            "--centred", help="Count sums from the middle of their range, which makes scores four times smaller."
+            "--centred", help="Count sums from the middle of their range, so that scores are four times smaller."
         ),
     ] = False,
     context: Annotated[
@@ -113,7 +113,7 @@ def _finish(
     if report["proved"] is False:
         if as_json:
             print(json.dumps(report | {"out": None}))
-        raise ArlearnError(f"{program.name} is not proved, nothing was written: {'; '.join(report['faults'])}")
+        raise ArlearnError(f"{program.name} is not proved, so nothing was written: {'; '.join(report['faults'])}")
     proof = None if certificate is None else certificates.certificate(program, predictor, report["safe_in"])
     told = (
         "program",
@@ -172,12 +172,12 @@ def parity(
         Path | None, typer.Option("--out", "-o", help="Write the model to this directory.", show_default=False)
     ] = None,
     bits: Annotated[int, typer.Option(min=2, max=4096, help="The number of bits.")] = 16,
-    step: Annotated[int, typer.Option(min=1, help="The number of bits that each pair of tokens takes in.")] = 1,
+    step: Annotated[int, typer.Option(min=1, help="The number of bits that each pair of tokens processes.")] = 1,
     write_circuit: Annotated[
         Path | None, typer.Option("--write-circuit", help="Write the circuit's text to this file.")
     ] = None,
 ) -> "Program | None":
-    """Compile the parity of N bits, the paper's own example. The fewer bits a step takes in, the more tokens it needs."""
+    """Compile the parity of N bits, the paper's own example. The fewer bits each step takes, the more tokens it needs."""
     from arlearn.files import write_atomically
     from arlearn.programs.circuits import parity_circuit
 
@@ -288,7 +288,7 @@ def python(
         ),
     ] = "-99999..99999",
 ) -> "Program":
-    """Compile a Python function of whole numbers. Its loops may turn any number of times.
+    """Compile a Python function of whole numbers. Its loops may run any number of times.
 
     docs/programs.md says which part of Python is understood.
     """

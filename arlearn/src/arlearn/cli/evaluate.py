@@ -121,17 +121,17 @@ def evaluate(
         return
     print(f"{data} (sha256 {result['data_sha256'][:16]}...): {result['tokens']:,} tokens, {result['bytes']:,} bytes")
     bits, perplexity = result["bits_per_byte"], result["perplexity"]
-    print(f"  at context {result['context']:4}:  {bits:.4f} bits per byte, perplexity {perplexity:.3f} a token")
+    print(f"  at context {result['context']:4}:  {bits:.4f} bits per byte, perplexity {perplexity:.3f} per token")
     if slide:
         bits, perplexity = result["sliding_bits_per_byte"], result["sliding_perplexity"]
         print(
-            f"  sliding window:   {bits:.4f} bits per byte, perplexity {perplexity:.3f} a token "
+            f"  sliding window:   {bits:.4f} bits per byte, perplexity {perplexity:.3f} per token "
             f"(stride {result['sliding_stride']})"
         )
     if score_padding:
-        print(f"  pads scored too:  perplexity {result['padded_perplexity']:.3f} (the reference's protocol)")
+        print(f"  with padding:     perplexity {result['padded_perplexity']:.3f} (the reference's protocol)")
     if others:
-        print("compare, on the same text:")
+        print("for comparison, on the same text:")
     for each in others:
         print(f"  {each.bits_per_byte:.4f}  {each.name} ({each.about})")
     for why in missing:
@@ -197,15 +197,17 @@ def _task(
         return
     low, high = result.interval
     given = ", ".join(predictor.frozen()) or "none"
-    print(f"{model}: {predictor.kind} predictor, {predictor.parameter_count():,} weights, given not learned: {given}")
+    print(f"{model}: {predictor.kind} predictor, {predictor.parameter_count():,} weights; fixed, not learned: {given}")
     print(
         f"  {result.count:,} {summary['questions']} questions, {result.wrong:,} wrong: exact match "
         f"{percent(result.exact_match, 4)} [{100 * low:.4f}, {100 * high:.4f}], single places "
         f"{percent(result.digit_accuracy, 4)}"
     )
-    print(f"  {result.generated_tokens} generated tokens a question, {summary['products_per_second']:,.0f} questions/s")
+    print(
+        f"  {result.generated_tokens} generated tokens per question, {summary['products_per_second']:,.0f} questions/s"
+    )
     for question, answer, expected in result.failures[:5]:
-        print(f"  wrong: {question} -> {answer}, right is {expected}")
+        print(f"  wrong: {question} -> {answer}; the right answer is {expected}")
 
 
 def _harness(

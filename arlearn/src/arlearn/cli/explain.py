@@ -44,7 +44,7 @@ def explain(
         float, typer.Option(min=0, help="Draw the continuation at this temperature; 0 takes the most likely token.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Draw the continuation with this seed.")] = 0,
-    top: Annotated[int, typer.Option(min=1, help="Take this many of the most likely tokens apart.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="Explain this many of the most likely tokens.")] = 5,
     rows: Annotated[
         int,
         typer.Option(min=1, help="Show at most this many lines in the terminal, those with the largest contributions."),
@@ -58,7 +58,7 @@ def explain(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Take the next token's logit apart: what each context token adds to it.
+    """Explain the next token's logit: show what each context token adds to it.
 
     For a linear predictor this is exact: the contributions and the bias add up to the logit, and the difference that
     is left is shown. For a compiled program the step that writes the token is named too.
@@ -106,8 +106,8 @@ def explain(
         print_explanation(explanation, Console(highlight=False, soft_wrap=True), rows)
     if not explanation.worst.exact:
         raise ArlearnError(
-            f"an attribution leaves {explanation.worst.residual:.1e} of its logit over, more than {TOLERANCE}: the weights are "
-            "too large for the precision that the predictor computes in"
+            f"the contributions differ from the logit by {explanation.worst.residual:.1e} of it, more than {TOLERANCE}: the "
+            "weights are too large for the precision that the predictor computes in"
         )
 
 

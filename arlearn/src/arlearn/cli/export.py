@@ -21,7 +21,7 @@ def export(
         Path | None,
         typer.Option(help="Write this folder for Hugging Face transformers: code, weights, tokenizer, README."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="With --hf: replace what is in the folder.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="With --hf: replace the folder's contents.")] = False,
 ) -> None:
     """Write a model in a form that other code reads."""
     import sys
@@ -85,7 +85,8 @@ def import_reference(
         vocabulary = BytePair.load(tokenizer)
         if vocabulary.size > predictor.vocabulary:
             raise ArlearnError(
-                f"{tokenizer} has {vocabulary.size} tokens with its special ones, the checkpoint {predictor.vocabulary}"
+                f"{tokenizer} has {vocabulary.size} tokens, special tokens included, but the checkpoint has "
+                f"{predictor.vocabulary}; give the tokenizer that the checkpoint was trained with"
             )
         vocabulary.save(out / "tokenizer.json")
         card["tokenizer"] = {"file": "tokenizer.json", "sha256": vocabulary.sha256}

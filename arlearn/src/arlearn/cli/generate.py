@@ -31,7 +31,7 @@ def generate(
     prompt: Annotated[
         str | None,
         typer.Option(
-            help='Go on from this text, or answer a question such as "1234 x 5678". A - reads it from standard input.'
+            help='Continue this text, or answer a question such as "1234 x 5678". A - reads it from standard input.'
         ),
     ] = None,
     tokens: Annotated[
@@ -76,7 +76,7 @@ def generate(
 ) -> None:
     """Continue a prompt, one token at a time.
 
-    A model of a task writes its chain of thought and then, alone on the last line, the answer.
+    A model of a task writes its chain of thought, and then the answer alone on the last line.
     """
     from arlearn.decoding.generate import check_sampling
     from arlearn.errors import ArlearnError
@@ -90,7 +90,7 @@ def generate(
     if trace and task.get("kind") != "program":
         raise ArlearnError(f"{model} was not compiled from a program, so there are no steps to trace")
     if tape is not None and machine is None:
-        raise ArlearnError("--tape is the input of a machine: say which one with --machine")
+        raise ArlearnError("--tape gives the input of a Turing machine; name the machine with --machine")
     if machine is not None and (prompt is not None or task.get("kind") != "program"):
         why = "give --machine or --prompt, not both" if prompt is not None else f"{model} is not a universal machine"
         raise ArlearnError(f"{why} (arlearn compile universal --out DIR makes one that runs any small machine)")
@@ -134,7 +134,7 @@ def _text(
     prompt = prompt or ""
     given = vocabulary.prompt(prompt)
     if (read := vocabulary.decode(given)) != prompt:
-        print(f"the vocabulary loses a part of the prompt; the model reads {read!r}", file=sys.stderr)
+        print(f"the vocabulary does not preserve the prompt; the model reads {read!r}", file=sys.stderr)
     stream = TextStream(vocabulary.decode, given)
 
     def tell(_rows: torch.Tensor, token: torch.Tensor) -> None:
@@ -293,7 +293,7 @@ def demo(
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Train for this many minutes.")] = 1.5,
     words: Annotated[int, typer.Option(min=1, help="Write a story of this many tokens.")] = 120,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model in the folder.")] = False,
 ) -> None:
     """Train a small linear predictor on real text, measure it on text it has not seen, and let it write a story."""
     import torch
@@ -332,7 +332,7 @@ def demo(
     prompt = letters.prompt(beginning)
     made = generate(predictor, torch.tensor([prompt]), words, temperature=0.5, stop=[letters.end_of_text])
     tokens = [token for token in made[0].tolist() if token not in (-1, letters.end_of_text)]
-    print(f"it goes on from {beginning!r}:\n\n{beginning}{letters.added(prompt, tokens)}\n")
+    print(f"it continues {beginning!r}:\n\n{beginning}{letters.added(prompt, tokens)}\n")
     print(f'next: arlearn generate {out} --prompt "{beginning}" --tokens 120')
 
 

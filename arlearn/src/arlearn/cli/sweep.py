@@ -29,18 +29,20 @@ def sweep(
             "factor of 10); may be repeated.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Directory of the sweep.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Write the sweep to this directory.")],
     trials: Annotated[
         int | None,
         typer.Option(min=1, help="Run at most this many trials. Default: all combinations of lists, 20 with ranges."),
     ] = None,
     sampler: Annotated[
         Literal["grid", "tpe", "random"] | None,
-        typer.Option(help="What chooses the values. Default: grid for lists, tpe (Bayesian) where there is a range."),
+        typer.Option(
+            help="Choose the values in this way. Default: grid for lists, tpe (Bayesian) if there is a range."
+        ),
     ] = None,
     by: Annotated[
         Literal["bits_per_byte", "exact_match", "digit_accuracy", "loss", "seconds"] | None,
-        typer.Option(help="What ranks the trials. Default: bits_per_byte for text, exact_match for tasks."),
+        typer.Option(help="Rank the trials by this measure. Default: bits_per_byte for text, exact_match for tasks."),
     ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting in all trials.")
@@ -54,18 +56,20 @@ def sweep(
         ),
     ] = None,
     tokenizer: Annotated[
-        str | None, typer.Option(metavar="FILE|HUB-ID|train", help="The vocabulary, as in train.")
+        str | None, typer.Option(metavar="FILE|HUB-ID|train", help="Use this vocabulary, as in train.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of the sampler; the seed of a trial is --set seed=N.")] = 0,
-    retry: Annotated[bool, typer.Option("--retry", help="Try trials that failed again.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the sweep that is there.")] = False,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Choose the values with this seed. The seed of the training is --set seed=N.")
+    ] = 0,
+    retry: Annotated[bool, typer.Option("--retry", help="Repeat trials that failed.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the sweep in the directory.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Train a recipe with several values of some settings and rank the results.
 
     OUT gets sweep.csv and sweep.json (a row for each trial), sweep.png, best.toml (a recipe for train) and trials/. A
-    sweep that was stopped or killed goes on with the same command; trials that ended are not repeated, one that fails
-    is a row in the table.
+    sweep that was stopped or killed continues with the same command. Trials that ended are not repeated. A trial that
+    failed is a row in the table.
     """
     from arlearn.errors import ArlearnError
     from arlearn.sweeps.space import read_space
@@ -81,7 +85,7 @@ def sweep(
     text = plain.task["kind"] == "text"
     measure = by or ("bits_per_byte" if text else "exact_match")
     if measure in (("exact_match", "digit_accuracy") if text else ("bits_per_byte",)):
-        raise ArlearnError(f"--by {measure}: that is not measured on {'a text' if text else 'a task with answers'}")
+        raise ArlearnError(f"--by {measure} is not measured on {'a text' if text else 'a task with answers'}")
     if held_out is not None and not text:
         raise ArlearnError(f"recipe {plain.name} learns {plain.task['kind']}: --held-out is for text")
     base = _measured(plain, measure, held_out, out, reporter)

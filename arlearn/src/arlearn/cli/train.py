@@ -38,8 +38,8 @@ def train(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the run to this directory. Default: runs/RECIPE.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest intact checkpoint.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is there.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the newest intact checkpoint.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in the directory.")] = False,
     track: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,8 +51,8 @@ def train(
 ) -> None:
     """Train a predictor by a recipe.
 
-    DIR gets model.safetensors, card.json, metrics.csv, loss.png and checkpoints/. A run that was killed goes on with
-    the same command and --resume.
+    DIR gets model.safetensors, card.json, metrics.csv, loss.png and checkpoints/. A run that was killed continues
+    with the same command and --resume.
     """
     from arlearn.training.progress import Reporter
     from arlearn.training.recipe import recipe_for_training
@@ -82,7 +82,7 @@ def train(
 @app.command()
 def recipes(
     name: Annotated[
-        str | None, typer.Argument(help="A recipe's name or a TOML file; without it, all are listed.")
+        str | None, typer.Argument(help="A recipe's name or a TOML file. Without it, all recipes are listed.")
     ] = None,
     fields: Annotated[
         bool, typer.Option("--fields", help="List every setting, its default and what it means.")

@@ -144,7 +144,7 @@ PATIENCE = 8  # tokens after which a broken character is taken for one that stay
 
 
 class TextStream:
-    """Turns tokens into pieces of text whose concatenation is what they add to the text of the tokens before them.
+    """Decodes tokens one by one into pieces of text, which together are what the tokens add to the text before them.
 
     Until a character of several bytes is whole, decoding ends in U+FFFD, and the end is held back. Each token is decoded
     together with the last few before it only, so the time is linear in the number of tokens.
@@ -159,7 +159,7 @@ class TextStream:
         self._tokens, self._shown, self._waiting = tokens, self._decode(tokens) if tokens else "", 0
 
     def feed(self, token: int) -> str:
-        """What can be shown now that this token is there."""
+        """The text that can be shown after this token."""
         self._tokens.append(token)
         text = self._decode(self._tokens)
         self._waiting = self._waiting + 1 if text.endswith(BROKEN) else 0
@@ -169,7 +169,7 @@ class TextStream:
         return piece
 
     def end(self) -> str:
-        """What was held back."""
+        """The text that is still held back."""
         return self._show(self._decode(self._tokens)) if self._tokens else ""
 
     def _show(self, text: str) -> str:

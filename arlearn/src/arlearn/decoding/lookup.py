@@ -1,4 +1,4 @@
-"""Greedy generation from exact weights by looking tokens up: what makes compiled programs fast.
+"""Greedy generation from exact weights by table lookup, which makes compiled programs fast.
 
 The scores of a linear predictor are ``head (sum over reads of W x)``: one term for each token that is read. Where a map
 has few blocks, each term is a row of a small table, (block, token) -> vector, and many tokens share a row: of the sum
@@ -56,7 +56,7 @@ class _Kind:
 
 
 class LookupDecoder:
-    """Generates what a predictor with few blocks of whole numbers generates, greedily."""
+    """Greedy generation, by table lookup, from a predictor with few blocks of whole numbers."""
 
     def __init__(self, predictor: LinearPredictor) -> None:
         """Raises ValueError if the predictor's weights are not exact, or its tables would be too large."""

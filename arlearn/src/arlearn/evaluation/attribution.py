@@ -74,7 +74,7 @@ class Attribution:
 
 @dataclass(frozen=True)
 class Contributions:
-    """One prediction taken apart, for several candidate tokens.
+    """The contributions to one prediction, for several candidate tokens.
 
     Attributes:
         position: of the predicted token in the sequence, counted from 0.
@@ -134,7 +134,7 @@ def check_linear(predictor: Predictor) -> LinearPredictor:
 def attribute(
     predictor: Predictor, tokens: Int[Tensor, " length"], top: int = 5, also: Sequence[int] = ()
 ) -> Contributions:
-    """Take the prediction after ``tokens`` apart for the ``top`` most likely tokens and ``also`` these.
+    """The contributions to the prediction after ``tokens``, for the ``top`` most likely tokens and those in ``also``.
 
     Past the context length the window slides, as in generation. Raises ArlearnError if the predictor is not linear or
     the tokens are none of its own.
@@ -194,7 +194,7 @@ def walk(
     temperature: float = 0.0,
     seed: int = 0,
 ) -> Iterator[tuple[int, Contributions]]:
-    """Continue the prompt by up to ``count`` tokens, and take each prediction apart: (the token that came, why).
+    """Continue the prompt by up to ``count`` tokens: pairs of the next token and the contributions to its prediction.
 
     ``begin``: start with the prediction of that position instead (1 or more), so that tokens of the prompt are
     explained too. The token that came is always a candidate.
@@ -247,7 +247,7 @@ class Explanation:
         return max((each.attribution for each in self.explained), key=lambda attribution: attribution.residual)
 
     def as_json(self) -> dict[str, Any]:
-        """The first prediction's attribution, the model and the prompt; all predictions under ``steps`` where several."""
+        """The first prediction's attribution, the model and the prompt; all predictions under ``steps`` if there are several."""
         saved, first = self.model, self.explained[0]
         described: dict[str, Any] = {
             "model": str(saved.folder),
@@ -301,7 +301,7 @@ def explain(
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Explanation:
-    """Continue the prompt by up to ``count`` tokens and take every prediction apart.
+    """Continue the prompt by up to ``count`` tokens and explain every prediction.
 
     ``token``: whose logit, at every position, instead of the token that came. ``against``: a token or "mean", see
     ``Attribution``. ``top``: how many alternatives. ``whole``: explain the prompt's own tokens too, from the second on.

@@ -58,7 +58,7 @@ def print_explained_token(
         + ("" if explanation.model.exact else f" ({percent(float(p), 1)})")
         for token, logit, p in zip(found.candidates, found.logits, found.probabilities, strict=True)
     )
-    console.print(Text(f"likeliest: {others}", style="dim"))
+    console.print(Text(f"most likely: {others}", style="dim"))
 
 
 def _step(origin: Origin) -> str:
@@ -138,7 +138,7 @@ def page(explanation: Explanation) -> str:
 
 
 def page_data(explanation: Explanation) -> dict[str, Any]:
-    """What the page draws from."""
+    """The data that the page draws."""
     saved, tokens = explanation.model, explanation.tokens.tolist()
     used = {*tokens, *(token for explained in explanation.explained for token in explained.contributions.candidates)}
     vocabulary, first = saved.vocabulary, explanation.explained[0].attribution

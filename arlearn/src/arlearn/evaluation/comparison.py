@@ -1,4 +1,4 @@
-"""What a figure in bits per byte compares to: n-grams counted on the same training text, a general compressor.
+"""Baselines for a figure in bits per byte: n-grams counted on the same training text, and a general compressor.
 
 A bigram and a 5-gram (Kneser-Ney) are counted on the text that the model was trained on, with its vocabulary, and
 measured on the same held-out text by the same protocol. They are kept in the cache, so the counting is paid for once.
@@ -45,7 +45,7 @@ class Compared:
 def compare(
     folder: Path, card: Mapping[str, Any], data: Path, work: StartWork = lambda title: nullcontext()
 ) -> tuple[list[Compared], list[str]]:
-    """What others reach on the text in ``data``, best first, and what could not be measured, in words.
+    """The baselines' figures on the text in ``data``, best first, and messages about what could not be measured.
 
     Other runs that lie beside ``folder`` and learned from the same text take part. Raises ArlearnError if the text or
     the model's vocabulary cannot be used.

@@ -1,5 +1,5 @@
-"""Whether answers are right: which questions to ask, whether a predictor, left to itself, writes the right answers, and all
-that ``compile --check`` does for a program.
+"""Whether answers are right: choosing questions, comparing a predictor's own answers with the right ones, and the checks
+of ``compile --check``.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _few_threads(predictor: Predictor) -> Iterator[None]:
 def write_out(
     predictor: Predictor, task: SequenceTask, inputs: Int[Tensor, "count arity"]
 ) -> Int[Tensor, "count length"]:
-    """Prompt and what the predictor greedily makes of it, each token from its own earlier ones, (count, length)."""
+    """Each prompt and the predictor's greedy continuation of it, (count, length)."""
     prompts = task.encode_prompts(inputs)
     with _few_threads(predictor):
         made = generate(predictor, prompts, task.generated, stop=task.stop)
@@ -128,7 +128,7 @@ def exact_match(
     kept_failures: int = 10,
     progress: Callable[[int], None] | None = None,
 ) -> ExactMatch:
-    """Let the predictor answer these prompts, free-running and greedy, and compare with the right answers.
+    """Let the predictor answer these prompts by greedy decoding, and compare with the right answers.
 
     ``progress`` is told how many more prompts are done. Raises ArlearnError if there are none, or if predictor and task
     do not fit together.
@@ -201,7 +201,7 @@ def read_pairs(path: Path, task: SequenceTask, allow_training: bool = False) -> 
         more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         raise ArlearnError(f"{path} has {len(bad)} bad line(s): {'; '.join(bad[:SHOWN])}{more}")
     if not rows:
-        raise ArlearnError(f"{path} holds no questions; write one `a b` a line")
+        raise ArlearnError(f"{path} holds no questions; write one per line, as two numbers `a b`")
     inputs = torch.cat(rows)
     training = task.is_training(inputs).tolist()
     found = [number for number, is_training in zip(numbers, training, strict=True) if is_training]
@@ -228,7 +228,7 @@ def measure_task(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[ExactMatch, dict[str, Any]]:
-    """Ask the model questions: what came out, and what ``arlearn evaluate --json`` prints.
+    """Ask the model questions. Returns the result, and what ``arlearn evaluate --json`` prints of it.
 
     Questions are held-out ones, drawn with ``seed``, or all of them if there are no more than ``count``; or those of
     the file ``pairs``. ``progress(more, all)`` is told how many more were answered. Raises ArlearnError if the card's
@@ -238,7 +238,7 @@ def measure_task(
     if not isinstance(task, SequenceTask):
         raise ArlearnError(f"{folder} was made for a {task.kind} task, which has no questions to answer")
     if pairs is not None and hard:
-        raise ArlearnError("--hard says which questions to draw, --pairs which to ask: give one of them")
+        raise ArlearnError("--hard and --pairs exclude each other; give one of them")
     if pairs is not None:
         inputs, drawn = read_pairs(pairs, task, allow_training_pairs), "given"
     else:

@@ -1,4 +1,4 @@
-"""Length complexity, measured: what more tokens of thought save in examples and in time.
+"""Measures length complexity: how many examples and how much time a longer chain of thought saves.
 
 Malach (ICML 2024), section 3, names the number of intermediate tokens a task needs its length complexity, and sets it
 against sample and computational complexity. Here the same task is learned in several formats, from short and hard to
@@ -78,7 +78,7 @@ class Cell:
 
 
 def measure(task: SequenceTask, format: str, learner: Learner, seed: int = 0) -> Cell:
-    """Learn a task until it is known or the time is up.
+    """Learn a task until the target accuracy is reached or the time is up.
 
     It is measured after 2^(k/2) updates, k = 4, 5, ...: what is reported as needed is at most 41 % too much. Time is
     that of the updates alone, in seconds of wall-clock time. Raises ArlearnError if the task supplies no predictor.
@@ -131,7 +131,7 @@ def measure_all(
     directory: Path,
     told: Callable[[str], None],
 ) -> list[Cell]:
-    """Every format with every learner and seed; cells that ``directory`` holds from an earlier, equal run are kept.
+    """Measure every format with every learner and seed. Results of an earlier, equal run in ``directory`` are reused.
 
     Raises ArlearnError if the directory cannot be written or holds a cell that cannot be read.
     """
@@ -159,7 +159,7 @@ def _kept(path: Path, wanted: dict[str, object]) -> Cell | None:
         found = json.loads(path.read_text(encoding="utf-8"))
         return Cell(**found["cell"]) if found["wanted"] == wanted else None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArlearnError(f"{path} is no measurement of this bench ({error}); remove it") from error
+        raise ArlearnError(f"{path} is not a measurement of this benchmark ({error}); remove it") from error
 
 
 def paragraph(cells: Sequence[Cell], target: float) -> str:
@@ -190,7 +190,7 @@ def paragraph(cells: Sequence[Cell], target: float) -> str:
 
 
 def table(cells: Sequence[Cell]) -> str:
-    """The measurements as a Markdown table; ``>`` where a run was given up."""
+    """The measurements as a Markdown table; ``>`` marks a run that was given up."""
     lines = [
         "| head | format | tokens generated | vocabulary | weights | examples | seconds | exact match % |",
         "|---|---|---:|---:|---:|---:|---:|---:|",

@@ -117,7 +117,7 @@ def sliding(
     """
     _check(predictor, layout)
     if not 1 <= stride <= layout.context:
-        raise ArlearnError(f"the window slides by 1 to {layout.context} tokens (the context), not by {stride}")
+        raise ArlearnError(f"the stride must be 1 to {layout.context} tokens (the context), not {stride}")
     begins, ends = text.starts[:-1], text.starts[1:]
     if layout.boundaries == "joined":
         begins, ends = text.starts[:1], text.starts[-1:]
@@ -217,7 +217,7 @@ def _check(predictor: Predictor, layout: Layout) -> None:
 
 @dataclass(frozen=True)
 class Likelihood:
-    """Of one continuation.
+    """The likelihood of one continuation.
 
     Attributes:
         log_probability: in nats, of all its tokens together.
@@ -232,12 +232,12 @@ class Likelihood:
 def likelihoods(
     predictor: Predictor, context: Sequence[int], continuations: Iterable[Sequence[int]]
 ) -> Iterator[Likelihood]:
-    """Of each continuation after one context, which is read once. Every token sees the predictor's whole window.
+    """The likelihood of each continuation after one context, which is read once. Every token sees the predictor's whole window.
 
     Raises ArlearnError if the context is empty.
     """
     if not context:
-        raise ArlearnError("a likelihood needs at least one token of context (end-of-text, if there is no other)")
+        raise ArlearnError("a likelihood needs at least one token of context, such as end-of-text")
     device = predictor.device
     first, read = predictor.prefill(predictor.start(1), torch.tensor([list(context)], device=device))
     row = torch.zeros(1, dtype=torch.long, device=device)
@@ -254,7 +254,7 @@ def likelihoods(
 
 @torch.no_grad()
 def log_probability(predictor: Predictor, tokens: Sequence[int]) -> float:
-    """Of all tokens but the first, in nats, each seeing as many of those before it as the predictor looks at."""
+    """The log-probability of all tokens but the first, in nats, each predicted from all that the predictor can read."""
     first = len(tokens) if predictor.context is None else predictor.context + 1
     total = 0.0
     if len(tokens) > 1:
@@ -284,7 +284,9 @@ def measure_text(
     card cannot be used.
     """
     if not card.get("task") or not card.get("tokenizer"):
-        raise ArlearnError(f"{folder / 'card.json'} names no text task and tokenizer, so text cannot be put to it")
+        raise ArlearnError(
+            f"{folder / 'card.json'} names no text task and tokenizer, so the model cannot be measured on a text"
+        )
     began = time.monotonic()
     vocabulary = recorded_vocabulary(folder, card)
     layout = TextTask.from_configuration(card["task"]["configuration"]).layout

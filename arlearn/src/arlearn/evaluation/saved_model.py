@@ -56,10 +56,10 @@ class SavedModel:
         self._tokens = {word: token for token, word in reversed(list(enumerate(task.words)))}
 
     def prompt(self, text: str | None) -> Int[Tensor, " prompt"]:
-        """The tokens to go on from. Raises ArlearnError if there is no prompt, or none that the task understands."""
+        """The tokens of a prompt. Raises ArlearnError if no prompt is given, or the task does not understand it."""
         if self.vocabulary is not None:
             if text is None:
-                raise ArlearnError(f"{self.folder} is a model of text; give it one to go on from with --prompt TEXT")
+                raise ArlearnError(f"{self.folder} is a model of text; give the text to continue with --prompt TEXT")
             return torch.tensor(self.vocabulary.prompt(text))
         assert self.task is not None
         text = self.task.default_prompt if text is None else text
@@ -83,7 +83,7 @@ class SavedModel:
         return self.vocabulary.word(token) if self.vocabulary is not None else self.task.words[token]  # type: ignore[union-attr]
 
     def token(self, word: str) -> int:
-        """The token that is written so; ``#17`` means token 17. Raises ArlearnError, with advice, if there is none."""
+        """The token with this text; ``#17`` means token 17. Raises ArlearnError, with advice, if there is none."""
         size = self.predictor.vocabulary
         if word.startswith("#") and word[1:].isdecimal():
             if int(word[1:]) >= size:
@@ -93,7 +93,7 @@ class SavedModel:
             if word in self._tokens:
                 return self._tokens[word]
             near = ", ".join(sorted(self._tokens)[:12])
-            raise ArlearnError(f"{word!r} is no token of this task; its {size:,} tokens are {near}, ...")
+            raise ArlearnError(f"{word!r} is not a token of this task; its {size:,} tokens are {near}, ...")
         for special in (self.vocabulary.end_of_text, self.vocabulary.pad):
             if word == self.vocabulary.word(special):
                 return special
@@ -102,7 +102,7 @@ class SavedModel:
             return found[0]
         spaced = self.vocabulary.encode(" " + word) if word and not word.startswith(" ") else []
         if len(spaced) == 1:
-            raise ArlearnError(f"{word!r} is no single token, but {' ' + word!r}, with the space before it, is one")
+            raise ArlearnError(f"{word!r} is not a single token, but {' ' + word!r}, with a space before it, is one")
         parts = ", ".join(repr(self.vocabulary.word(token)) for token in found)
         raise ArlearnError(f"{word!r} is {len(found)} tokens ({parts}); name one of them, or #NUMBER")
 
@@ -114,7 +114,7 @@ class SavedModel:
         return " ".join(self.task.render(tokens))
 
     def answer(self, tokens: Int[Tensor, " length"]) -> str | None:
-        """What a complete chain of a task says in the end; None for text, and for chains cut short."""
+        """The answer at the end of a task's complete chain; None for text, and for incomplete chains."""
         if self.task is None or not len(tokens):
             return None
         ended = int(tokens[-1]) in self.stop if self.stop else len(tokens) >= self.task.length

@@ -250,7 +250,7 @@ def write_spectrum(spectrum: Spectrum, path: Path, title: str) -> list[Path]:
 
 
 def as_csv(spectrum: Spectrum) -> str:
-    """One line a distance, then one a singular value: ``what`` says which."""
+    """One line for each distance, then one for each singular value; the column ``what`` says which."""
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(

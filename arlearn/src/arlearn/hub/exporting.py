@@ -153,7 +153,9 @@ def export_folder(saved: SavedModel, folder: Path, overwrite: bool = False) -> E
     _check_transformers()
     predictor = saved.predictor
     if not isinstance(predictor, LinearPredictor | MLPPredictor):
-        raise ArlearnError(f"a predictor of kind {predictor.kind!r} has no Hugging Face form here; linear and mlp have")
+        raise ArlearnError(
+            f"a predictor of kind {predictor.kind!r} cannot be exported to Hugging Face; linear and mlp predictors can"
+        )
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not overwrite)):
         raise ArlearnError(f"{folder} is not empty; give another folder, or --overwrite")
     try:
@@ -164,7 +166,7 @@ def export_folder(saved: SavedModel, folder: Path, overwrite: bool = False) -> E
             difference, compared = compare(saved, beside)
             if difference > TOLERANCE:
                 raise ArlearnError(
-                    f"the exported model's logits differ by {difference:.1e}, more than {TOLERANCE}; not written"
+                    f"the exported model's logits differ by {difference:.1e}, more than {TOLERANCE}; nothing was written"
                 )
             size = sum(path.stat().st_size for path in beside.iterdir())
     except (OSError, safetensors.SafetensorError) as error:
@@ -314,7 +316,9 @@ def _of_words(saved: SavedModel) -> Any:
     words = saved.task.words
     odd = sorted({word for word in words if word.split() != [word]} | {word for word in words if words.count(word) > 1})
     if odd:
-        raise ArlearnError(f"the task's words cannot be told apart in a line of text: {', '.join(map(repr, odd[:5]))}")
+        raise ArlearnError(
+            f"some of the task's words cannot be distinguished in a line of text: {', '.join(map(repr, odd[:5]))}"
+        )
     tokenizer = Tokenizer(models.WordLevel({word: token for token, word in enumerate(words)}))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return tokenizer

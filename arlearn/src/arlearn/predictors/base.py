@@ -1,4 +1,4 @@
-"""The contract every predictor keeps: tokens in, logits of the next token out.
+"""The interface of every predictor: tokens in, logits of the next token out.
 
 Malach (ICML 2024), section 2, calls the object an auto-regressive next-token predictor: a function from a prefix of
 tokens to a token. Here it is a ``torch.nn.Module`` that gives the logits for every prefix at once (``forward``), the

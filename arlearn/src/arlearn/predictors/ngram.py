@@ -207,12 +207,12 @@ def estimate(
     if order < 1:
         raise ArlearnError(f"order must be 1 or more, not {order}")
     if len(tokens) and int(tokens.max()) >= vocabulary:
-        raise ArlearnError(f"the text has token {int(tokens.max())}, the vocabulary only {vocabulary}")
+        raise ArlearnError(f"the text has token {int(tokens.max())}, but the vocabulary has only {vocabulary} tokens")
     depth = _depths(len(tokens), starts)
     longest = int(depth.max(initial=0)) + 1
     if longest < max(order, 2):
         raise ArlearnError(
-            f"the text has no {order}-grams: its longest sequence is of {longest} tokens, its end included"
+            f"the text has no {order}-grams: its longest sequence has {longest} tokens, end-of-text included"
         )
     counted = _first(tokens, depth, vocabulary)
     levels: list[tuple[Integers, Integers]] = []  # keys and adjusted counts

@@ -111,7 +111,7 @@ def _load(path: Path) -> Any:
     if not path.is_file():
         raise ArlearnError(f"there is no checkpoint {path}" if not path.exists() else f"{path} is not a file")
     if not os.access(path, os.R_OK):
-        raise ArlearnError(f"{path} may not be read")
+        raise ArlearnError(f"no permission to read {path}")
     try:
         try:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)

@@ -72,7 +72,7 @@ def load_predictor(directory: str | Path) -> tuple[Predictor, dict[str, Any]]:
     card = load_card(directory)
     kind = card["predictor"]["kind"]
     if kind not in KINDS:
-        raise ArlearnError(f"{directory / CARD} names a predictor {kind!r}; known are {', '.join(sorted(KINDS))}")
+        raise ArlearnError(f"{directory / CARD} names a predictor {kind!r}; the kinds are {', '.join(sorted(KINDS))}")
     module, name = KINDS[kind]
     cls: type[Predictor] = getattr(importlib.import_module(module), name)
     predictor = cls.from_configuration(card["predictor"]["configuration"])

@@ -174,7 +174,7 @@ class Builder:
     def loop(self, halt: Iterable[str]) -> None:
         """All later steps are the loop's; it ends when one of them writes one of these words."""
         if self._body is not None:
-            raise ValueError(f"program {self.name!r} has a loop already; a program has one, at its end")
+            raise ValueError(f"program {self.name!r} already has a loop; a program can have only one, at its end")
         self._body, self._halt = [], list(halt)
 
     def before(self, step: str, initial: Ref) -> Ref:

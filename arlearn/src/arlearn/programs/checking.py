@@ -1,4 +1,4 @@
-"""All the faults of a program at once: what refers to nothing, does not fit, has gaps, or never ends."""
+"""All faults of a program at once: names that do not exist, parts that do not fit, tables with gaps, endless loops."""
 
 from __future__ import annotations
 

@@ -215,12 +215,12 @@ def _statement(build: CircuitBuilder, statement: str) -> None:
     if head in ("inputs", "outputs") and (not rest or rest[0] != "="):
         names = [name for word in rest for name in _spread(word)]
         if not names:
-            raise ValueError(f"{head} names nothing")
+            raise ValueError(f"{head} needs at least one name")
         (build.inputs if head == "inputs" else build.outputs).extend(names)
         return
     name, equals, right = (part.strip() for part in statement.partition("="))
     if not equals or not NAME.fullmatch(name) or not right:
-        raise ValueError(f"{statement!r} is no statement; write 'inputs a b', 'z = AND a b' or 'outputs z'")
+        raise ValueError(f"{statement!r} is not a statement; write 'inputs a b', 'z = AND a b' or 'outputs z'")
     left, sign, threshold = right.partition(">=")
     if sign:
         if not re.fullmatch(r"\s*-?\d+\s*", threshold):

@@ -1,4 +1,4 @@
-"""What all combinations of tokens at one step add up to: merged where they cannot be told apart, or bounded."""
+"""The totals of all combinations of tokens at one step: equal contributions are merged, or totals are bounded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def totals(rule: Rule, reach: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def extremes(rule: Rule, reach: Sequence[np.ndarray]) -> np.ndarray:
-    """The least and the greatest total: all that matters of a comparison."""
+    """The least and the greatest total, which decide a comparison."""
     ends = [
         (int(numbers[seen].min()), int(numbers[seen].max())) for numbers, seen in zip(rule.readings, reach, strict=True)
     ]
@@ -47,7 +47,7 @@ class Source:
 
 @dataclass
 class Outcome:
-    """What was found of one step: least margin, whether nothing is rounded, how many combinations, largest score."""
+    """The result for one step: least margin, whether nothing is rounded, how many combinations, largest score."""
 
     margin: float
     exact: bool
@@ -57,7 +57,7 @@ class Outcome:
 
 
 def not_enumerated(combinations: int) -> Outcome:
-    """What is found of a step with more combinations than are enumerated."""
+    """The result for a step with too many combinations to enumerate."""
     return Outcome(0.0, False, combinations, 0.0, f"more than {MOST} distinct combinations, not enumerated")
 
 

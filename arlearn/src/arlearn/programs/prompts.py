@@ -1,4 +1,4 @@
-"""Between people and a program's tokens: how inputs are written, drawn and listed, and how an answer is read.
+"""How people write a program's inputs and read its answers, and how inputs are drawn and listed.
 
 An interface also knows the right answers by other means than the program (Python's own arithmetic, direct evaluation of
 a circuit, a simulator), so that evaluating a compiled model compares two independent computations.

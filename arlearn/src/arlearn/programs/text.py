@@ -111,7 +111,7 @@ def _parse_part(name: str, text: str) -> Step:
 
 
 def parse_sum(name: str, text: str) -> tuple[tuple[Term, ...], int]:
-    """Terms and constant of ``ones(p) + 2*q - 3``. Raises ValueError if it is no such sum."""
+    """Terms and constant of ``ones(p) + 2*q - 3``. Raises ValueError if it is not such a sum."""
     terms: list[Term] = []
     constant, place = 0, 0
     while place < len(text):
@@ -169,7 +169,7 @@ def to_json(program: Program) -> dict[str, Any]:
 
 
 def from_json(description: Mapping[str, Any]) -> Program:
-    """The program so described. Raises ProgramError listing all that cannot be read; what it means is not checked."""
+    """The program that this describes. Raises ProgramError listing all that cannot be read; what it means is not checked."""
     reader = _Reader()
     name = str(description.get("name", "program"))
     for key in sorted(
@@ -229,7 +229,7 @@ class _Reader:
         return tuple(found)
 
     def loop(self, entry: Any) -> Loop | None:
-        """The loop so described; None for None."""
+        """The loop that this describes; None for None."""
         if entry is None:
             return None
         if not isinstance(entry, Mapping):
@@ -307,7 +307,7 @@ def example_names(suffix: str) -> list[str]:
 
 
 def example_text(name: str, suffix: str) -> tuple[str, str]:
-    """(text, name) of a file, or of the example called so, with or without its suffix.
+    """(text, name) of a file, or of the example with this name, with or without its suffix.
 
     Raises ArlearnError if there is neither, or the file cannot be read as text.
     """

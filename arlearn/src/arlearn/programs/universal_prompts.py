@@ -186,7 +186,7 @@ class UniversalInterface(Interface):
         notation, _, tape = text.strip().partition(" ")
         if not is_notation(notation):
             raise ArlearnError(
-                f"{text.strip()[:60]!r} is no machine: write one as 1RB1LB_1LA1RH, with a tape after a space if it has"
+                f"{text.strip()[:60]!r} is not a machine; write one like 1RB1LB_1LA1RH, followed by a space and its tape if it has"
                 " one, or give a file or an example's name with --machine"
             )
         return self.inputs(prompt_of(parse(notation, "machine"), tape.strip(), self.sizes))

@@ -1,4 +1,4 @@
-"""What a sweep goes over: lists of values (``batch=32,64``) and ranges (``learning_rate=1e-4..1e-2``)."""
+"""The search space of a sweep: lists of values (``batch=32,64``) and ranges (``learning_rate=1e-4..1e-2``)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SweptSetting:
 
 
 def read_space(given: Sequence[str], recipe: Recipe) -> list[SweptSetting]:
-    """What ``--over`` says. Raises ArlearnError that lists everything that is invalid, alone or with the recipe."""
+    """The search space that ``--over`` describes. Raises ArlearnError that lists all values that are invalid, alone or together."""
     found, problems = [], []
     for text in given:
         try:

@@ -42,7 +42,7 @@ STATES = {"COMPLETE": "finished", "FAIL": "failed", "RUNNING": "running"}
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is asked for. Raises ArlearnError if the space and the sampler do not go together.
+    """The settings of a sweep. Raises ArlearnError if the space and the sampler do not fit together.
 
     Attributes:
         base: the recipe as it would be trained (its text and its measurements included).
@@ -62,21 +62,21 @@ class Sweep:
 
     def __post_init__(self) -> None:
         if not self.space:
-            raise ArlearnError("a sweep goes over something: give --over key=a,b,c")
+            raise ArlearnError("a sweep needs at least one setting: give --over key=a,b,c")
         ranges = ", ".join(str(setting) for setting in self.space if not setting.choices)
         if self.sampler == "grid" and ranges:
-            raise ArlearnError(f"--sampler grid takes lists, and {ranges} is a range; take tpe or random")
+            raise ArlearnError(f"--sampler grid needs lists, but {ranges} is a range; use tpe or random")
 
     @property
     def count(self) -> int:
-        """How many trials make it whole."""
+        """How many trials complete the sweep."""
         if self.sampler != "grid":
             return self.trials or SEARCHED
         whole = sum(1 for _ in combinations(self.space))
         return whole if self.trials is None else min(whole, self.trials)
 
     def identity(self) -> dict[str, Any]:
-        """What must be the same for a sweep to go on."""
+        """What must be the same for a sweep to be continued."""
         recipe = self.base.to_mapping()
         recipe.pop("description")
         over = [str(each) for each in self.space]
@@ -98,7 +98,7 @@ class Sweep:
 def sweep(
     asked: Sweep, out: Path, reporter: Reporter, *, overwrite: bool = False, retry: bool = False
 ) -> dict[str, Any]:
-    """Run what is missing of the sweep in ``out``; what ``--json`` prints.
+    """Run the trials that the sweep in ``out`` lacks. Returns what ``--json`` prints.
 
     ``retry``: trials that failed are tried again. Raises ArlearnError if nothing was learned, or if ``out`` holds
     something else.
@@ -124,7 +124,7 @@ def sweep(
         return record
     except (OptunaError, SQLAlchemyError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise ArlearnError(f"{out / STORAGE} cannot be used: {reason}; --overwrite starts anew") from error
+        raise ArlearnError(f"{out / STORAGE} cannot be used: {reason}; --overwrite starts again") from error
     finally:
         lock.release()
 
@@ -264,7 +264,7 @@ def _study(asked: Sweep, out: Path) -> Study:
         study.set_user_attr("identity", now)
     elif before != now:
         different = ", ".join(key for key in now if before.get(key) != now[key])
-        raise ArlearnError(f"{out} holds a sweep of another {different}; give another --out or --overwrite")
+        raise ArlearnError(f"{out} holds a sweep with a different {different}; give another --out, or --overwrite")
     return study
 
 

@@ -1,4 +1,4 @@
-"""One trial of a sweep: ``arlearn train`` in a process of its own, so that whatever ends it ends nothing else."""
+"""One trial of a sweep: ``arlearn train`` in a process of its own, so that a failure ends that trial only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE = 60.0  # seconds that a trial has to write its checkpoint when the swe
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """What a trial came to.
+    """The result of a trial.
 
     Attributes:
         error: why it failed, in one line; empty if it did not.
@@ -40,7 +40,7 @@ class TrialOutcome:
 
 
 def run_trial(recipe: Recipe, directory: Path, show: Callable[[float, str], None]) -> TrialOutcome:
-    """Train by ``recipe`` in ``directory``, going on with what is there.
+    """Train by ``recipe`` in ``directory``, continuing an earlier run there.
 
     ``show(share, detail)`` is told how far it is. KeyboardInterrupt lets the trial write a checkpoint first. Raises
     ArlearnError if its files cannot be written.

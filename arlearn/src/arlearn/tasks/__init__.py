@@ -23,7 +23,7 @@ KINDS: dict[str, str] = {
 def task_class(kind: str) -> type[Task]:
     """The class of tasks of this kind. Raises ArlearnError if there is none."""
     if kind not in KINDS:
-        raise ArlearnError(f"no task is called {kind!r}; there are: {', '.join(sorted(KINDS))}")
+        raise ArlearnError(f"there is no task {kind!r}; the tasks are {', '.join(sorted(KINDS))}")
     module, name = KINDS[kind].split(":")
     found: type[Task] = getattr(importlib.import_module(module), name)
     return found

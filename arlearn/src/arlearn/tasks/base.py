@@ -1,4 +1,4 @@
-"""The contract every task keeps: batches to learn from, and for tasks with one right answer, a way to tell it.
+"""The interface of every task: batches to learn from, and for tasks with one right answer, that answer.
 
 A ``Task`` gives batches. A ``SequenceTask`` (arithmetic, parity, compiled programs) has sequences of one fixed length:
 a prompt that encodes some inputs, then a chain of thought that ends in, or contains, the answer. Everything a trained
@@ -79,7 +79,7 @@ class Task(ABC):
     @classmethod
     @abstractmethod
     def from_configuration(cls, configuration: dict[str, Any]) -> Task:
-        """The task so described. Raises ArlearnError if it is invalid."""
+        """The task that this describes. Raises ArlearnError if it is invalid."""
 
 
 class SequenceTask(Task):

@@ -36,7 +36,7 @@ def _mixed(values: np.ndarray) -> np.ndarray:
 
 
 def in_training(first: Int[Tensor, " count"], second: Int[Tensor, " count"], seed: int) -> Bool[Tensor, " count"]:
-    """Three in four of all (first, second), by a hash of both and the seed."""
+    """Whether each pair (first, second) is one of the three in four for training, by a hash of both and the seed."""
     with np.errstate(over="ignore"):
         start = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x632BE59BD9B4E019)
         mixed = _mixed(_mixed(first.numpy().astype(np.uint64) + start) + second.numpy().astype(np.uint64))
@@ -109,7 +109,7 @@ class Pairs:
         return found[:count]
 
     def parse(self, text: str, sign: str) -> Int[Tensor, "1 2"]:
-        """``1234 x 5678`` (or ``1234 5678``). Raises ArlearnError if it is no pair of numbers of this many digits."""
+        """``1234 x 5678`` (or ``1234 5678``). Raises ArlearnError if it is not a pair of numbers with this many digits."""
         parts = text.replace("×", " ").replace(sign, " ").replace("*", " ").replace("=", " ").split()
         if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
             raise ArlearnError(

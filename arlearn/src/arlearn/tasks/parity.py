@@ -1,4 +1,4 @@
-"""Parity of k of n bits, the paper's own example of what a chain of thought buys (Malach 2024, section 3)."""
+"""The parity of k of n bits, the paper's own example of the use of a chain of thought (Malach 2024, section 3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENUMERABLE = 16  # bits whose inputs can all be listed
 
 
 class ParityTask(SequenceTask):
-    """The parity of ``subset`` of ``bits`` bits; which ones, ``secret`` decides and the learner has to find out.
+    """The parity of ``subset`` of ``bits`` bits; ``secret`` decides which, and the learner has to find out.
 
     ``step`` is how many of them one token of the chain takes in: it joins the parity so far with the next ``step``
     bits, 2^(step + 1) tokens to tell apart, and its parity is a lookup. The last token is the answer. With ``step`` 0
@@ -74,7 +74,7 @@ class ParityTask(SequenceTask):
         self, count: int, seed: int | Sequence[int], split: Split = "held-out", hard: bool = False
     ) -> Int[Tensor, "count bits"]:
         if hard:
-            raise ArlearnError("a parity has no hard questions: all are alike")
+            raise ArlearnError("the parity task has no hard questions: all are equally hard")
         rng = generator(seed)
         found = torch.empty((0, self.bits), dtype=torch.int64)
         while len(found) < count:

@@ -195,7 +195,7 @@ def split_off(text: TextFile, directory: Path, every: int = 20) -> TextSource:
         kept = [story[:cut] for story, cut in zip(stories, cuts, strict=True)]
         held = [story[cut:] for story, cut in zip(stories, cuts, strict=True) if story[cut:].strip()]
     if not held:
-        raise ArlearnError(f"{text.path} is too short to hold a part of it out")
+        raise ArlearnError(f"{text.path} is too short to hold out a part of it")
     training, held_out = _keep(directory / "training.txt", kept), _keep(directory / "held-out.txt", held)
     return TextSource(training, f"{len(kept)} stories to learn from, {len(held)} held out", held_out)
 
@@ -267,7 +267,7 @@ def _dtype(vocabulary: BytePair) -> type[np.unsignedinteger]:
 
 def _check(text: TextFile, starts: NDArray[np.int64]) -> None:
     if len(starts) < 2:
-        raise ArlearnError(f"{text.path} holds no story: nothing but white space and separators")
+        raise ArlearnError(f"{text.path} holds no story, only white space and separators")
 
 
 def _collect(

@@ -170,7 +170,7 @@ class BytePair:
         return sha256(self.to_bytes())
 
     def encode(self, text: str) -> list[int]:
-        """The text's tokens, without special ones. Raises ArlearnError if the text is no UTF-8."""
+        """The text's tokens, without special ones. Raises ArlearnError if the text is not UTF-8."""
         try:
             text.encode()
         except UnicodeEncodeError as error:
@@ -206,7 +206,7 @@ class BytePair:
             yield [token for _ in pieces for token in next(encoded).ids]
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """The text of these tokens; special ones are left out, bytes that are no UTF-8 become U+FFFD."""
+        """The text of these tokens; special ones are left out, bytes that are not UTF-8 become U+FFFD."""
         return str(self._tokenizer.decode([int(token) for token in tokens], skip_special_tokens=True))
 
     def added(self, before: Sequence[int], tokens: Sequence[int]) -> str:
@@ -226,8 +226,8 @@ class BytePair:
                 )
                 shown = slice(max(0, place - 10), place + 15)
                 raise ArlearnError(
-                    f"the vocabulary is invalid for this text: of {where} it loses {text[shown]!r}, which comes back as "
-                    f"{got[shown]!r}; give a byte-level vocabulary, or --tokenizer train to learn one"
+                    f"the vocabulary is invalid for this text: in {where}, {text[shown]!r} comes back as {got[shown]!r}; "
+                    "give a byte-level vocabulary, or --tokenizer train to learn one"
                 )
 
     def word(self, token: int) -> str:
@@ -283,7 +283,7 @@ def recorded_vocabulary(model: Path, card: Mapping[str, Any]) -> BytePair:
     """The byte-pair vocabulary in the model's directory. Raises ArlearnError if it is absent or another one."""
     recorded = card.get("tokenizer")
     if not recorded:
-        raise ArlearnError(f"{model / 'card.json'} names no tokenizer, so there is no text for this model")
+        raise ArlearnError(f"{model / 'card.json'} names no tokenizer, so this model cannot read or write text")
     vocabulary = BytePair.load(model / recorded["file"])
     if vocabulary.sha256 != recorded.get("sha256"):
         raise ArlearnError(f"{model / recorded['file']} is not the tokenizer that the card names by its hash")
@@ -307,7 +307,7 @@ def fetch(
     except LocalEntryNotFoundError:
         pass
     except ValueError as error:  # not a repository's name
-        raise ArlearnError(f"{repository} is no Hugging Face Hub id: {_first_line(error)}") from error
+        raise ArlearnError(f"{repository} is not a Hugging Face Hub id: {_first_line(error)}") from error
     if HF_HUB_OFFLINE:
         raise ArlearnError(f"{repository} is not in the local Hugging Face cache, and HF_HUB_OFFLINE is set")
     if not reachable(ENDPOINT, timeout):
@@ -317,7 +317,7 @@ def fetch(
     try:
         return Path(hf_hub_download(repository, name, repo_type=kind, etag_timeout=timeout))
     except Exception as error:  # network, authorisation, no such file: the library has a dozen classes for it
-        raise ArlearnError(f"{repository} has no {name} for us: {_first_line(error)}") from error
+        raise ArlearnError(f"{repository} has no {name} that can be read: {_first_line(error)}") from error
 
 
 def reachable(endpoint: str, timeout: float) -> bool:

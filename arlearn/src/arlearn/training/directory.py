@@ -59,7 +59,7 @@ FREE = {"checkpoint_steps", "checkpoint_minutes", "keep", "device", "track"}
 
 
 class DirectoryLock:
-    """Held by the one command that may write in a directory; the system lets go of it when that command dies."""
+    """Held by the one command that may write in a directory. The system releases it when that command dies."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -135,7 +135,7 @@ def open_directory(out: Path, recipe: Recipe, resume: bool, overwrite: bool, loc
 
 
 def clear_unstarted(out: Path) -> None:
-    """Take away what a run left that could not begin, so that ``out`` is free; a run that has begun stays."""
+    """Remove the files of a run that could not start, so that ``out`` is free. A run that has started stays."""
     before = ("recipe.toml", "tokenizer.json")  # all that is written before the first update
     if any((out / name).exists() for name in (*FILES, CHECKPOINTS) if name not in before):
         return
@@ -158,7 +158,7 @@ def _check_same(old: Recipe, new: Recipe, out: Path) -> None:
 
 
 def resumed_recipe(out: Path, recipe: Recipe, resume: bool) -> Recipe:
-    """The recipe with the text and vocabulary that the run in ``out`` was given, where none are given now."""
+    """The recipe with the text and vocabulary that the run in ``out`` was given, if none are given now."""
     saved = out / "recipe.toml"
     if not resume or not saved.is_file() or recipe.task["kind"] != "text":
         return recipe
@@ -171,7 +171,7 @@ def resumed_recipe(out: Path, recipe: Recipe, resume: bool) -> Recipe:
 
 
 def run_hash(recipe: Recipe, data: dict[str, Any] | None, tokenizer: dict[str, Any] | None) -> str:
-    """What a run is: all that decides its numbers. The data's place does not matter, its content does."""
+    """A hash of all that decides a run's numbers. Where the data lies does not matter, but what it contains does."""
     content = recipe.to_mapping()
     content.pop("description")
     content["training"] = {key: value for key, value in content["training"].items() if key not in FREE}
@@ -224,7 +224,7 @@ def write_checkpoint(directory: Path, checkpoint: Checkpoint, keep: int) -> Path
         last = f"the last good checkpoint is that of update {older[-1][0]}" if older else "there is no earlier one"
         raise ArlearnError(
             f"cannot write the checkpoint of update {checkpoint.step} to {directory}: "
-            f"{'the disk is full' if full else error}; {last}; make room and go on with --resume"
+            f"{'the disk is full' if full else error}; {last}; make room, then continue with --resume"
         ) from error
     for _, path in sorted(_steps(directory))[:-keep]:
         gone = (
@@ -255,7 +255,7 @@ def read_checkpoint(path: Path, run: str | None = None) -> Checkpoint:
         about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
         step, owner, sha256, version = int(about["step"]), str(about["run"]), about["sha256"], about["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArlearnError(f"checkpoint {path} is damaged or no checkpoint: {ABOUT}: {error!r}") from error
+        raise ArlearnError(f"checkpoint {path} is damaged or not a checkpoint: {ABOUT}: {error!r}") from error
     if version != FORMAT:
         raise ArlearnError(f"checkpoint {path} has format {version}; this version reads format {FORMAT}")
     if run is not None and owner != run:
@@ -288,7 +288,7 @@ TOKENIZER = "tokenizer.json"
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run learns from.
+    """The task of a run and its data.
 
     Attributes:
         data, tokenizer: what the card says of them; None for tasks without.
@@ -310,7 +310,7 @@ def check_inputs(recipe: Recipe) -> None:
 
 
 def prepare(recipe: Recipe, out: Path, reporter: Reporter) -> Prepared:
-    """The task, ready to give batches; a text's vocabulary is written to ``out``, or read from there if it is.
+    """The task, ready to give batches. A text's vocabulary is read from ``out``, or written there if it is not.
 
     Raises ArlearnError if data, vocabulary or settings cannot be used.
     """

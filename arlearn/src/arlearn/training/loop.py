@@ -54,7 +54,7 @@ from arlearn.training.settings import TrainingSettings
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run made.
+    """The result of a run.
 
     Attributes:
         loss: mean of the last updates (a fiftieth of them), in nats a token.
@@ -84,7 +84,7 @@ class LossModule(nn.Module):
 def train(
     recipe: Recipe, prepared: Prepared, out: Path, reporter: Reporter, began: float, processes: Processes
 ) -> Trained:
-    """Train by ``recipe``, going on from the newest intact checkpoint in ``out`` if there is one.
+    """Train by ``recipe``, from the newest intact checkpoint in ``out`` if there is one.
 
     ``began`` is the ``time.monotonic()`` from which the run's seconds count. Ctrl-C and SIGTERM write a checkpoint and
     raise KeyboardInterrupt or Terminated. Raises ArlearnError if the recipe cannot be followed, the loss is not finite, or a file
@@ -147,7 +147,7 @@ class TrainingRun:
                     if self.stopping or self._due():
                         saved = self._save()
                     if self.stopping:
-                        self.reporter.note(f"stopped after update {self.step:,}; go on with --resume")
+                        self.reporter.note(f"stopped after update {self.step:,}; continue with --resume")
                         raise self.interrupted.exception()
                 if saved != self.step and self.updates:
                     self._save()
@@ -301,7 +301,7 @@ class TrainingRun:
         self.average.restore(found.tensors, int(found.about.get("averaged", 0)))
         self.step = found.step
         self.replay = self._recorded(found.step)
-        self.reporter.note(f"going on from update {found.step:,}")
+        self.reporter.note(f"continuing from update {found.step:,}")
 
     def _recorded(self, step: int) -> dict[int, float]:
         """For runs that follow the clock: progress before each update after ``step`` that was already made once."""

@@ -36,7 +36,9 @@ def build_predictor(settings: PredictorSettings, task: Task, seed: int) -> Predi
     elif settings.kind == "transformer":
         from arlearn.predictors.transformer import TransformerPredictor as Built  # type: ignore[assignment]
     else:
-        raise ArlearnError(f"[predictor] kind = {settings.kind!r}: there are linear, mlp, transformer, ngram and task")
+        raise ArlearnError(
+            f"[predictor] kind = {settings.kind!r}: the kinds are linear, mlp, transformer, ngram and task"
+        )
     more = settings.options if settings.kind == "transformer" else {"map": settings.map}
     predictor = Built.build(task.vocabulary, task.context, settings.width, seed=seed, bias=settings.bias, **more)
     counts = task.token_counts() if settings.bias else None
@@ -54,7 +56,7 @@ def build_optimiser(settings: TrainingSettings, predictor: Predictor, device: to
     """
     learned = [parameter for parameter in predictor.parameters() if parameter.requires_grad]
     if not learned:
-        raise ArlearnError("every weight of this predictor is given, so there is nothing to train")
+        raise ArlearnError("all weights of this predictor are fixed, so there is nothing to train")
     kind: type[torch.optim.Optimizer] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings.optimiser]
     more: dict[str, Any] = {"fused": True} if device.type in ("cpu", "cuda", "xpu", "mps") else {}
     betas = (settings.betas[0], settings.betas[1])

@@ -115,7 +115,9 @@ class Processes:
             )
             if self.count == 1 or not lost:
                 raise
-            raise ArlearnError(f"process {self.index} has lost the others; go on with --resume") from error
+            raise ArlearnError(
+                f"process {self.index} lost its connection to the others; continue with --resume"
+            ) from error
 
 
 def build_accelerator(settings: TrainingSettings) -> Any:

@@ -1,4 +1,4 @@
-"""What a run records, and what people see of it while it goes on.
+"""What a run records, and what it shows while it goes on.
 
 ``metrics.csv`` has a row for each update, ``loss.png`` shows it, and ``evaluations.csv`` has measurements on held-out text or
 questions. Progress goes to stderr: in a terminal it is a bar, elsewhere a line every few seconds. The curves can also go to
@@ -84,7 +84,7 @@ class MetricsFile:
             self._opened.flush()
         except OSError as error:
             raise ArlearnError(
-                f"cannot write {self.path}: {error.strerror or error}; make room and go on with --resume"
+                f"cannot write {self.path}: {error.strerror or error}; make room, then continue with --resume"
             ) from error
 
     def close(self) -> None:
@@ -307,7 +307,7 @@ class Trackers:
                 tracker.log(values, step=step)
             except OSError as error:
                 raise ArlearnError(
-                    f"{tracker.name} cannot write: {error.strerror or error}; make room and go on with --resume"
+                    f"{tracker.name} cannot write: {error.strerror or error}; make room, then continue with --resume"
                 ) from error
 
     def end(self) -> None:

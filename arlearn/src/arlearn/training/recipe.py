@@ -141,7 +141,7 @@ class Recipe:
     def with_inputs(self, data: str | Path | None, tokenizer: str | None) -> Recipe:
         """This recipe with another text or vocabulary; tokenizer "train" means one learned from the text.
 
-        Raises ArlearnError if the task is no text.
+        Raises ArlearnError if the task is not text.
         """
         if data is None and tokenizer is None:
             return self
@@ -261,8 +261,12 @@ def load_recipe(name: str | Path) -> Recipe:
         found = [place / f"{name}.toml" for place in recipe_directories() if (place / f"{name}.toml").is_file()]
         if not found:
             near = difflib.get_close_matches(str(name), recipe_names(), 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(recipe_names())}, or give a file"
-            raise ArlearnError(f"no recipe is called {name}{hint}")
+            hint = (
+                f"; did you mean {near[0]}?"
+                if near
+                else f"; the recipes are {', '.join(recipe_names())}; or give a TOML file"
+            )
+            raise ArlearnError(f"there is no recipe {name}{hint}")
         path = found[0]
     return Recipe.from_toml(read_text(path, "a recipe"), path.stem)
 
@@ -325,7 +329,7 @@ def _locate(key: str, content: Mapping[str, Any]) -> tuple[str, str]:
             raise ArlearnError(f"--set {key}: say which: " + " or ".join(f"{section}.{key}" for section in found))
         near = difflib.get_close_matches(key, sorted(set().union(*known.values())), 1)
         hint = f"; did you mean {near[0]}?" if near else "; see arlearn recipes NAME, or write section.key=value"
-        raise ArlearnError(f"--set {key}: no section of the recipe has it{hint}")
+        raise ArlearnError(f"--set {key}: no section of the recipe has this setting{hint}")
     return found[0], key
 
 

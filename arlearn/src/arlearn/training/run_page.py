@@ -146,7 +146,7 @@ def _samples(saved: SavedModel, given: Int[Tensor, " prompt"]) -> list[str]:
 
 
 def _explained(saved: SavedModel, given: Int[Tensor, " prompt"]) -> dict[str, Any] | None:
-    """The first prediction taken apart; None if the predictor is no sum over positions."""
+    """The explanation of the first prediction; None if the predictor is not a sum over positions."""
     if not isinstance(saved.predictor, LinearPredictor):
         return None
     explanation: Explanation = explain(saved, given)

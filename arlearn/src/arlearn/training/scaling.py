@@ -1,4 +1,4 @@
-"""What more machines give a recipe: GPUs on paper (``bench estimate``), processes on this machine (``bench processes``).
+"""What more hardware gains: GPUs by calculation (``bench estimate``), processes by measurement (``bench processes``).
 
 The formulas for weights and operations are exact for linear and MLP predictors (a test counts them on small ones); memory
 and time rest on the assumptions in ``ASSUMPTIONS``, which every report repeats.
@@ -50,7 +50,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Shape:
-    """What decides weights and operations.
+    """The sizes that decide the numbers of weights and operations.
 
     Attributes:
         kind: linear or mlp. map: packed or shift.
@@ -114,11 +114,11 @@ class Shape:
 
 
 def shape_of(recipe: Recipe, vocabulary: int | None) -> Shape:
-    """Raises ArlearnError if the recipe's predictor has no formula here, or its vocabulary must be told."""
+    """The recipe's sizes. Raises ArlearnError if its kind of predictor cannot be estimated, or its vocabulary is not known."""
     predictor = recipe.predictor
     if predictor.kind not in ("linear", "mlp"):
         raise ArlearnError(
-            f"the predictor of recipe {recipe.name} is {predictor.kind!r}; formulas are for linear and mlp"
+            f"the predictor of recipe {recipe.name} is {predictor.kind!r}; only linear and mlp can be estimated"
         )
     if recipe.task["kind"] == "text":
         if vocabulary is None and recipe.task["tokenizer"]:

@@ -29,9 +29,9 @@ class TextSettings:
         description="ignored: pad tokens are neither trained nor scored. scored: they are, as in the paper's public "
         "code (for comparison)",
     )
-    vocabulary: int = Field(4096, ge=258, description="tokens of the vocabulary, where one is trained on the data")
+    vocabulary: int = Field(4096, ge=258, description="the size of a vocabulary that is trained on the data, in tokens")
     span: Literal["word", "sentence"] = Field(
-        "word", description="what one token of a trained vocabulary may reach over: a word, or several of a sentence"
+        "word", description="what one token of a trained vocabulary may span: a word, or several words of a sentence"
     )
     tokenizer: str = Field(
         "", description="tokenizer.json or Hugging Face Hub id; empty: train one on the data. --tokenizer overrides it"

@@ -1,4 +1,4 @@
-"""For each thing that a paper does not state: what to add, where it belongs in this very paper, and a draft of it."""
+"""For each thing that a paper does not state: what to add, where in the paper, and a draft of it."""
 
 from __future__ import annotations
 

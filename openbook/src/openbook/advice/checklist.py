@@ -1,4 +1,4 @@
-"""A venue's checklist, drafted from a paper and its record, and the checklist in a paper held against its text."""
+"""A venue's checklist, drafted from a paper and its record, and a paper's own checklist compared with its text."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def _entry(words: str, number: str, page: int | None) -> ChecklistAnswer | None:
 
 
 def form_of(entries: list[ChecklistAnswer]) -> str:
-    """Which form of NeurIPS' checklist a paper follows: sub-questions (3a) are the older one's."""
+    """The form of the NeurIPS checklist that a paper follows: the older one has sub-questions (3a)."""
     return "neurips-2021" if any(entry.number[-1].isalpha() for entry in entries) else "neurips"
 
 
@@ -224,7 +224,7 @@ _URL: Final = re.compile(r"https?:|www\.|github|gitlab|zenodo|supplement|appendi
 
 
 def verify(paper: Paper, record: Record, venue: str | None = None) -> list[ChecklistDoubt]:
-    """What the paper's own checklist says that its text does not support, or contradicts; precision comes first.
+    """The answers of the paper's own checklist that its text does not support or contradicts; precision matters most.
 
     Only items that text can answer are judged, and only where the assessor is sure. ``venue`` is the form; default: the
     NeurIPS form that the numbers follow. Raises OpenbookError if the paper prints no checklist.

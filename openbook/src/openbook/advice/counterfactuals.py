@@ -163,7 +163,8 @@ def find_counterfactuals(
         raise OpenbookError(f"{paper.source} could not be read ({paper.problem}), so there is nothing to explain")
     if not isinstance(assessor, PortableAssessor):
         raise OpenbookError(
-            f"counterfactuals assess a paper hundreds of times; the assessor {assessor.name} asks a model each time"
+            f"counterfactuals assess a paper hundreds of times; the assessor {assessor.name} would ask a model each time; "
+            "use the linear assessor"
         )
     if not same_run(record.run, run_of(assessor)):
         raise OpenbookError(
@@ -186,7 +187,7 @@ def find_counterfactuals(
 
 
 def proven_advice(record: Record, paper: Paper, assessor: Assessor) -> list[Advice]:
-    """The advice on a paper, in which each draft turns the assessor's answer to yes; ``draft`` is empty if none does.
+    """Advice on a paper, with drafts that turn the assessor's answer to yes; ``draft`` is empty if none does.
 
     The record is this assessor's of this paper.
     """
@@ -198,7 +199,7 @@ def proven_advice(record: Record, paper: Paper, assessor: Assessor) -> list[Advi
 
 
 def tested_advice(record: Record, paper: Paper) -> list[Advice]:
-    """The advice on a paper; with drafts that were tried where the record is the offline assessor's as it is now."""
+    """Advice on a paper. The drafts are tried out if the record was made by the current offline assessor."""
     from openbook.assessors.linear.assessor import LinearAssessor
 
     if paper.problem is None and record.run.assessor == LinearAssessor.name:

@@ -28,7 +28,7 @@ SHORT: Final = {
 
 
 def required(names: str) -> list[str]:
-    """The variables that ``code,data,hardware`` names. Raises OpenbookError for a name that is none."""
+    """The variables that ``code,data,hardware`` names. Raises OpenbookError for an unknown name."""
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in SHORT and name not in SCORED]
     if unknown or not wanted:

@@ -83,7 +83,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; bad input ends in one line on stderr and exit code 1, wrong usage in 2."""
+    """Run the command line. Bad input ends with one line on stderr and exit code 1, wrong usage with exit code 2."""
     try:
         try:
             app()

@@ -60,7 +60,7 @@ def dry_run(
     print(f"input tokens   about {estimate.input_tokens}")
     print(f"output tokens  at most {estimate.output_tokens}")
     print(f"cost           {cost}")
-    print("Nothing was asked. Answers kept in a ledger cost nothing again; repairs of absent quotes come on top.")
+    print("Nothing was asked. Answers that are in a ledger are free; repairs of absent quotes cost extra.")
 
 
 def tell_calls(assessor: LlmAssessor) -> None:
@@ -124,16 +124,18 @@ class BatchJobRun:
                 record_hook=record_hook,
             )
         except KeyboardInterrupt:
-            self._say("interrupted; what is under way is in the ledger, and the same command goes on")
+            self._say("interrupted; what is under way is in the ledger, and the same command continues")
             raise
         counts = self._runner.counts
         self._say(
-            f"{counts.submitted} batches submitted with {counts.questions} questions, {counts.collected} answers "
+            f"{counts.submitted} batch{'' if counts.submitted == 1 else 'es'} submitted with {counts.questions} questions, {counts.collected} answers "
             f"collected, {counts.failed} failed; {counts.input_tokens} + {counts.output_tokens} tokens, "
             f"${counts.cost:.4f} ({self._price})"
         )
         if outcome.waiting and not outcome.stopped:
-            self._say(f"{len(outcome.waiting)} papers wait for answers; the same command collects them")
+            self._say(
+                f"{len(outcome.waiting)} papers are waiting for answers; run the same command again to collect them"
+            )
         return outcome
 
     def report(self) -> dict[str, object]:

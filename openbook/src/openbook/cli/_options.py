@@ -131,16 +131,17 @@ class AnswerOptions(ModelOptions):
     poll: Annotated[
         float | None,
         typer.Option(
-            help="Check a batch after this many seconds, again and again. By default 5 at first, growing to 300.",
+            help="Wait this many seconds between two checks of a batch. By default 5 at first, growing to 300.",
             **_MODEL,
         ),
     ] = None
     wait: Annotated[
-        bool, typer.Option(help="Wait for a batch, or submit it and leave; the same command collects it.", **_MODEL)
+        bool,
+        typer.Option(help="Wait for a batch, or submit it and exit; the same command collects it later.", **_MODEL),
     ] = True
     drop_batch: Annotated[
         str | None,
-        typer.Option(help="First drop this batch; its questions are asked again.", **_MODEL),
+        typer.Option(help="First drop this batch, and ask its questions again.", **_MODEL),
     ] = None
     dry: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be asked and what it costs; ask nothing.", **_MODEL)

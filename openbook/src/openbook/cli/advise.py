@@ -43,7 +43,7 @@ def advise(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 4 when anything is missing.")] = False,
 ) -> None:
-    """Say what a paper does not document, what to add for it, and after which sentence of which section it fits.
+    """Say what a paper does not document, what to add, and after which sentence of which section.
 
     Exit code 0 when advice was given or none is needed, 3 when the paper could not be read, 4 with --strict or --require
     when something is missing or unverified. For LaTeX the other formats name the file and the line.

@@ -44,10 +44,8 @@ class PaperOptions(OptionGroup):
         Path | None,
         typer.Option("--papers", help="The folder where the files of the list are, or are downloaded to."),
     ] = None
-    venue: Annotated[str | None, typer.Option(help="The papers' venue, where no list gives it.")] = None
-    year: Annotated[int | None, typer.Option(min=1900, max=2100, help="The papers' year, where no list gives it.")] = (
-        None
-    )
+    venue: Annotated[str | None, typer.Option(help="The papers' venue, if no list gives it.")] = None
+    year: Annotated[int | None, typer.Option(min=1900, max=2100, help="The papers' year, if no list gives it.")] = None
     pause: Annotated[
         float, typer.Option(min=0.0, help="Wait this many seconds between two downloads from one host.")
     ] = 3.0
@@ -79,9 +77,9 @@ class PaperOptions(OptionGroup):
 @with_options(which=PaperOptions, answers=AnswerOptions)
 def assess(
     which: PaperOptions,
-    out: Annotated[Path, typer.Option(help="The folder for the records, DIR/STEM.json, and records.parquet.")] = Path(
-        "records"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Write the records to this folder, as STEM.json each, and together as records.parquet.")
+    ] = Path("records"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Read this many papers at the same time.")] = 2,
     force: Annotated[bool, typer.Option("--force", help="Assess papers again that already have a record.")] = False,
@@ -90,7 +88,7 @@ def assess(
         int, typer.Option(min=256, help="Stop reading a paper that needs more megabytes of memory than this.")
     ] = 1536,
     check_links: Annotated[
-        bool, typer.Option("--check-links", help="Ask whether the addresses given for code and data answer.")
+        bool, typer.Option("--check-links", help="Check that the addresses given for code and data can be reached.")
     ] = False,
     code: Annotated[
         bool, typer.Option("--code", help="Look at the repository that a paper links to as its own code.")
@@ -103,8 +101,8 @@ def assess(
 ) -> None:
     """Read papers, answer nine variables about each, and prove every *yes* with a sentence that is in the paper.
 
-    Writes one record per paper, whole or not at all; run it again after an interruption and only what is missing is
-    done. Exit code 0 when all papers were read, 3 when some were not (they are listed), 2 for wrong usage.
+    Writes one record per paper, whole or not at all. After an interruption, run it again: it does only what is missing.
+    Exit code 0 when all papers were read, 3 when some were not (they are listed), 2 for wrong usage.
 
         openbook assess paper.pdf --out records && openbook show records/paper.json
         openbook assess papers/ --code --check-links

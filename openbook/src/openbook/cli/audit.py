@@ -97,7 +97,7 @@ def audit(
     for one in findings[:SHOWN]:
         print(f"\n{one.id}: {one.kind}\n    {one.why}\n    “{shortened(one_line(one.evidence), 300)}”")
     if len(findings) > SHOWN:
-        print(f"\n{len(findings) - SHOWN:,} more findings: --json or --out FILE gives all of them")
+        print(f"\n{len(findings) - SHOWN:,} more findings; --json or --out FILE lists all of them")
     if checked:
         total = sum(checked.values())
         print(

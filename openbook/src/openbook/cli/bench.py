@@ -76,7 +76,7 @@ def evidence(
     ] = (False),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Look for every quote of a table in its own paper, in another paper, and damaged so that it says something else.
+    """Look for every quote of a table in its own paper, in another paper, and altered so that it says something else.
 
     Only the first should succeed. Kinds: verbatim (all of it by its letters, in one stretch or several), near (some
     only similar), partial (some of it absent), not found.
@@ -133,7 +133,7 @@ def links(
     count: Annotated[int, typer.Option(min=1, help="Check this many links without a pause.")] = 500,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Check links of a server on this machine: how many a second, and the shortest pause between two that a host sees."""
+    """Measure how many links a second are checked on a local server, and the shortest pause between two requests to a host."""
     from dataclasses import asdict
 
     from openbook.benchmarks.links import measure
@@ -142,8 +142,8 @@ def links(
     if as_json:
         print(json.dumps(asdict(speed)))
         return
-    print(f"{speed.rate:.0f} links/s without a pause, {speed.kept_rate:.0f} from what was kept")
-    print(f"{speed.milliseconds:.1f} ms of processor time a link")
+    print(f"{speed.rate:.0f} links/s without a pause, {speed.kept_rate:.0f} from the cache")
+    print(f"{speed.milliseconds:.1f} ms of processor time per link")
     print(f"with the pause of {speed.pause:.0f} s: at least {speed.gap:.2f} s between two requests to a host")
 
 
@@ -179,9 +179,9 @@ def llm(
     ] = 0.2,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Measure how fast a model is asked, as a share of the ideal rate: a server on loopback waits and answers.
+    """Measure how fast questions are asked of a local server that waits before it answers, as a share of the ideal rate.
 
-    The ideal is that of rounds in which every question takes the server's wait and nothing else.
+    At the ideal rate, every question takes only the server's wait.
     """
     from dataclasses import asdict
 
@@ -202,7 +202,7 @@ def llm(
         print(json.dumps(asdict(speed)))
         return
     print(f"{speed.rate:.0f} of {speed.ideal:.0f} calls/s: {percent(speed.share_of_ideal, 1)} of the ideal rate")
-    print(f"{speed.cpu_milliseconds_per_call:.1f} ms of processor time a call")
+    print(f"{speed.cpu_milliseconds_per_call:.1f} ms of processor time per call")
 
 
 @bench_app.command()
@@ -211,7 +211,7 @@ def agreement(
     labels: Annotated[Path, typer.Option(help="People's labels: a Parquet file with index and the variables.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Measure how often an answer is right when k of n identical runs gave it. This is the confidence that votes give."""
+    """Measure how often an answer is right when k of n identical runs gave it. This is the confidence of votes."""
     import pyarrow.parquet as pq
 
     from openbook.assessors.agreement import measure

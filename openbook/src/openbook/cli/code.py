@@ -32,7 +32,7 @@ def code(
     links: Annotated[
         bool,
         typer.Option(
-            "--check-links", help="Ask whether the addresses in the record answer, and note it in the record."
+            "--check-links", help="Check that the addresses in the record can be reached, and note the result in it."
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
@@ -41,8 +41,8 @@ def code(
 
     Nothing in the repository is run. An address is cloned into a folder that is removed afterwards: shallow, without
     submodules, hooks or filters, and within limits of time and size. With --record the versions, settings and data sets that
-    the paper states are looked for in the repository, and the other way round. An identifier of an archive (a DOI; an address
-    at Zenodo, figshare or OSF; an id of Software Heritage) is asked whether it answers; nothing is downloaded.
+    the paper states are looked for in the repository, and the other way round. For an archive (a DOI; an address at Zenodo,
+    figshare or OSF; an id of Software Heritage) only its address is checked; nothing is downloaded.
 
         openbook code .
         openbook code https://github.com/NAME/REPOSITORY --record records/paper.json
@@ -121,4 +121,4 @@ def _check_links(path: Path, *, as_json: bool) -> None:
     for link in (link for given in links.values() for link in given):
         print(f"{link.url}: {link_text(link)}", file=sys.stderr)
     if not any(links.values()):
-        print(f"{path} quotes no address for code or data", file=sys.stderr)
+        print(f"{path} has no address for code or data in its quotes", file=sys.stderr)

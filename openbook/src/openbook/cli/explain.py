@@ -33,7 +33,7 @@ def explain(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Say what each answer rests on, and prove it: the paper is assessed again without those sentences, or with one more.
+    """Say what each answer rests on. The proof: the paper is assessed again without those sentences, or with one more.
 
     For each yes: the smallest set of sentences whose removal turns it to no. For each no: a sentence that turns it to yes, and
     where. Exit code 0 when the answers were explained, 3 when the paper could not be read.

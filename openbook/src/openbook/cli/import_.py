@@ -20,10 +20,12 @@ class PublishedIndex(StrEnum):
 
 @app.command("import")
 def import_(
-    source: Annotated[PublishedIndex, typer.Argument(help="Which published index; its layout decides how it is read.")],
+    source: Annotated[
+        PublishedIndex, typer.Argument(help="The published index, which decides how its files are read.")
+    ],
     path: Annotated[Path, typer.Argument(help="A clone of the index's repository (the folder that holds results/).")],
     out: Annotated[
-        Path | None, typer.Option(help="The Parquet file to write; records.parquet where no ledger is given.")
+        Path | None, typer.Option(help="The Parquet file to write; records.parquet if no ledger is given.")
     ] = None,
     ledger: Annotated[
         str | None, typer.Option(help="The database to import into: sqlite:///FILE or postgresql://…")
@@ -79,4 +81,7 @@ def import_(
         print(f"{report.unassessed:,} listed papers have no answers in these files")
     for kind, count in Counter(odd.kind for odd in report.odd).most_common():
         first = next(odd for odd in report.odd if odd.kind == kind)
-        print(f"odd: {count:,} x {kind}, e.g. {first.file}: {first.id or ''} {first.message}", file=sys.stderr)
+        print(
+            f"openbook: odd: {count:,} x {kind}, such as {first.file}: {first.id or ''} {first.message}",
+            file=sys.stderr,
+        )

@@ -17,7 +17,7 @@ from openbook.cli._asking import BrowserOption, PortOption, ask_in_browser, one_
 def label(
     papers: Annotated[list[Path], typer.Argument(help="The papers' files (PDF, text ...), or folders of them.")],
     out: Annotated[
-        Path, typer.Option(help="The CSV file of your labels, one per annotator. It is made, or continued.")
+        Path, typer.Option(help="The CSV file of your labels, one per annotator. An existing file is continued.")
     ] = Path("labels.csv"),
     annotator: Annotated[str | None, typer.Option(help="Your name in the file [default: your login].")] = None,
     variables: Annotated[str | None, typer.Option(help="Label only these variables, separated by commas.")] = None,
@@ -38,7 +38,7 @@ def label(
     """Label papers by hand: for each variable the passages and links that matter, one key for the answer, saved at once.
 
     Keys: y yes, n no, u unknown (e, t for the research type; a, i, c for the affiliation), m more passages, b back, s skip
-    the paper, q quit. Run it again to go on. Without a terminal it reads one line per answer. Compare with records, or with
+    the paper, q quit. Run it again to continue. Without a terminal it reads one line per answer. Compare with records, or with
     another annotator:
 
         openbook label papers/*.pdf --out mine.csv
@@ -46,8 +46,8 @@ def label(
         openbook validate --records out/ --labels mine.csv
         openbook validate --records mine.csv --labels hers.csv
 
-    With --sentences, each question shows a sentence with what stands around it; a sentence proves a variable when a
-    sceptical reader who sees only it would agree:
+    With --sentences, each question shows a sentence and the text around it. A sentence proves a variable if a
+    sceptical reader who sees only that sentence would agree:
 
         openbook label --sentences papers/*.pdf --out sentences.csv
         openbook train --gold sentences.csv --out my-weights

@@ -16,7 +16,7 @@ def mcp(
 ) -> None:
     """Serve the tools read, assess, locate, checklist and code to an assistant, by the Model Context Protocol (stdio).
 
-    An assistant that has them can ask for the sentence that proves an answer instead of inventing one. Needs the extra `mcp`.
+    With them, an assistant can look up the sentence that proves an answer instead of inventing one. Needs the extra `mcp`.
 
         openbook mcp --root papers
     """
@@ -24,5 +24,5 @@ def mcp(
     from openbook.web.mcp_server import mcp_server
 
     if not root.is_dir():
-        raise OpenbookError(f"--root {root} is not a folder; give the one that holds the papers")
+        raise OpenbookError(f"--root {root} is not a folder; give the folder that holds the papers")
     mcp_server(root).run("stdio")

@@ -24,10 +24,10 @@ def overview(
     search: Annotated[bool, typer.Option("--search/--no-search", help="Build the site's search index.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Write what a chair needs of all papers: a table ranked by what is missing, marked PDFs, figures, and the site.
+    """Write what a chair needs to know about all papers: a table ranked by what is missing, marked PDFs, figures, a site.
 
-    In DIR: `papers.csv` with one row for each paper, beginning with the paper that lacks most; `marked/ID.pdf`, where the PDF is at hand; `figures/`
-    as of `openbook trends --svg`; `site/` as of `openbook site`.
+    In DIR: `papers.csv` with one row for each paper, beginning with the paper that lacks most; `marked/ID.pdf`
+    if the PDF is available; `figures/` as from `openbook trends --svg`; `site/` as from `openbook site`.
 
         openbook assess papers/ --out records && openbook overview records --out overview
     """

@@ -25,9 +25,7 @@ def review(
     below: Annotated[
         float, typer.Option(min=0, max=1, help="Review answers less sure than this, and unverified ones.")
     ] = 0.8,
-    who: Annotated[
-        str | None, typer.Option(help="The name of who reviews; by default your login on this machine.")
-    ] = None,
+    who: Annotated[str | None, typer.Option(help="The reviewer's name; by default your login on this machine.")] = None,
     papers: Annotated[
         Path | None, typer.Option(help="Look for the papers in this folder too, to show their passages.")
     ] = None,
@@ -36,11 +34,11 @@ def review(
     list_only: Annotated[bool, typer.Option("--list", help="Only list the answers to review.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as one JSON object; ask nothing.")] = False,
 ) -> None:
-    """Walk through unverified answers and those of low confidence, least sure first; your answers are added to the ledger.
+    """Review unverified answers and those of low confidence, least sure first. Your answers are added to the ledger.
 
-    For each: the question, the answer with its quotes, and where they stand; for a *no* its near miss, the passages that
-    say most about it, and the paper's links. Type a result or its first letter, Enter to keep the answer as it is, `s` to
-    skip, `b` to go back, `q` to stop. Confirmed and corrected answers do not come again.
+    For each: the question, the answer with its quotes, and where they stand; for a *no*, its near miss, the most relevant
+    passages, and the paper's links. Type a result or its first letter, Enter to keep the answer as it is, `s` to
+    skip, `b` to go back, `q` to stop. Confirmed and corrected answers are not asked again.
 
         openbook review --ledger sqlite:///ledger.db --browser
     """
@@ -111,13 +109,13 @@ def _show(question: AnswerQuestion) -> None:
     for quote in question.quotes:
         print(f"  “{quote.words}” [{quote.place}]")
     if question.passages:
-        print("passages that say most about it:")
+        print("most relevant passages:")
     for passage in question.passages:
         print(f"  {passage.words} [{passage.place}]")
     for link in question.links:
         print(f"  link: {link}")
     if question.missing:
-        print(f"  {question.missing} --papers FOLDER says where papers are.")
+        print(f"  {question.missing} Give the folder of the papers with --papers.")
 
 
 def _said(question: AnswerQuestion) -> str | None:
@@ -133,4 +131,4 @@ def _said(question: AnswerQuestion) -> str | None:
         elif said in ("", "s", "b") or said in allowed:
             return said
         else:
-            print(f"{said!r} is not one of these.")
+            print(f"{said!r} is not one of the answers.")

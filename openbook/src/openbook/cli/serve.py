@@ -24,7 +24,7 @@ def serve(
     ledger: Annotated[
         str,
         typer.Option(
-            help="Keep records and the queue in this database; it is made where it does not exist: sqlite:///FILE or postgresql://…"
+            help="Keep records and the queue in this database, which is made if it does not exist: sqlite:///FILE or postgresql://…"
         ),
     ] = "sqlite:///ledger.db",
     host: Annotated[
@@ -54,7 +54,10 @@ def serve(
         ),
     ] = None,
     behind_proxy: Annotated[
-        bool, typer.Option("--behind-proxy", help="Believe X-Forwarded-For and -Proto from this machine.", **_REACHED)
+        bool,
+        typer.Option(
+            "--behind-proxy", help="Trust X-Forwarded-For and X-Forwarded-Proto from this machine.", **_REACHED
+        ),
     ] = False,
     private: Annotated[bool, typer.Option("--private", help="Ask for the token for reading too.", **_REACHED)] = False,
     upload_megabytes: Annotated[
@@ -88,10 +91,10 @@ def serve(
     ] = 1536,
     model: ModelOptions = ModelOptions(),
 ) -> None:
-    """Serve a page where papers are dropped and read, and an HTTP API. By default only this machine reaches it.
+    """Serve a page on which papers are dropped and read, and an HTTP API. By default only this machine can reach it.
 
-    Uploads lie in a folder of their own, are read in processes under limits, and are deleted. One that was accepted is
-    read whatever happens: the queue is in the ledger. Stop with Ctrl-C; what waits is read at the next start.
+    Uploads are kept in their own folder, read in processes with limits, and then deleted. An accepted upload survives a
+    crash, because the queue is in the ledger. Stop with Ctrl-C; what is waiting is read after the next start.
 
         openbook serve --open
         OPENBOOK_TOKEN=$(openssl rand -hex 32) openbook serve --host 0.0.0.0 --name openbook.example.org

@@ -24,7 +24,7 @@ def show(
     paper: Annotated[
         Path | None, typer.Option(help="The paper itself, for the context of its quotes; by default its source.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record, checked, as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Check the record, and print it as one JSON object.")] = False,
 ) -> None:
     """Show a record: variable, result and response, each quote with its page, the scores, the notice, the run.
 

@@ -20,21 +20,22 @@ if TYPE_CHECKING:
 @with_options(chosen=RecordsOptions)
 def site(
     chosen: RecordsOptions,
-    out: Annotated[Path, typer.Option(help="The folder of the site; it is made, or brought up to date.")],
+    out: Annotated[Path, typer.Option(help="Build or update the site in this folder.")],
     studies: Annotated[
-        Path | None, typer.Option(help="A folder of studies; their verdicts stand on the papers' pages.")
+        Path | None, typer.Option(help="A folder of studies; their verdicts are shown on the papers' pages.")
     ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(help="Labelled papers (see `openbook validate`): accuracy is shown, trends are corrected too."),
     ] = None,
     base_url: Annotated[
-        str, typer.Option(help="The address the site will have; needed for the sitemap and whole badge codes.")
+        str, typer.Option(help="The address that the site will have; needed for the sitemap and complete badge codes.")
     ] = "",
     corrections: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="Where corrections are proposed, https: or mailto:; `{id}` is the paper's id."
+            metavar="URL",
+            help="Where readers propose corrections: an https: or mailto: address, where `{id}` stands for the paper's id.",
         ),
     ] = None,
     search: Annotated[bool, typer.Option("--search/--no-search", help="Build the search index (Pagefind).")] = True,
@@ -66,8 +67,8 @@ def site(
 ) -> None:
     """Make a static site: a page per paper, lists, trends, audit, accuracy, studies, search, downloads.
 
-    Interrupt it whenever you like: the same command goes on where it stopped, and later renders only what changed. All
-    links are relative, so the site works from any host and folder; opened as files, all but the search works.
+    You can interrupt it: the same command continues where it stopped, and later renders only what changed. All
+    links are relative, so the site works from any host and folder. Opened as files, everything but the search works.
 
         openbook site records.parquet --out site
         python -m http.server --directory site
@@ -130,7 +131,7 @@ def _corrections(url: str | None) -> str | None:
     from openbook.web.addresses import is_web
 
     if url is not None and not is_web(url.replace("{id}", "x")) and not url.startswith("mailto:"):
-        raise typer.BadParameter(f"{url!r} is neither https: nor mailto:", param_hint="--corrections")
+        raise typer.BadParameter(f"{url!r} is not an https: or mailto: address", param_hint="--corrections")
     return url
 
 

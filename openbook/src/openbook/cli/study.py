@@ -25,7 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 
 @study_app.command("list")
 def list_studies(studies: Studies = Path("studies"), as_json: Json = False) -> None:
-    """Name the studies, and how their claims fared here."""
+    """List the studies, and the verdicts of their claims on this machine."""
     import json
 
     from openbook.errors import OpenbookError
@@ -129,7 +129,7 @@ def check(
     studies: Studies = Path("studies"),
     as_json: Json = False,
 ) -> None:
-    """Say what is still empty or only guessed in a study's file. Exit code 4 while anything is."""
+    """List what is still empty or only guessed in a study's file. Exit code 4 if there is anything."""
     import json
 
     from openbook.studies.results import find_study
@@ -163,9 +163,9 @@ def run(
     """Test a study's claims by running their commands, and give each a verdict.
 
     Results are kept in DIR/NAME/results with commit, versions, machine, seeds and wall time; a result whose command and
-    inputs have not changed is not run again, so an interrupted run goes on with the same command. Claims with the same
+    inputs have not changed is not run again, so an interrupted run continues with the same command. Claims with the same
     command are measured by one run. Verdicts: *reproduced*, *partly*, *not reproduced*, *not run* (and why). Exit
-    code 0 whatever the verdicts, 3 when a command failed.
+    code 0 for any verdicts, 3 when a command failed.
 
         openbook study run malach2024 --quick
         openbook study run malach2024 --claim mlp-size --json

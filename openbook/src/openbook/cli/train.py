@@ -64,7 +64,7 @@ def train(
 
     The figures are cross-validated by paper, nested: no fold's papers, labels, thresholds or calibration are used to
     answer them. The index's labels were given by a language model; so were those of the sentences, by reading each in
-    its surroundings. To adapt the assessor to a field, label sentences with `openbook label --sentences` and give the
+    its surroundings. To adapt the assessor to a field, label sentences with `openbook label --sentences` and pass the
     file with --gold.
     """
     from rich.console import Console

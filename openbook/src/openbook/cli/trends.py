@@ -47,8 +47,8 @@ def trends(
 
     `papers` counts every record; all shares, means and scores are over empirical papers (research type not theoretical).
     `industry` is the share with at least one author in industry. Reproducibility is given with the published rates (0.86
-    with code and data, 0.33 with data only) and with the exact ones (6/7 and 5/15), whose Wilson intervals are carried
-    through to the interval. Totals are named ALL.
+    with code and data, 0.33 with data only) and with the exact ones (6/7 and 5/15). The interval includes the
+    uncertainty of these rates (Wilson). Totals are named ALL.
 
         openbook trends records.parquet --by venue,year --json
         openbook trends records.parquet --labels test_set.parquet --without-findings ghost --svg figures/

@@ -51,9 +51,9 @@ def validate(
 ) -> None:
     """Compare records with labels: accuracy, precision, recall, F1, kappa, score bias, corrected prevalence, stability.
 
-    Records are Parquet, CSV or a folder; two files are joined on `id`. One file may hold both sides, as `llm_<variable>` and `human_<variable>`. Two people's
-    labels give the agreement between annotators. Where the records hold several runs (columns `run` and `index`), the
-    majority answer is compared, and stability between runs is reported. Where the labels come in several versions
+    Records are Parquet, CSV or a folder; two files are joined on `id`. One file may hold both sides, as `llm_<variable>`
+    and `human_<variable>`. The labels of two people give the agreement between annotators. If the records hold several runs (columns `run` and `index`), the
+    majority answer is compared, and stability between runs is reported. If the labels come in several versions
     (`<variable>_<version>`), each is reported. Intervals are at 95 %: Wilson for shares, bootstrap over papers (seeded)
     for F1, kappa and scores, Lang and Reiczigel for corrected prevalence.
 
@@ -97,7 +97,7 @@ def validate(
         return
     _show(report)
     for line in report["odd"]:
-        print(f"odd: {line}", file=sys.stderr)
+        print(f"openbook: odd value: {line}", file=sys.stderr)
 
 
 def _show_outcomes(report: dict[str, Any]) -> None:

@@ -1,1 +1,1 @@
-"""A paper's code repository, held against what reviewers ask of released code. Nothing in it is run."""
+"""Checks a paper's code repository for what reviewers ask of released code. Nothing in it is run."""

@@ -45,7 +45,7 @@ _PAGES: Final[tuple[tuple[str, str], ...]] = (
 
 
 def archive_of(source: str) -> Archive | None:
-    """What an identifier or an address names in an archive; None if it is none.
+    """The archive that an identifier or an address names; None if it names none.
 
     Raises OpenbookError if it begins like an identifier and is not whole.
     """
@@ -56,7 +56,7 @@ def archive_of(source: str) -> Archive | None:
         whole = _SWHID_FORM.match(identifier)
         if whole is None:
             raise OpenbookError(
-                f"{source} is not a whole id of Software Heritage: swh:1:, one of {', '.join(_SWHID_KINDS)}, and 40 hex digits"
+                f"{source} is not a complete id of Software Heritage: swh:1:, one of {', '.join(_SWHID_KINDS)}, and 40 hex digits"
             )
         kind = _SWHID_KINDS[whole[1]]
         return Archive(f"{HERITAGE}{identifier}", f"a {kind} in Software Heritage")
@@ -66,7 +66,7 @@ def archive_of(source: str) -> Archive | None:
         registrant = _REGISTRANTS.get(doi.split("/")[0])
         return Archive(f"{DOIS}{doi}", f"a DOI of {registrant}" if registrant else "a DOI")
     if re.match(r"doi:|(?:https?://)?(?:dx\.)?doi\.org/", source, re.IGNORECASE):
-        raise OpenbookError(f"{source} is not a whole DOI; a DOI is like 10.5281/zenodo.1234567")
+        raise OpenbookError(f"{source} is not a complete DOI; a DOI looks like 10.5281/zenodo.1234567")
     for pattern, what in _PAGES:
         page = re.match(pattern, source, re.IGNORECASE)
         if page is not None:

@@ -1,4 +1,4 @@
-"""Fetches a repository for a look: shallow, within limits of size and time, with hooks, filters and submodules off."""
+"""Fetches a repository for inspection: shallow, within limits of size and time, with hooks, filters and submodules off."""
 
 from __future__ import annotations
 

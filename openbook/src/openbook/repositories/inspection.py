@@ -1,4 +1,4 @@
-"""A look at a repository as a whole, and what it and the paper's record say of each other."""
+"""The inspection of a whole repository, and its comparison with the paper's record."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def inspect_folder(folder: Path, source: str, record: Record | None = None, *, f
 
 
 def compared(report: CodeReport, repository: Repository, record: Record) -> CodeReport:
-    """A report with what the paper's record and the repository say of each other."""
+    """A report with the comparison of the paper's record and the repository."""
     findings = [*report.findings, *compare(repository, record)]
     return report.model_copy(update={"findings": _in_order(findings)})
 

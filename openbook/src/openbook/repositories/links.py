@@ -1,4 +1,4 @@
-"""Whether the addresses that a paper gives for its code and data still answer.
+"""Checks whether the addresses that a paper gives for its code and data can still be reached.
 
 Only the address itself is asked, and where it leads; no third party is. One request a second to a host, at most, and no host
 of this machine or of a private network, however an address leads there.
@@ -102,7 +102,7 @@ def _refuse_private(url: str) -> None:
 
 
 class LinkChecker:
-    """Asks addresses, politely, and remembers for a week what they answered. Use it as a context manager, or call ``close``.
+    """Requests addresses, politely, and remembers their answers for a week. Use it as a context manager, or call ``close``.
 
     Args:
         folder: where answers are kept; by default beside the downloaded papers.

@@ -1,4 +1,4 @@
-"""The code that a paper links to as its own, looked at for its record: each repository is fetched once in a run."""
+"""Inspects the code that a paper links to as its own. Each repository is fetched once in a run."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ Fetch = Callable[[str], AbstractContextManager[Path]]
 
 
 class CodeVisitor:
-    """Puts a look at its own code into a paper's record. Use it as a context manager, or call ``close``.
+    """Adds a report on the paper's own code to its record. Use it as a context manager, or call ``close``.
 
     Whatever goes wrong is told by the report's ``problem``, and the rest of the record stands. One repository is fetched
     at a time, and each once: the text of its files is kept until the end for other papers, within ``KEPT``.
@@ -110,7 +110,7 @@ class CodeVisitor:
         self._megabytes = 0.0
 
     def visit(self, record: Record) -> Record:
-        """The record with the report on its own code; as it is where the paper names none, or it was looked at before."""
+        """The record with the report on its own code; unchanged if the paper names none, or it was inspected before."""
         source = self._given or own_code(record)
         if source is None or record.paper.problem is not None:
             return record

@@ -70,13 +70,13 @@ DATA = "OPENBOOK_DATA"
 
 
 def data_folder(root: Path) -> Path:
-    """Where shared data is: OPENBOOK_DATA, else ``../shared/data`` beside the repository."""
+    """Where shared data is: OPENBOOK_DATA, otherwise ``../shared/data`` beside the repository."""
     given = os.environ.get(DATA)
     return Path(given).absolute() if given else root.parent / "shared" / "data"
 
 
 def missing(needs: Sequence[str], root: Path, url: str | None) -> str | None:
-    """The first need that is not at hand, in words; None if all are.
+    """The first requirement that is not met, in words; None if all are met.
 
     ``data`` and ``data:FOLDER`` look for shared data, ``gpu`` for an NVIDIA GPU, ``network`` for the paper's own server.
     """

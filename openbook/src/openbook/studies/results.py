@@ -151,7 +151,7 @@ def distance(measured: float, size: Size) -> float:
 
 
 def judge(size: Size, name: SizeName, run: StudyRun) -> ClaimResult:
-    """What a run says of a claim.
+    """The verdict of a run on a claim.
 
     Reproduced within the tolerance, partly within ``partly`` or where a further number (``also``) disagrees. A smaller
     size cannot say better than its ``best`` nor worse than its ``worst``; where that changes the verdict, the reason
@@ -358,7 +358,7 @@ def load_studies(folder: Path) -> list[Study]:
 
 
 def find_study(folder: Path, name: str) -> Study:
-    """The study of that name. Raises OpenbookError that says which there are."""
+    """The study of that name. Raises OpenbookError that lists the studies."""
     if not (folder / name / "study.toml").is_file() or "/" in name:
         there = ", ".join(path.parent.name for path in sorted(folder.glob("*/study.toml"))) or "none"
         raise OpenbookError(f"there is no study {name!r} in {folder} (there: {there}); --studies DIR names the folder")

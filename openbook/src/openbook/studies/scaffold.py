@@ -1,4 +1,4 @@
-"""A study to begin with: from a paper's claims that look testable, or from a replication benchmark's rubric.
+"""A study to start from: from a paper's claims that look testable, or from a replication benchmark's rubric.
 
 Nothing is invented: every entry holds a sentence or a row of the paper, its page and its span. The commands are left empty.
 A rubric is a tree. Its leaves become claims, weighted by the product of the shares on their path.

@@ -17,7 +17,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/#-]*")
 
 
 def folder_name(identity: str) -> str:
-    """The folder of a paper: its id where that is a plain file name, else a like one that ends in a hash of the id."""
+    """The folder of a paper: its id if that is a plain file name, otherwise a similar name that ends in a hash of the id."""
     plain = (
         identity == unicodedata.normalize("NFC", identity)
         and not identity.startswith((".", "-"))
@@ -35,7 +35,7 @@ def slug(name: str) -> str:
 
 
 def group_folder(name: str) -> str:
-    """The folder of a venue: its name where that is a plain one, else a like one that ends in a hash of the name."""
+    """The folder of a venue: its name if that is a plain file name, otherwise a similar one that ends in a hash of the name."""
     plain = slug(name)
     return plain if plain == name else f"{plain}-{sha256(name)[:8]}"
 

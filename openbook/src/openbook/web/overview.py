@@ -45,7 +45,7 @@ class Overview:
 
 
 def missing_of(record: Record) -> list[str]:
-    """What a paper lacks of the seven, in the order of the variables; of a theoretical paper only what applies to one."""
+    """What a paper lacks of the seven, in the order of the variables; for a theoretical paper, only what applies to it."""
     kind = record.answers.get("research_type")
     theoretical = kind is not None and kind.result == "theoretical"
     return [

@@ -92,8 +92,8 @@ def test_in_the_terminal(ledger: Ledger, paper: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     run = CliRunner().invoke(app, ["review", "--ledger", url, "--below", "1", "--who", "Ada"], input="x\ns\nb\nq\n")
     assert run.exit_code == 0
-    assert "'x' is not one of these" in run.output
-    assert "passages that say most about it:" in run.output
+    assert "'x' is not one of the answers" in run.output
+    assert "most relevant passages:" in run.output
     assert (
         "link: https://github.com/ada/kettles"
         in CliRunner().invoke(app, ["review", "--ledger", url, "--below", "1"], input="s\n" * 20).output

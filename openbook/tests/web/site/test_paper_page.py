@@ -23,4 +23,4 @@ def test_a_papers_page_shows_its_code_as_text() -> None:
     assert len(page) - len(without) < 30_000
     failed = CodeReport(source="https://github.com/ada/pebbles", problem="It is an empty repository")
     page, _ = paper_page(record.model_copy(update={"code": failed}), "p", Site())
-    assert "Not looked at.</strong> It is an empty repository" in page
+    assert "Not inspected.</strong> It is an empty repository" in page

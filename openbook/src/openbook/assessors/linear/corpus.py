@@ -180,7 +180,7 @@ def _csv(path: Path) -> list[dict[str, str]]:
     rows, names = read_csv(path)
     if not rows or "paper" not in names or not {"key", "sentence"} & set(names):
         raise OpenbookError(
-            f"{path} is no table of labelled sentences: it needs the columns paper and sentence (or key)"
+            f"{path} is not a table of labelled sentences: it needs the columns paper and sentence (or key)"
         )
     return rows
 

@@ -42,7 +42,7 @@ class BatchApi:
     def __init__(self, settings: LlmSettings, *, sleep: Callable[[float], None] = time.sleep) -> None:
         if settings.provider != "openai":
             raise OpenbookError(
-                f"--batch speaks OpenAI's protocol so far, which {settings.provider!r} does not; use --model "
+                f"--batch speaks OpenAI's protocol only, which {settings.provider!r} does not; use --model "
                 "openai/NAME, or --base-url of a server that has /files and /batches, or leave --batch out"
             )
         require_extra()

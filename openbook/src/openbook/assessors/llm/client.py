@@ -109,7 +109,7 @@ class HttpClient:
         except TimeoutError as error:
             raise _timed_out(self._settings) from error
         except aiohttp.InvalidURL as error:
-            raise CallFailed(f"{self._address} is not an address", retryable=False) from error
+            raise CallFailed(f"{self._address} is not a valid address", retryable=False) from error
         except (aiohttp.ClientError, OSError) as error:
             reached = not isinstance(error, aiohttp.ClientConnectorError)
             raise CallFailed(str(error) or type(error).__name__, retryable=True, charged=reached) from error

@@ -193,7 +193,7 @@ class Budget:
     def __init__(self, limit: float | None, price: Price | None) -> None:
         if limit is not None and price is None:
             raise OpenbookError(
-                "a budget needs the model's price, which no list here knows; give --input-price and --output-price "
+                "a budget needs the model's price, which is not in the price list; give --input-price and --output-price "
                 "(US dollars per million tokens)"
             )
         self.limit = limit

@@ -1,1 +1,1 @@
-"""What is wrong with a set of records: answers about text that was not there, promises, damaged links, false quotes."""
+"""Errors in a set of records: answers without the paper's text, promises, damaged links, false quotes."""

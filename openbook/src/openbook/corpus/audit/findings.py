@@ -47,7 +47,7 @@ SEVERITIES: Final = get_args(Severity)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: with which paper and answer, how grave it is, the words it rests on, and why."""
+    """One error: the paper and answer, its severity, the words it rests on, and the reason."""
 
     id: str
     kind: FindingKind
@@ -153,7 +153,7 @@ def yes_answers(record: AuditedRecord) -> Iterator[tuple[str, AuditedAnswer]]:
 
 
 def excerpt(text: str, start: int = 0, end: int | None = None, around: int = 60) -> str:
-    """A stretch of a text with something on both sides, in one line."""
+    """A span of a text with some context on both sides, as one line."""
     stop = len(text) if end is None else end
     first, last = max(0, start - around), min(len(text), stop + around)
     if last - first > 400:

@@ -1,4 +1,4 @@
-"""Every quote of a yes, looked for in the paper itself."""
+"""Searches the paper itself for every quote of a yes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _JOINT: Final = re.compile(
 
 
 class PaperTexts:
-    """The papers at hand, by id: a folder of files named by id, or a Parquet file with the columns id and text."""
+    """The available papers, by id: a folder of files named by id, or a Parquet file with the columns id and text."""
 
     def __init__(self, place: Path) -> None:
         self._files: dict[str, Path] = {}

@@ -341,7 +341,7 @@ def audit(
     on_progress: Callable[[int], None] = lambda done: None,
     checked: Counter[str] | None = None,
 ) -> Iterator[Finding]:
-    """What is wrong with the records of a Parquet file, or of a folder that ``openbook assess`` wrote.
+    """The errors in the records of a Parquet file, or of a folder that ``openbook assess`` wrote.
 
     ``papers`` is a folder with the papers' files or texts, against which every quote is then checked. ``prompt_tokens``
     is the size of the prompt, without the paper, of the run that made the records; that of the published index is known.
@@ -365,7 +365,7 @@ def audit(
 def audit_record(
     record: AuditedRecord, kinds: Collection[str] = tuple(KINDS), prompt_tokens: int | None = None
 ) -> tuple[list[Finding], bool]:
-    """What the rules that need nothing but the record find wrong with it, and whether it is a ghost."""
+    """The findings of the rules that need only the record, and whether it is a ghost."""
     found = list(ghosts(record, prompt_tokens))
     if found:
         return (found if "ghost" in kinds else []), True

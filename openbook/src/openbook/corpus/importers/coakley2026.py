@@ -1,4 +1,4 @@
-"""Reads a clone of the published index (arXiv:2606.16974) in its own layout, tells what is odd in it, and masks e-mail addresses."""
+"""Reads a clone of the published index (arXiv:2606.16974) in its own layout, reports what is odd in it, and masks e-mail addresses."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Oddity:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import met. ``unassessed`` counts papers that stand in a list but have no answers in any file."""
+    """What an import found. ``unassessed`` counts papers that stand in a list but have no answers in any file."""
 
     papers: int = 0
     excluded: int = 0
@@ -108,7 +108,7 @@ def venue_years(root: Path) -> list[tuple[str, int]]:
 
 
 def read_venue_year(root: Path, venue: str, year: int, report: ImportReport) -> Iterator[dict[str, Any]]:
-    """One row per paper of a venue and year, in the order of the files; what was met on the way goes into ``report``."""
+    """One row per paper of a venue and year, in the order of the files; oddities are added to ``report``."""
     listed = _paper_list(root, LISTED, venue, year, report)
     excluded = _paper_list(root, EXCLUDED, venue, year, report)
     folder = root / RAW / venue / str(year)

@@ -56,7 +56,7 @@ def batches(
 def import_to_parquet(
     root: Path, out: Path, on_progress: Callable[[str, int, int], None] = lambda name, done, total: None
 ) -> tuple[ImportReport, bool]:
-    """Import the index under ``root`` into ``out``; returns what was met and whether the file changed.
+    """Import the index under ``root`` into ``out``; returns the report and whether the file changed.
 
     A second import of the same files leaves the file untouched. Raises ``OpenbookError`` when there is nothing to import
     or ``out`` cannot be written; an existing file stays as it was.
@@ -83,7 +83,7 @@ class _Unchanged(Exception):
 def import_to_ledger(
     root: Path, url: str, on_progress: Callable[[str, int, int], None] = lambda name, done, total: None
 ) -> tuple[ImportReport, bool]:
-    """Import the index under ``root`` into the ledger at ``url``; returns what was met and whether anything was new.
+    """Import the index under ``root`` into the ledger at ``url``; returns the report and whether anything was new.
 
     Records go in batch by batch: an import that was interrupted is taken up by the same command, and a second import
     of the same files adds nothing. Raises OpenbookError if there is nothing to import or the ledger fails.

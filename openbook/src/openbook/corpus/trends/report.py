@@ -288,7 +288,7 @@ def _intervals(drawn: Mapping[str, NDArray[np.float64]]) -> dict[str, tuple[floa
 
 
 def parse_by(text: str) -> list[str]:
-    """The dimensions of ``--by``, in their order. Raises ``OpenbookError`` on a name that is none."""
+    """The dimensions of ``--by``, in their order. Raises ``OpenbookError`` for an unknown name."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     wrong = [name for name in names if name not in DIMENSIONS]
     if wrong:

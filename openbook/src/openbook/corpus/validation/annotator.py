@@ -1,4 +1,4 @@
-"""A person labels papers: passages with telling words, one question at a time, one key an answer, saved after each."""
+"""Lets a person label papers: one question at a time, with passages to look at; each answer is saved at once."""
 
 from __future__ import annotations
 

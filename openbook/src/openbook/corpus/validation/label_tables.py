@@ -64,7 +64,7 @@ class LabelTable:
 
 @dataclass(frozen=True, slots=True)
 class LabelMapping:
-    """How somebody else's table of labels says what ours does: ``openbook validate --mapping FILE`` (TOML).
+    """How another table of labels corresponds to ours: ``openbook validate --mapping FILE`` (TOML).
 
     ``id`` is their column of the paper, ``columns`` maps a variable to their column or columns (yes in any is yes),
     ``codes`` their words, in lower case, to ``yes``, ``no``, ``unknown`` or a descriptive result; ``strip`` is removed

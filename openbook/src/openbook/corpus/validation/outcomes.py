@@ -50,7 +50,7 @@ def read_outcomes(path: Path, records: Path | None) -> list[PaperOutcome]:
     needed = ["id", "reproduced", *([] if records else ["code", "data"])]
     missing = [name for name in needed if name not in names]
     if missing or not rows:
-        raise OpenbookError(f"{path} is no table of outcomes: it needs rows and the columns {', '.join(needed)}")
+        raise OpenbookError(f"{path} is not a table of outcomes: it needs rows and the columns {', '.join(needed)}")
     known = _records(records) if records is not None else {}
     lost = [row["id"] for row in rows if records is not None and row["id"] not in known]
     if lost:

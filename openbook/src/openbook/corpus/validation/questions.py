@@ -166,7 +166,7 @@ class AnswerQuestion:
 
 
 class QuestionQueue(Protocol):
-    """Questions one after the other. It goes on where it was left."""
+    """A queue of questions, which continues where it was left."""
 
     heading: str
     done: int

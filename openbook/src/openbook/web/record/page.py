@@ -20,7 +20,7 @@ from openbook.web.templating import environment, static_text
 
 
 def render_page(record: Record, paper: Paper | None = None, no_context: str | None = None) -> str:
-    """The page. With ``paper`` each quote stands in its context; else ``no_context`` says why it does not."""
+    """The page. With ``paper`` each quote stands in its context; otherwise ``no_context`` says why not."""
     style = static_text("theme.css")
     return (
         environment()

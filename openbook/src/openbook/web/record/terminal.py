@@ -59,11 +59,11 @@ def show_record(record: Record, console: Console) -> None:
 
 
 def show_code(report: CodeReport, console: Console) -> None:
-    """Print a report: what the repository is, what its README covers, and the findings, the gravest first."""
+    """Print a report: what the repository is, what its README covers, and the findings, the most severe first."""
     view = code_view(report)
     console.print(Text(view.source, style="bold"))
     if view.problem:
-        console.print(Text(f"Not looked at: {view.problem}", style="bold red"))
+        console.print(Text(f"Not inspected: {view.problem}", style="bold red"))
         return
     console.print(Text(" · ".join(view.about)))
     lacking = f"; not: {', '.join(view.lacking)}" if view.lacking else ""
@@ -79,8 +79,8 @@ def show_code(report: CodeReport, console: Console) -> None:
     if view.more:
         console.print(f"\n{view.more} more findings are in the record.")
     if not groups:
-        console.print("\nNothing to mend was found.")
-    console.print(Text("\nThis is what a look at the files shows. Nothing was run.", style="italic"))
+        console.print("\nNo problems were found.")
+    console.print(Text("\nThis report is based on the files alone. Nothing was run.", style="italic"))
 
 
 def _scores(record: Record) -> Text:

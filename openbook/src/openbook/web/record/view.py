@@ -126,7 +126,7 @@ def answers_of(record: Record, paper: Paper | None = None) -> list[AnswerView]:
 
 @dataclass(frozen=True, slots=True)
 class CodeView:
-    """A look at a repository: what it is, what its README covers, and findings by how grave they are.
+    """A report on a repository: what it is, what its README covers, and findings by severity.
 
     ``stated`` are the findings that compare the paper with the repository; ``more`` were left out.
     """

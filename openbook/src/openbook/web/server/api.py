@@ -180,7 +180,7 @@ def job(state: Reader, job: Annotated[str, _JOB]) -> JobBody:
     operation_id="cancel",
 )
 def cancel(state: Writer, job: Annotated[str, _JOB]) -> Response:
-    """Give up an upload that still waits, and delete its file."""
+    """Cancel an upload that is still waiting, and delete its file."""
     known = job_of(state, job)
     if not state.jobs.cancel(job):
         raise Problem(409, "Too late", f"The job is not waiting any more: it is {job_of(state, job).state}.")

@@ -61,7 +61,7 @@ class RateLimit:
             )
 
     def wait(self, address: str) -> float:
-        """Count a request: 0 when it may go on, else the seconds until the next one may."""
+        """Count a request: 0 if it may proceed, otherwise the seconds until the next one may."""
         if self._limiter is None:
             return 0.0
         result = self._limiter.limit(_network(address))

@@ -260,7 +260,7 @@ def static(name: str) -> Response:
 
 @router.get("/favicon.ico")
 def favicon() -> Response:
-    """Browsers ask for it whatever a page says."""
+    """The icon that every browser asks for."""
     return RedirectResponse(asset_path("icon.svg"), 308)
 
 
@@ -329,7 +329,7 @@ def _correction(
 
 @router.post("/papers/{paper}/read-again")
 def read_again(request: Request, fields: Form, paper: str) -> Response:
-    """Another assessor, please."""
+    """Ask another assessor to read a paper again."""
     state = state_of(request)
     key, _ = record_of(state, paper)
     return RedirectResponse(f"/jobs/{state.read_again(key, fields.get('assessor', '')).id}", 303)

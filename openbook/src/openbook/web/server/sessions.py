@@ -44,7 +44,7 @@ class Sessions:
 
 
 class Access:
-    """Decides who may read and write. Without a ``token`` everybody on this machine may, and nobody else gets here."""
+    """Decides who may read and write. Without a ``token``, everybody on this machine may, and nobody else can reach the server."""
 
     def __init__(self, token: str | None, *, private: bool = False) -> None:
         self._token = token
