@@ -12,6 +12,7 @@ from openbook.files import sha256
 #: Longest folder name in bytes; file systems take 255.
 _LONGEST: Final = 240
 _WILD: Final = re.compile(r"[^\w.-]+")
+_FORBIDDEN: Final = re.compile(r'[/\\:*?"<>|%#\x00-\x1f]')
 _WEB: Final = re.compile(r"https?://[^\s\"<>\\^`{|}]+", re.IGNORECASE)
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/#-]*")
 
@@ -21,7 +22,7 @@ def folder_name(identity: str) -> str:
     plain = (
         identity == unicodedata.normalize("NFC", identity)
         and not identity.startswith((".", "-"))
-        and not any(character in '/\\:*?"<>|%#' or character < " " for character in identity)
+        and _FORBIDDEN.search(identity) is None
         and identity.strip(" .") == identity
         and len(identity.encode()) <= _LONGEST
     )

@@ -10,9 +10,17 @@ import pytest
 from typer.testing import CliRunner
 
 from openbook.cli import app
-from openbook.corpus.audit.findings import KINDS, AuditedAnswer, AuditedRecord, read_findings
+from openbook.corpus.audit.findings import (
+    KINDS,
+    AuditedAnswer,
+    AuditedRecord,
+    as_audited,
+    audited_record,
+    read_findings,
+)
 from openbook.corpus.audit.rules import audit
 from openbook.errors import OpenbookError
+from openbook.record.parquet import from_row, to_row
 from openbook.variables import SCORED, VARIABLES
 
 
@@ -227,6 +235,14 @@ def test_records_of_our_own_are_audited_by_their_quotes(
     tmp_path: Path, result: int, quote: str, kinds: list[str]
 ) -> None:
     assert [kind for kind, _, _ in found(tmp_path, own(result, quote))] == kinds
+
+
+@pytest.mark.parametrize("given", [row(pseudocode=1, pseudocode_text="Algorithm 1"), own(1, "See [1]."), own(0, "No.")])
+def test_a_record_and_its_row_are_the_same_to_the_rules(given: dict[str, Any]) -> None:
+    record = from_row(given)
+    audited = as_audited(record)
+    assert audited == audited_record(to_row(record), list(VARIABLES))
+    assert audited.published == (record.run.model is not None)
 
 
 def test_every_kind_has_a_meaning() -> None:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-import pyarrow.compute as pc
-
 from openbook.errors import OpenbookError
-from openbook.record.parquet import read_table
+from openbook.record.model import Record
+from openbook.record.parquet import CODES, read_table
 from openbook.text import one_line
 from openbook.variables import SCORED, VARIABLES
 
@@ -107,6 +106,8 @@ def read_audited(records: Path, most_tokens: int | None = None) -> Iterator[Audi
     With ``most_tokens``, records of the published index with a larger input are left out. Raises ``OpenbookError`` when
     the table has no answers.
     """
+    import pyarrow.compute as pc  # what renders papers' pages needs the rest of this module, and starts sooner without it
+
     table = read_table(records)
     names = set(table.column_names)
     answered = [variable for variable in VARIABLES if variable in names]
@@ -142,6 +143,22 @@ def audited_record(row: dict[str, Any], answered: list[str]) -> AuditedRecord:
         input_tokens=row.get("input_tokens"),
         published=row.get("assessor") in (None, "published") and row.get("model") == PUBLISHED_MODEL,
     )
+
+
+def as_audited(record: Record) -> AuditedRecord:
+    """A record as the rules see it: the same as ``audited_record`` makes of its row."""
+    answers = {}
+    for variable in VARIABLES:
+        answer = record.answers.get(variable)
+        if answer is not None:
+            quotes = tuple((item.quote, item.match) for item in answer.evidence)
+            nearest = answer.near_miss.quote if answer.near_miss else ""
+            words = " ".join(quote for quote, _ in quotes) or nearest or answer.response
+            code = CODES[variable][answer.result]
+            answers[variable] = AuditedAnswer(code, words, quotes, answer.result == "unverified")
+    run = record.run
+    published = run.assessor == "published" and run.model == PUBLISHED_MODEL
+    return AuditedRecord(record.paper.id, record.paper.title, answers, run.input_tokens, published)
 
 
 def yes_answers(record: AuditedRecord) -> Iterator[tuple[str, AuditedAnswer]]:

@@ -9,18 +9,18 @@ import json
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final
 
-from openbook.corpus.audit.findings import audited_record
+from openbook.corpus.audit.findings import Finding, as_audited
 from openbook.corpus.audit.rules import audit_record
 from openbook.errors import OpenbookError
 from openbook.record.files import dump_record
 from openbook.record.model import Record
-from openbook.variables import VARIABLES
 from openbook.web.addresses import folder_name, group_folder
 from openbook.web.site.frame import Site, badge, bundle_file
 from openbook.web.site.paper_page import StudyBox, paper_page
@@ -78,37 +78,51 @@ def render(job: RenderJob, places: set[int], processes: int) -> Iterator[Rendere
     yield from _in_processes(job, places, processes)
 
 
-def _batch(job: RenderJob, batch: Iterator[tuple[int, Record | str, dict[str, Any]]]) -> Rendered:
+def _batch(job: RenderJob, batch: Iterator[tuple[int, Record | str]]) -> Rendered:
     """Make the pages of some records and write each into its folder, or all into bundles."""
+    records: list[tuple[int, Record]] = []
     done: Rendered = []
-    made: list[tuple[Listed, dict[str, bytes]]] = []
-    for place, record, row in batch:
+    for place, record in batch:
         if isinstance(record, str):
             done.append(Bad(place, record))
-        elif job.site.bundle:
-            made.append(_make(job, place, record, row))
         else:
-            one, files = _make(job, place, record, row)
-            _write_folder(os.path.join(job.out, "papers", one.folder), files)
+            records.append((place, record))
+    made = _make(job, records)
+    if job.site.bundle:
+        for start in range(0, len(made), PER_BUNDLE):
+            done += _write_bundle(job.out / "papers", made[start : start + PER_BUNDLE])
+    else:
+        for one, files in made:
+            _write_folder(f"{job.out}/papers/{one.folder}", files)
             done.append(one)
-    for start in range(0, len(made), PER_BUNDLE):
-        done += _write_bundle(job.out / "papers", made[start : start + PER_BUNDLE])
     return done
 
 
-def _make(job: RenderJob, place: int, record: Record, row: dict[str, Any]) -> tuple[Listed, dict[str, bytes]]:
-    """The row of a record, and the files of its paper: name -> content, the page first."""
-    answered: list[str] = [variable for variable in VARIABLES if variable in row]
-    findings, _ = audit_record(audited_record(row, answered))
-    folder = folder_name(record.paper.id)
-    groups = groups_of(record.paper.venue or UNKNOWN, record.paper.year)
-    rebuilt, marked = job.rebuilt.get(record.paper.id), record.paper.id in job.marked
-    page, texts = paper_page(record, folder, job.site, findings, groups, rebuilt, marked)
-    files = {"index.html": page, "record.json": dump_record(record)}
-    files |= texts if job.site.bundle else {"badge.svg": badge(record.scores.documentation), **texts}
-    contents = {name: content.encode("utf-8", "replace") for name, content in files.items()}
-    size = sum(map(len, contents.values())), len(contents["index.html"])
-    return describe(record, folder, job.fingerprints[place], findings, size, job.seen), contents
+def _make(job: RenderJob, records: Sequence[tuple[int, Record]]) -> list[tuple[Listed, dict[str, bytes]]]:
+    """The row of each record, and the files of its paper: name -> content, the page first.
+
+    Each step is done for all records before the next one: the code and the tables of one step stay in the processor's caches.
+    Paper by paper the same takes a third longer.
+    """
+    audited = [audit_record(as_audited(record))[0] for _, record in records]
+    pages = [_page(job, record, findings) for (_, record), findings in zip(records, audited, strict=True)]
+    dumped = [dump_record(record) for _, record in records]
+    made: list[tuple[Listed, dict[str, bytes]]] = []
+    for (place, record), findings, (page, texts), dump in zip(records, audited, pages, dumped, strict=True):
+        files = {"index.html": page, "record.json": dump}
+        files |= texts if job.site.bundle else {"badge.svg": badge(record.scores.documentation), **texts}
+        contents = {name: content.encode("utf-8", "replace") for name, content in files.items()}
+        size = sum(map(len, contents.values())), len(contents["index.html"])
+        folder = folder_name(record.paper.id)
+        made.append((describe(record, folder, job.fingerprints[place], findings, size, job.seen), contents))
+    return made
+
+
+def _page(job: RenderJob, record: Record, findings: Sequence[Finding]) -> tuple[str, dict[str, str]]:
+    paper = record.paper
+    groups = groups_of(paper.venue or UNKNOWN, paper.year)
+    rebuilt, marked = job.rebuilt.get(paper.id), paper.id in job.marked
+    return paper_page(record, folder_name(paper.id), job.site, findings, groups, rebuilt, marked)
 
 
 def _write_bundle(folder: Path, made: Sequence[tuple[Listed, dict[str, bytes]]]) -> list[Listed]:
@@ -147,19 +161,21 @@ def _write_folder(target: str, files: dict[str, bytes]) -> None:
     beside = f"{target}.part" if new else target
     try:
         if new:
-            os.makedirs(beside, exist_ok=True)
+            with suppress(FileExistsError):  # left by a build that was killed
+                os.mkdir(beside)
         for name, data in files.items():
-            write_fast(os.path.join(beside, name), data, whole=not new)
+            write_fast(f"{beside}/{name}", data, whole=not new)
         if new:
             os.rename(beside, target)
         else:  # texts of an older record of this paper that its page no longer needs
             for name in os.listdir(target):
                 if name.endswith(".txt") and name not in files:
-                    os.unlink(os.path.join(target, name))
+                    os.unlink(f"{target}/{name}")
     except OSError as error:
         raise unwritable(target, error) from error
 
 
+@cache
 def groups_of(venue: str, year: int | None) -> tuple[str, str]:
     """The paths of the lists that a paper stands in: of its venue, and of its venue's year."""
     folder = group_folder(venue)

@@ -77,16 +77,10 @@ def describe(
     """The row of a record. ``size`` is the bytes of all its files, and of its page."""
     paper, answers = record.paper, record.answers
 
-    def mask(result: str) -> int:
-        return sum(
-            1 << place
-            for place, variable in enumerate(SCORED)
-            if variable in answers and answers[variable].result == result
-        )
-
     def said(variable: str) -> str:
         return answers[variable].result if variable in answers else UNKNOWN
 
+    results = [said(variable) for variable in SCORED]
     found = [[one.kind, one.severity, one.variable, one.evidence, one.why] for one in findings]
     row = Listed(
         id=paper.id,
@@ -97,8 +91,8 @@ def describe(
         venue=paper.venue or UNKNOWN,
         year=paper.year,
         url=paper.url or "",
-        yes=mask("yes"),
-        unverified=mask("unverified"),
+        yes=_mask(results, "yes"),
+        unverified=_mask(results, "unverified"),
         documentation=record.scores.documentation,
         reproducibility=record.scores.reproducibility,
         research_type=said("research_type"),
@@ -110,7 +104,12 @@ def describe(
         seen=seen,
         plain=plain_title(paper.title),
     )
-    return row._replace(authors=row.short_authors(300))
+    return row._replace(authors=row.short_authors(300)) if len(row.authors) > 300 else row
+
+
+def _mask(results: Sequence[str], result: str) -> int:
+    """Of which variables this is the result, as a bit mask."""
+    return sum([1 << place for place, one in enumerate(results) if one == result]) if result in results else 0
 
 
 @dataclass(frozen=True, slots=True)

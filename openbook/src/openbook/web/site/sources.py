@@ -18,7 +18,7 @@ from openbook.errors import OpenbookError
 from openbook.files import replacing
 from openbook.record.files import parse_record, record_paths, require_records
 from openbook.record.model import Record
-from openbook.record.parquet import TABLE_NAME, from_row, schema, to_row, to_table
+from openbook.record.parquet import TABLE_NAME, from_row, schema, to_table
 from openbook.variables import SCORED, VARIABLES
 from openbook.web.addresses import source_name
 from openbook.web.site.rows import Listed
@@ -60,8 +60,8 @@ class RecordSource:
         seal = duckdb.__version__  # its hash may differ between versions
         return [(identity or "", f"{value:016x}-{seal}") for identity, value in rows]
 
-    def batches(self, chosen: Collection[int]) -> Iterator[Iterator[tuple[int, Record | str, dict[str, Any]]]]:
-        """Batches of (place in the source, record or what is wrong with it, row for the audit), of the chosen places.
+    def batches(self, chosen: Collection[int]) -> Iterator[Iterator[tuple[int, Record | str]]]:
+        """Batches of (place in the source, record or what is wrong with it), of the chosen places.
 
         A batch that is not consumed costs nothing but its decompression.
         """
@@ -78,24 +78,22 @@ class RecordSource:
                     yield _from_rows(batch.take(places) if len(places) < batch.num_rows else batch, places, first)
                 first += batch.num_rows
 
-    def _from_files(self, places: Sequence[int]) -> Iterator[tuple[int, Record | str, dict[str, Any]]]:
+    def _from_files(self, places: Sequence[int]) -> Iterator[tuple[int, Record | str]]:
         for place in places:
             path = self.paths[place]
             try:
-                record = publishable(parse_record(path.read_text(encoding="utf-8"), path.name))
+                yield place, publishable(parse_record(path.read_text(encoding="utf-8"), path.name))
             except (OpenbookError, OSError, UnicodeDecodeError) as error:
-                yield place, str(error), {}
-            else:
-                yield place, record, to_row(record)
+                yield place, str(error)
 
 
-def _from_rows(batch: Any, places: Sequence[int], first: int) -> Iterator[tuple[int, Record | str, dict[str, Any]]]:
+def _from_rows(batch: Any, places: Sequence[int], first: int) -> Iterator[tuple[int, Record | str]]:
     for place, row in zip(places, batch.to_pylist(), strict=True):
         try:
-            yield first + place, publishable(from_row(row)), row
+            yield first + place, publishable(from_row(row))
         except (OpenbookError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            yield first + place, f"row {first + place + 1} (id {row.get('id')!r}): {said}", row
+            yield first + place, f"row {first + place + 1} (id {row.get('id')!r}): {said}"
 
 
 def publishable(record: Record) -> Record:
@@ -159,7 +157,7 @@ def _write_parquet(source: RecordSource, out: Path) -> None:
                 seen: set[str] = set()
                 for batch in source.batches(range(len(source.paths))):
                     good: dict[str, Record] = {}
-                    for _, one, _ in batch:
+                    for _, one in batch:
                         if isinstance(one, Record) and one.paper.id not in seen:
                             good.setdefault(one.paper.id, one)
                     writer.write_table(to_table(good.values()))

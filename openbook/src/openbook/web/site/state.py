@@ -9,20 +9,16 @@ include, and the TOML and JSON files beside the modules.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any, Final
-
-from jinja2 import Environment
-from jinja2.meta import find_referenced_templates
-from jinja2.nodes import Const
 
 from openbook.errors import OpenbookError
 from openbook.files import write_atomically
@@ -208,6 +204,10 @@ def digest(parts: Iterable[str]) -> str:
 ENTRY: Final = "openbook.web.site.rendering"
 #: Libraries that write markup and records.
 _LIBRARIES: Final = ("jinja2", "markupsafe", "pydantic")
+#: An import of a module of the package, or of names from one: its indentation, the module, the names.
+_IMPORT: Final = re.compile(r"^([ \t]*)(?:from|import) (openbook[\w.]*)(?: import (\([^)]*\)|.*))?", re.MULTILINE)
+_NAME: Final = re.compile(r"\w+")
+_TEMPLATE: Final = re.compile(r"""["']([\w/.-]+\.jinja)["']""")
 
 
 def seal(*settings: object, root: Path | None = None) -> str:
@@ -223,64 +223,49 @@ def seal(*settings: object, root: Path | None = None) -> str:
 def page_files(root: Path) -> list[Path]:
     """Every file of the package that makes papers' pages, in order."""
     modules = _modules(root)
-    data = {one for path in modules for ending in ("*.toml", "*.json") for one in path.parent.glob(ending)}
-    named = {name for tree in modules.values() for name in _template_names(tree)}
+    data = {
+        one for folder in {path.parent for path in modules} for one in (*folder.glob("*.toml"), *folder.glob("*.json"))
+    }
+    named = {name for text in modules.values() for name in _template_names(text)}
     return sorted(modules.keys() | data | _templates(root / "web" / "templates", named))
 
 
-def _modules(root: Path) -> dict[Path, ast.Module]:
-    """The page maker and all modules of the package that it imports, directly or not, as syntax trees."""
-    found: dict[Path, ast.Module] = {}
+def _modules(root: Path) -> dict[Path, str]:
+    """The page maker and all modules of the package that it imports, directly or not, with their texts."""
+    found: dict[Path, str] = {}
     waiting = [ENTRY]
     while waiting:
         name = waiting.pop()
         path = _path(root, name)
         if path is None or path in found:
             continue
-        found[path] = ast.parse(path.read_bytes())
+        found[path] = path.read_text(encoding="utf-8")
         waiting += [name.rsplit(".", 1)[0]] if name.count(".") else []
         waiting += _imported(found[path], path.name == "__init__.py")
     return found
 
 
 def _path(root: Path, name: str) -> Path | None:
-    """The path of a module of the package; None for any other module."""
-    if name.split(".")[0] != "openbook":
-        return None
+    """The path of a module of the package; None for any other name."""
     place = root.joinpath(*name.split(".")[1:])
     return next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file()), None)
 
 
-def _imported(tree: ast.Module, is_package: bool) -> Iterator[str]:
-    """The names that a module imports. In an ``__init__`` those of functions do not count: it only passes them on."""
-    for node in _top(tree) if is_package else ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (one.name for one in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{one.name}" for one in node.names)
+def _imported(text: str, is_package: bool) -> Iterator[str]:
+    """What a module imports of the package. In an ``__init__`` only imports without indentation count: it passes on what
+    its functions import.
+
+    This reads text, because a syntax tree takes thirty times as long: a name too many makes a page anew once too often.
+    """
+    for indent, module, names in _IMPORT.findall(text):
+        if not (indent and is_package):
+            yield module
+            yield from (f"{module}.{name}" for name in _NAME.findall(names))
 
 
-def _top(tree: ast.Module) -> Iterator[ast.AST]:
-    """What a module runs when it is imported, without what only type checkers read."""
-    waiting: list[ast.AST] = list(tree.body)
-    while waiting:
-        node = waiting.pop()
-        yield node
-        typing_only = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        if not typing_only and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            waiting += ast.iter_child_nodes(node)
-
-
-def _template_names(tree: ast.Module) -> Iterator[str]:
-    """The templates that a module names: a name without a folder is one of the site's."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".jinja"):
-            yield _whole(node.value)
-
-
-def _whole(template: str) -> str:
-    return template if "/" in template else f"site/{template}"
+def _template_names(text: str) -> Iterator[str]:
+    """The templates that a module or a template names: a name without a folder is one of the site's."""
+    return (name if "/" in name else f"site/{name}" for name in _TEMPLATE.findall(text))
 
 
 def _templates(folder: Path, named: set[str]) -> set[Path]:
@@ -291,8 +276,5 @@ def _templates(folder: Path, named: set[str]) -> set[Path]:
         path = folder / waiting.pop()
         if path.is_file() and path not in found:
             found.add(path)
-            tree = Environment(autoescape=True).parse(path.read_text(encoding="utf-8"))
-            waiting += [name for name in find_referenced_templates(tree) if name]
-            constants = (node.value for node in tree.find_all(Const))
-            waiting += [_whole(text) for text in constants if isinstance(text, str) and text.endswith(".jinja")]
+            waiting += _template_names(path.read_text(encoding="utf-8"))
     return found
