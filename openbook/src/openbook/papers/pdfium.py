@@ -109,12 +109,11 @@ def _page_lines(
     buffer = (ctypes.c_ushort * (count + 1))()
     written = pdfium.FPDFText_GetText(text_page, 0, count, buffer)
     text = bytes(buffer)[: 2 * max(written - 1, 0)].decode("utf-16-le", "replace")
-    aligned = len(text) == count
-    measure = LineMeasure(text_page, frame, number, aligned)
+    measure = LineMeasure(text_page, frame, number, text, count)
     if hidden:
         characters = list(text)
         for index in hidden:
-            place = index if aligned else pdfium.FPDFText_GetTextIndexFromCharIndex(text_page, index)
+            place = measure.place(index)
             if 0 <= place < len(characters) and characters[place] not in "\r\n":
                 main.hidden += not characters[place].isspace()
                 characters[place] = " "
@@ -137,13 +136,13 @@ def _page_lines(
                 main.hidden += len(stripped)
             else:
                 heading = heading and len(found) < 60 and not (_ABSTRACT.match(stripped) or _is_prose(stripped))
-                if heading and aligned:
+                if heading:
                     measure.part_marks(*measured, first)
                     head = len(found) + 1
                 measured[1].broken = mark in ("\ufffe", "\x02")
                 found.append((*measured, first))
         start = following
-    if aligned and _runs_across(text_page, [line for direction, line, _ in found if direction == 0], frame):
+    if _runs_across(text_page, [line for direction, line, _ in found if direction == 0], frame):
         found = [part for item in found for part in measure.parted(*item)]
         head = 0
     measure.mark_calls(found[head:])

@@ -11,6 +11,7 @@ import ctypes
 import math
 import re
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -146,12 +147,16 @@ class _Style:
 class LineMeasure:
     """Boxes, baselines and fonts of single characters, with the C variables made once and styles kept by text object."""
 
-    def __init__(self, text_page: Any, frame: PageFrame, number: int, aligned: bool) -> None:
+    def __init__(self, text_page: Any, frame: PageFrame, number: int, text: str, count: int) -> None:
         self.pointer = text_page
         self.page = pointer_of(text_page)
         self.frame = frame
         self.number = number
-        self.aligned = aligned
+        self.aligned = len(text) == count
+        self.pairs = [] if self.aligned else [place for place, letter in enumerate(text) if letter > "\uffff"]
+        """The places of letters that PDFium counts as two: those of mathematical alphabets."""
+        self.shifted = len(text) + len(self.pairs) == count
+        """Only these letters set the two ways of counting apart."""
         self.values = array("d", bytes(32))  # read five times as fast as an array of ctypes
         self.addresses = [self.values.buffer_info()[0] + 8 * index for index in range(4)]
         self.matrix = array("f", bytes(24))
@@ -279,10 +284,11 @@ class LineMeasure:
         for offset, character in enumerate(text):
             if character.isspace():
                 continue
-            style = self.style(start + offset)
+            index = self.index(start + offset)
+            style = self.style(index)
             height = self.frame.point(direction, *style.base)[1]
             raised = style.size < 0.87 * line.size and height > line.base + 0.12 * line.size
-            raised = raised or (character.isdigit() and self.raised(start + offset, style, direction))
+            raised = raised or (character.isdigit() and self.raised(index, style, direction))
             if raised != before and offset and not text[offset - 1].isspace():
                 cuts.append(offset)
             before = raised
@@ -359,8 +365,8 @@ class LineMeasure:
         near, far = (box[axis], box[axis + 2])[::sign]
         stops = [(0, round(10 * near))]
         at = extra if extra is not None else text.find(" ", _STOP_EVERY) + 1
-        while self.aligned and 0 < at < len(text) - 3:
-            if _char_origin(self.page, start + at, self.addresses[0], self.addresses[1]):
+        while 0 < at < len(text) - 3:
+            if _char_origin(self.page, self.index(start + at), self.addresses[0], self.addresses[1]):
                 place = round(10 * self.values[axis])
                 if (place - stops[-1][1]) * sign > 0:
                     stops.append((at, place))
@@ -376,8 +382,18 @@ class LineMeasure:
         """The character at a place of the page's text."""
         if self.aligned:
             return place
+        place += bisect_left(self.pairs, place)
+        if self.shifted:
+            return place
         found: int = pdfium.FPDFText_GetCharIndexFromTextIndex(self.pointer, place)
         return found
+
+    def place(self, index: int) -> int:
+        """The place of a character in the page's text; -1 for one that is not in it."""
+        if self.aligned:
+            return index
+        place: int = index if self.shifted else pdfium.FPDFText_GetTextIndexFromCharIndex(self.pointer, index)
+        return place - sum(pair + number < place for number, pair in enumerate(self.pairs))
 
     def parted(self, direction: Direction, line: Line, first: int) -> Iterator[tuple[Direction, Line, int]]:
         """A line that runs over several columns, as one line for each, with the place of its first character."""
@@ -387,7 +403,7 @@ class LineMeasure:
         cuts = [0]
         edge = None
         for offset, character in enumerate(line.text):
-            box = None if character.isspace() else self.box(first + offset)
+            box = None if character.isspace() else self.box(self.index(first + offset))
             if box is None:
                 continue
             if edge is not None and not -3 * line.size < box[0] - edge < 1.5 * line.size:
