@@ -132,7 +132,7 @@ def test_footnotes_of_titles_and_captions_in_latex(prose: str) -> None:
     paper = latex("We saw it.", prose)
     assert [section.title for section in paper.sections if section.title] == ["1 Introduction"]
     assert "Code⟨2⟩. We saw it." in paper.text
-    assert "Figure: The leaves.⟨3⟩" in paper.text
+    assert "Figure 1: The leaves.⟨3⟩" in paper.text
     notes = [paper.words(item) for item in paper.sentences if item.kind == "footnote"]
     assert notes == ["1 A note of a title.", "2 See https://example.org/b.", "3 By hand."]
     assert [link.url for link in paper.links] == ["https://example.org/b"]

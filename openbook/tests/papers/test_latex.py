@@ -93,7 +93,7 @@ def check(paper: Paper) -> None:
     assert {link.url for link in paper.links} >= {"https://github.com/a/b_c", "https://example.org/x"}
     assert "Code: https://github.com/a/b_c." in paper.text
     kinds = [(sentence.kind, paper.words(sentence)) for sentence in paper.sentences]
-    assert ("caption", "Figure: The pipeline of AsyncDiff.") in kinds
+    assert ("caption", "Figure 1: The pipeline of AsyncDiff.") in kinds
     assert ("footnote", "1 A note at the foot.") in kinds
     assert "D. Kingma and J. Ba. Adam. 2015." in [words for _, words in kinds]
 
@@ -179,3 +179,24 @@ def test_a_lone_file_is_read_with_the_files_that_it_names(tmp_path: Path) -> Non
         assert words in text
     for words in ("Nobody names", "lies outside"):
         assert words not in text
+
+
+NUMBERED = r"""\documentclass{article}\title{A Small Paper}\begin{document}\maketitle
+\section{Data}\label{data} PROSE Section~\ref{more} follows \Cref{data}, with \eqref{sum} and \cref{one,two}; see also \ref{lost}.
+\begin{figure}\begin{subfigure}\caption{Left.}\label{left}\end{subfigure}\caption{All.}\label{one}\end{figure}
+\begin{figure*}\caption{Others.}\label{two}\end{figure*}
+\begin{wraptable}{r}{3cm}\caption{Rows.}\end{wraptable}
+\begin{equation}a = b\label{sum}\end{equation}
+\begin{enumerate}\item One thing --- or two.\end{enumerate}
+What follows the list.
+\appendix
+\section{More}\label{more} PROSE
+\end{document}"""
+
+
+def test_numbers_of_captions_and_references(prose: str) -> None:
+    paper = read_bytes(NUMBERED.replace("PROSE", prose * 2).encode(), source="x.tex", suffix=".tex")
+    assert "Section A follows Section 1, with (1) and figures 1 and 2; see also ." in paper.text
+    captions = [paper.words(item) for item in paper.sentences if item.kind == "caption"]
+    assert captions == ["Left.", "Figure 1: All.", "Figure 2: Others.", "Table 1: Rows."]
+    assert "\n\nOne thing — or two.\n\nWhat follows the list.\n\n" in paper.text

@@ -88,7 +88,7 @@ CASES_BY_NAME = {
         RIVERS_TITLE,
         ["Abstract", "1 Introduction", "2 Setup", "3 Code"],
         [RIVERS],
-        ["We train on four NVIDIA V100 GPUs", "Figure: All hours."],
+        ["We train on four NVIDIA V100 GPUs", "Figure 1: All hours."],
         ["91.9", "coordinates"],
     ),
     "table_cells.html": Case(

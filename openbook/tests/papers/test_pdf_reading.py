@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pypdfium2
 import pytest
 
 from openbook.papers.characters import PaperWords
 from openbook.papers.paper import Paper
+from openbook.papers.paragraphs import CAPTION
 from openbook.papers.reading import read_bytes, read_paper
 from openbook.papers.sentences import split_sentences
 
@@ -167,3 +169,42 @@ def test_columns_below_a_table_that_spans_the_page(pdf_of: Callable[..., bytes],
     places = [text.find(f"{side} row {i} ") for side in ("left", "right") for i in range(25)]
     assert -1 not in places
     assert places == sorted(places)
+
+
+def test_a_paragraph_that_begins_with_a_table_is_no_caption() -> None:
+    assert CAPTION.match("Table 1 The results.")
+    assert CAPTION.match("Figure 2: the results.")
+    assert not CAPTION.match("Table 1 shows the results.")
+    assert not CAPTION.match("Algorithm 3 runs in linear time.")
+
+
+MATHS = r"""
+#set page(paper: "us-letter", columns: 2, margin: 60pt)
+#set text(size: 10pt)
+#text(size: 16pt)[A Small Paper] \
+= Introduction
+Let $x_t$ be a number and $y_t$ another one, and let $x_t + y_t = z_t$ hold. PROSE
+= Experiments
+#for i in range(9) [PROSE We have $x$ in run #i, too.
+
+]
+"""
+
+
+def test_letters_of_mathematical_alphabets_shift_no_places(tmp_path: Path, prose: str) -> None:
+    """PDFium counts each of them as two: what follows them on the page was measured elsewhere."""
+    typst = pytest.importorskip("typst", reason="the typst package makes this PDF")
+    path = tmp_path / "maths.pdf"
+    typst.compile(MATHS.replace("PROSE", prose).encode(), output=str(path))
+    paper, document = read_paper(path), pypdfium2.PdfDocument(path)
+    assert [section.title for section in paper.sections[1:]] == ["Introduction", "Experiments"]
+    sentences = [prose[start:end] for start, end in split_sentences(prose)]
+    words = [paper.words(sentence) for sentence in paper.sentences]
+    assert all(words.count(sentence) == 10 for sentence in sentences)
+    for item in paper.sentences:
+        if "batch size" in paper.words(item):
+            found = " ".join(
+                document[box[0] - 1].get_textpage().get_text_bounded(*box[1:])
+                for box in paper.boxes(item.start, item.end)
+            )
+            assert re.sub(r"\W", "", found) == re.sub(r"\W", "", paper.words(item))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import Any, Final
-
-from pylatexenc.latex2text import LatexNodes2Text
-from pylatexenc.latexwalker import LatexWalker
+from typing import Final
 
 from openbook.papers.blocks import Block, Document
-from openbook.papers.characters import NOTE_CALL, clean
+from openbook.papers.characters import NOTE_CALL
 from openbook.papers.latex_scanner import argument
 from openbook.papers.latex_source import LatexSource, read_source
+from openbook.papers.latex_words import words, words_and_links
 from openbook.papers.paper import SentenceKind
-from openbook.text import one_line
 
 _STRUCTURE: Final = re.compile(
     r"\\(?P<section>part|chapter|section|subsection|subsubsection|paragraph)\*?\s*(?:\[[^\[\]]*\])?\s*(?=\{)"
@@ -32,6 +29,7 @@ _FLOATS: Final = frozenset(
         "figure figure* table table* wrapfigure wraptable algorithm algorithm* listing SCfigure sidewaystable longtable"
     ).split()
 )
+_LISTS: Final = frozenset(["itemize", "enumerate", "description", "compactitem", "compactenum"])
 _TABLES: Final = frozenset(["tabular", "tabular*", "tabularx", "tabulary", "longtable"])
 
 
@@ -146,18 +144,101 @@ def _without_notes(text: str, notes: list[str]) -> str:
     return text
 
 
+_LABELLED: Final = re.compile(
+    r"\\(?P<section>section|subsection|subsubsection)\s*(?=[\[{])|\\(?P<caption>caption|captionof\s*\{\w+\})\s*(?=[\[{])"
+    r"|\\(?P<appendix>appendix)\b|\\(?P<edge>begin|end)\{(?P<name>[\w*]+)\}|\\label\s*\{(?P<label>[^{}]{1,200})\}"
+)
+_POINTER: Final = re.compile(r"\\(ref|eqref|autoref|[cC]ref)\*?\s*\{([^{}]{1,400})\}")
+_EQUATIONS: Final = frozenset(["equation", "align", "gather", "multline", "eqnarray"])
+_FLOAT_KINDS: Final = ("figure", "table", "algorithm", "listing")
+
+
+def _float_kind(name: str) -> str:
+    """``wrapfigure*`` is a figure; empty for an environment whose caption has no number of its own."""
+    return "" if name.startswith("sub") else next((kind for kind in _FLOAT_KINDS if kind in name.lower()), "")
+
+
+class _Numbers:
+    """The numbers that LaTeX gives to sections and captions, in the order of the document."""
+
+    def __init__(self) -> None:
+        self._sections = [0, 0, 0]
+        self._floats: Counter[str] = Counter()
+        self._appendix = False
+
+    def appendix(self) -> None:
+        self._appendix, self._sections = True, [0, 0, 0]
+
+    def section(self, level: int) -> str:
+        self._sections[level - 1] += 1
+        self._sections[level:] = [0] * (3 - level)
+        parts = [str(part) for part in self._sections[:level]]
+        if self._appendix:
+            parts[0] = chr(ord("A") + (self._sections[0] - 1) % 26) if self._sections[0] else "A"
+        return ".".join(parts)
+
+    def caption(self, kind: str) -> str:
+        self._floats[kind] += 1
+        return str(self._floats[kind])
+
+
+def _with_references(body: str) -> str:
+    """The body with the numbers that its references print, where a section, a float or an equation has the label."""
+    if "\\label" not in body:
+        return body
+    numbers, labels = _Numbers(), {}
+    section, current, floats, equations = ("section", ""), ("", ""), [""], 0
+    for found in _LABELLED.finditer(body):
+        name = (found["name"] or "").rstrip("*")
+        if found["section"]:
+            section = current = ("section", numbers.section(_LEVELS[found["section"]]))
+        elif found["caption"]:
+            kind = _float_kind(found["caption"].partition("{")[2].strip("} ") or floats[-1])
+            current = (kind, numbers.caption(kind)) if kind else ("", "")
+        elif found["appendix"]:
+            numbers.appendix()
+        elif found["label"]:
+            labels.setdefault(found["label"].strip(), current)
+        elif found["edge"] == "begin":
+            if found["name"] in _EQUATIONS:
+                equations += 1
+                current = ("equation", str(equations))
+            elif _float_kind(name) or name.startswith("sub"):
+                floats.append(name)
+            elif name not in ("center", "tabular", "minipage", "document", "small"):
+                current = ("", "")  # a theorem, an item: its number is not known
+        else:
+            floats = floats[:-1] if len(floats) > 1 and floats[-1] == name else floats
+            current = section
+
+    def printed(match: re.Match[str]) -> str:
+        found = [labels.get(key.strip(), ("", "")) for key in match[2].split(",")]
+        if not all(number for _, number in found):
+            return match[0]
+        kind = found[0][0]
+        shown = " and ".join(
+            f"({number})" if kind == "equation" and match[1] != "ref" else number for _, number in found
+        )
+        if match[1] in ("ref", "eqref"):
+            return shown
+        return f"{kind if match[1] == 'cref' else kind.capitalize()}{'s' if len(found) > 1 else ''} {shown}"
+
+    return _POINTER.sub(printed, body)
+
+
 class _Structure:
     """One pass over the structural commands of a body."""
 
     def __init__(self, body: str) -> None:
-        self._body = body
+        self._body = _with_references(body)
         self._position = 0
         self._pending = ""
         self._aside: list[Block] = []
         self._float = ""
+        self._part = False
+        """Inside a part of a figure, whose caption has no number of its own."""
         self._entry = False
-        self._number = [0, 0, 0]
-        self._appendix = False
+        self._numbers = _Numbers()
         self._footnotes = 0
 
     def blocks(self) -> Iterator[Block]:
@@ -176,7 +257,7 @@ class _Structure:
                 self._pending += _mark(self._footnote(found.group()))
             elif kind == "appendix":
                 yield from self._flush()
-                self._appendix, self._number = True, [0, 0, 0]
+                self._numbers.appendix()
                 yield Block("Appendix", "heading", 1, marked=True)
             elif kind == "begin":
                 yield from self._begin(found.group("begin"))
@@ -184,6 +265,10 @@ class _Structure:
                 if found.group("end") in _FLOATS | {"abstract", "thebibliography"}:
                     yield from self._flush()
                     self._float, self._entry = "", False
+                elif found.group("end") in _LISTS:
+                    yield from self._text()
+                elif found.group("end").startswith(("subfigure", "subtable")):
+                    self._part = False
             elif kind == "bibitem":
                 yield from self._text()
                 self._entry = True
@@ -216,7 +301,7 @@ class _Structure:
         title, level = words(NOTE_CALL.sub("", inner)), _LEVELS[found.group("section")]
         if title and level < 4:
             starred = "*" in found.group()
-            yield Block(title if starred else f"{self._numbered(level)} {title}", "heading", level, marked=True)
+            yield Block(title if starred else f"{self._numbers.section(level)} {title}", "heading", level, marked=True)
         elif title:
             self._pending = inner + ("" if title.endswith((".", ":", "?")) else ".") + " "
 
@@ -228,8 +313,9 @@ class _Structure:
         notes: list[Block] = []
         text, links = words_and_links(self._without_footnotes(inner, notes))
         if text:
-            shown = found.group("caption").partition("{")[2].strip("} ") or self._float.rstrip("*")
-            prefix = {"figure": "Figure: ", "table": "Table: ", "algorithm": "Algorithm: "}.get(shown, "")
+            kind = _float_kind(found.group("caption").partition("{")[2].strip("} ") or self._float)
+            counted = kind and not self._part and "*" not in found.group()
+            prefix = f"{kind.capitalize()} {self._numbers.caption(kind)}: " if counted else ""
             self._aside.append(_prefixed(prefix, text, links, "caption"))
         self._aside += notes
 
@@ -271,6 +357,8 @@ class _Structure:
             self._pending += " "
         elif environment in _FLOATS:
             self._float = environment
+        elif environment.startswith(("subfigure", "subtable")):
+            self._part = True
 
     def _table_start(self) -> int:
         """Where a table's cells begin: after its position, width and columns."""
@@ -283,14 +371,6 @@ class _Structure:
                 start = end
         return start
 
-    def _numbered(self, level: int) -> str:
-        self._number[level - 1] += 1
-        self._number[level:] = [0] * (3 - level)
-        parts = [str(part) for part in self._number[:level]]
-        if self._appendix:
-            parts[0] = chr(ord("A") + (self._number[0] - 1) % 26) if self._number[0] else "A"
-        return ".".join(parts)
-
 
 def _mark(number: int) -> str:
     """The mark of a footnote; none for numbers that no paper has."""
@@ -301,146 +381,3 @@ def _prefixed(prefix: str, text: str, links: list[tuple[int, int, str]], kind: S
     """A block of words with something before them."""
     shift = len(prefix)
     return Block(prefix + text, kind, links=[(start + shift, end + shift, url) for start, end, url in links])
-
-
-_LINK: Final = re.compile(r"\\(href|url|nolinkurl|path)\s*(?:\[[^\[\]]*\])?\s*(?=\{)")
-_PLACED: Final = re.compile(r"⟪(\d+)⟫")
-
-
-def words_and_links(text: str) -> tuple[str, list[tuple[int, int, str]]]:
-    """The plain words of a stretch of LaTeX, and its links as offsets into them."""
-    if "\\href" not in text and "\\url" not in text and "\\path" not in text and "\\nolinkurl" not in text:
-        return words(text), []
-    text = text.replace("⟪", "").replace("⟫", "")
-    found: list[tuple[str, str]] = []
-    pieces: list[str] = []
-    position = 0
-    for command in _LINK.finditer(text):
-        if command.start() < position:
-            continue
-        target, end = argument(text, command.end())
-        address = (
-            re.sub(r"\\(?:string|protect|allowbreak|linebreak)\s*|\\-|[{}\s]", "", target).replace("\\", "").strip()
-        )
-        anchor = address
-        if command.group(1) == "href":
-            inner, end = argument(text, end)
-            anchor = words(inner) or address
-        pieces += [text[position : command.start()], f"⟪{len(found)}⟫"]
-        found.append((anchor, "https:" + address if address.startswith("//") else address))
-        position = end
-    marked = words("".join(pieces) + text[position:])
-    links: list[tuple[int, int, str]] = []
-    plain, position = "", 0
-    for place in _PLACED.finditer(marked):
-        if int(place.group(1)) >= len(found):
-            continue
-        anchor, address = found[int(place.group(1))]
-        plain += marked[position : place.start()]
-        if address.lower().startswith(("http://", "https://", "ftp://")) and anchor:
-            links.append((len(plain), len(plain) + len(anchor), address))
-        plain += anchor
-        position = place.end()
-    return plain + marked[position:], links
-
-
-_MATH: Final = re.compile(
-    r"\\begin\{(equation|align|gather|multline|eqnarray|displaymath|flalign|alignat)\*?\}.*?\\end\{\1\*?\}|\\\[.*?\\\]|\$\$.*?\$\$",
-    re.DOTALL,
-)
-_REFERENCES: Final = re.compile(
-    r"\\(?:cite[a-zA-Z]*|[Cc]ref|eqref|autoref|pageref|nameref|ref|label|vspace|hspace|includegraphics|index|setlength|vskip|"
-    r"hskip|affil|resizebox|thispagestyle|pagestyle|bookmark|pdfbookmark|addcontentsline|footnotesize|cmidrule|cline|footnotemark)\*?"
-    r"\s*((?:\[[^\[\]]*\]\s*)*)(\{[^{}]*\})?"
-)
-_ENVIRONMENT: Final = re.compile(r"\\(?:begin|end)\s*\{[\w*]+\}(?:\[[^\[\]]{0,80}\])?")
-_SILENT: Final = re.compile(
-    r"\\(?:maketitle|tableofcontents|newpage|clearpage|cleardoublepage|centering|noindent|newblock|small|footnotesize|"
-    r"normalsize|raggedright|par|twocolumn|onecolumn|hfill|vfill|printbibliography|relax|toprule|midrule|bottomrule|hline|"
-    r"smallskip|medskip|bigskip|protect|allowbreak|ignorespaces|unskip)(?![A-Za-z])"
-)
-#: Commands whose argument the converter would lose, or that stand for their last argument alone.
-_FONT: Final = re.compile(
-    r"\\(?:texttt|textsf|textmd|textup|textsl|textnormal|textrm|lowercase|enquote|hl|ul|uline)\s*(?=\{)"
-)
-_CELL: Final = re.compile(
-    r"\\(?:multicolumn|multirow)\*?\s*(?:\[[^\[\]]*\])?\{[^{}]*\}\s*(?:\[[^\[\]]*\])?\{[^{}]*\}\s*(?=\{)"
-)
-_UNIT: Final = re.compile(r"\\(?:SI|qty)\s*(?:\[[^\[\]]*\])?\{([^{}]*)\}\s*\{([^{}]*)\}")
-_SHOWN: Final = re.compile(
-    r"\\hyperref\s*\[[^\[\]]*\]|\\(?:hyperlink|hypertarget|raisebox|makebox|parbox)\s*\{[^{}]*\}(?:\[[^\[\]]*\])*(?=\{)"
-)
-_SYMBOL: Final = re.compile(r"\\(?:ding|symbol|fnsymbol|arabic|alph|Alph|roman)\s*\{[^{}]*\}")
-_BARE_COMMAND: Final = re.compile(r"\\(?:[A-Za-z@]+\*?|.)")
-_ROW_END: Final = re.compile(r"\\\\\*?(?:\[[^\[\]]{0,20}\])?")
-_CONVERTER: LatexNodes2Text | None = None
-
-
-@lru_cache(maxsize=1024)  # macros write the same note again and again
-def words(text: str) -> str:
-    """LaTeX markup as words. Text that the parser cannot follow is stripped of its commands instead."""
-    global _CONVERTER
-    text = text.strip()
-    if not text:
-        return ""
-    if "\\" not in text and "$" not in text and "{" not in text:
-        return clean(" ".join(text.replace("~", " ").replace("``", "“").replace("''", "”").split()))
-    text = text.replace("\\-", "").replace("\\/", "").replace("\\@", "")
-    text = _UNIT.sub(r"\1 \2", _SYMBOL.sub("", _SHOWN.sub("", _CELL.sub("", _FONT.sub("", text)))))
-    text = _REFERENCES.sub(_reference, text)
-    text = _SILENT.sub(" ", _ENVIRONMENT.sub(" ", text))
-    text = _ROW_END.sub(" ", text)
-    text = re.sub(r"(?<!\\)&", " ", text)
-    if len(text) > 60_000 or text.count("{") > 4000 or _nesting(text) > 60:
-        return _stripped(text)
-    if _CONVERTER is None:
-        _CONVERTER = LatexNodes2Text(math_mode="text", keep_comments=False, strict_latex_spaces=True)
-    try:
-        converted = _CONVERTER.nodelist_to_text(_Parser(text).get_latex_nodes()[0])
-    except Exception:  # the parser fails in many ways on real sources
-        return _stripped(text)
-    return clean(one_line(converted))
-
-
-class _Parser(LatexWalker):  # type: ignore[misc]
-    """A parser that gives up on text it reads again and again: each bracket left open would double its work.
-
-    It takes about one token a character, and never two, where it reads everything once.
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text, tolerant_parsing=True)
-        self._tokens_left = 4 * len(text) + 100
-
-    def get_token(self, *arguments: Any, **options: Any) -> Any:
-        self._tokens_left -= 1
-        if self._tokens_left < 0:
-            raise OverflowError("the parser reads the same text again and again")
-        return super().get_token(*arguments, **options)
-
-
-def _nesting(text: str) -> int:
-    depth = deepest = 0
-    for mark in re.findall(r"\\[{}]|[{}]", text):
-        if mark == "{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark == "}":
-            depth -= 1
-    return deepest
-
-
-def _reference(match: re.Match[str]) -> str:
-    name = match.group()
-    if name.startswith("\\cite"):
-        keys = (match.group(2) or "{}")[1:-1]
-        return f" [{keys}]" if keys else ""
-    if "ref" in name.split("{")[0]:
-        return "\\relax "
-    return " "
-
-
-def _stripped(text: str) -> str:
-    text = _MATH.sub(" ", text)
-    text = _BARE_COMMAND.sub(" ", text)
-    return clean(" ".join(text.replace("{", "").replace("}", "").replace("$", "").replace("~", " ").split()))

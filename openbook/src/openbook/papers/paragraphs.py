@@ -12,7 +12,7 @@ from openbook.papers.sections import Outline
 
 CAPTION = re.compile(
     r"(?:(?:supplementary |extended data )?(?:fig(?:ure)?s?\.?|tables?|algorithms?|alg\.|listing|procedure))\s*"
-    r"(?:[A-Z]?\d+(?:\.\d+)?|[IVX]+|[A-Z]\d*)\s*(?:[.:|–—-]|\([a-z]\)|$|(?=\s[A-Z]))",
+    r"(?:[A-Z]?\d+(?:\.\d+)?|[IVX]+|[A-Z]\d*)\s*(?:[.:|–—-]|\([a-z]\)|$|(?=\s(?-i:[A-Z])))",
     re.IGNORECASE,
 )
 _FOOT_MARK = re.compile(r"(?:\d{1,2}|[*†‡§¶∗⋆♯♭])\s?(?=[A-Za-z(“\"‘'])")

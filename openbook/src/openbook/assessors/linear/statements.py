@@ -31,9 +31,8 @@ from openbook.papers.paper import Paper, Part, SentenceKind
 
 _NEAR: Final = 40
 """A footnote stands at most this many sentences from the sentence that calls it."""
-_CALLS: Final = re.compile(
-    r"(?<=[a-z)\]”\"'’])\s?(\d{1,2})(?=\s*[.,;:)]|\s*$|\s+[A-Z(])|[.,;)]\s?(\d{1,2})\s*$|⟨(\d{1,2})⟩"
-)
+_CALLS: Final = re.compile(r"(?<=[a-z)\]”\"'’])\s?(\d{1,2})(?=\s*[.,;:)]|\s*$|\s+[A-Z(])|[.,;)]\s?(\d{1,2})\s*$")
+_MARKS: Final = re.compile(r"⟨(\d{1,2})⟩")
 _NOTE: Final = re.compile(r"^\s*[\[(]?(\d{1,2})[\])]?\s?(?=[A-Za-z(“\"])")
 
 
@@ -79,10 +78,12 @@ def statements(paper: Paper, places: Iterable[int], texts: Sequence[str]) -> lis
     callers: dict[int, int] = {}
     called: dict[int, int] = {}
     if notes:
+        # a reader that saw the marks says so; else a number that stands like one may be a version or a size
+        calls = _MARKS if any("⟨" in text and _MARKS.search(text) for text in texts) else _CALLS
         for place, text in enumerate(texts):
             if place in notes:
                 continue
-            for match in _CALLS.finditer(text):
+            for match in calls.finditer(text):
                 number = int(next(group for group in match.groups() if group))
                 near = [note for note in by_number.get(number, ()) if -3 <= note - place <= _NEAR]
                 if near and near[0] not in callers:
