@@ -186,7 +186,8 @@ def _with_references(body: str) -> str:
     """The body with the numbers that its references print, where a section, a float or an equation has the label."""
     if "\\label" not in body:
         return body
-    numbers, labels = _Numbers(), {}
+    numbers = _Numbers()
+    labels: dict[str, tuple[str, str]] = {}
     section, current, floats, equations = ("section", ""), ("", ""), [""], 0
     for found in _LABELLED.finditer(body):
         name = (found["name"] or "").rstrip("*")
