@@ -118,8 +118,7 @@ def _load(path: Path) -> Any:
         except RuntimeError:  # the format before PyTorch 1.6 cannot be memory-mapped
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
-        first = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-        raise ArlearnError(f"{path} is not a PyTorch checkpoint of plain tensors, or it is damaged: {first}") from error
+        raise ArlearnError(f"{path} is not a PyTorch checkpoint of plain tensors, or it is damaged") from error
 
 
 def _named(path: Path, loaded: Any) -> dict[str, Tensor]:

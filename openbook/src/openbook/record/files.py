@@ -102,6 +102,10 @@ def read_folder(folder: Path) -> Iterator[Record]:
 
 
 def require_records(path: Path) -> None:
-    """Raise OpenbookError where there is nothing at the path of a table or folder of records."""
+    """Raise OpenbookError where no table, folder of records or record is at a path."""
     if not path.exists():
         raise OpenbookError(f"there is no file or folder {path}; give a Parquet file of records or a folder of them")
+    kind = kind_of(path)
+    if kind not in ("folder", "Parquet table", "JSON"):
+        hint = f"; make records of papers with: openbook assess {path} --out DIR" if kind in ("PDF", "archive") else ""
+        raise OpenbookError(f"{path} is {NAMED[kind]}, not a Parquet file of records or a folder of them{hint}")

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from openbook.errors import OpenbookError
-from openbook.files import NAMED, kind_of, write_atomically
+from openbook.files import write_atomically
 from openbook.record.files import read_folder, read_record, record_paths, require_records
 from openbook.record.model import Answer, CodeReport, PaperInfo, Record, Run, Scores, score_answers
 from openbook.variables import SCORED, VARIABLES
@@ -216,14 +216,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
         return pq.read_table(path, columns=columns)
     except (pa.ArrowException, OSError) as error:
-        kind = kind_of(path)
-        if kind == "Parquet table":
-            reason = str(error).splitlines()[0]
-            raise OpenbookError(f"{path} is not a Parquet file of records: {reason}") from error
-        hint = f"; make records of papers with: openbook assess {path} --out DIR" if kind in ("PDF", "archive") else ""
-        raise OpenbookError(
-            f"{path} is {NAMED[kind]}, not a Parquet file of records or a folder of them{hint}"
-        ) from error
+        raise OpenbookError(f"{path} is not a Parquet file of records: {str(error).splitlines()[0]}") from error
 
 
 def _read_folder(folder: Path, columns: list[str] | None) -> pa.Table:

@@ -179,6 +179,9 @@ def test_bad_input_is_said(tmp_path: Path, records: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(OpenbookError, match="not a Parquet"):
         rows(tmp_path / "broken.parquet", [])
+    (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.5")
+    with pytest.raises(OpenbookError, match="is a PDF, not a Parquet file of records .* openbook assess"):
+        rows(tmp_path / "paper.pdf", [])
     with pytest.raises(OpenbookError, match="no file"):
         rows(tmp_path / "none.parquet", [])
     pq.write_table(pa.table({"id": ["a"]}), tmp_path / "lacking.parquet")

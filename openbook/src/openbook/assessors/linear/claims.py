@@ -181,6 +181,8 @@ PRIVATE: Final = FilteredPattern(
     r"\bproprietary\b|\bin-house\b|\binternal (?:data|logs)|\bprivate data|\bconfidential\b|\bclick logs?\b|\bnot (?:publicly )?available\b|\bour own data\b|\bwe collect(?:ed)?\b",
     re.IGNORECASE,
 )
+#: Privacy as a paper's subject, which restricts nobody's access to its data.
+_PRIVACY: Final = FilteredPattern(r"\bprivacy\b|\bprivately\b|\bprivate (?:learning|training|model)", re.IGNORECASE)
 DATA_WORD: Final = FilteredPattern(
     r"\bdata ?-?sets?\b|\bcorpus\b|\bcorpora\b|\bbenchmarks?\b|\bdata ?base\b|\bdata\b", re.IGNORECASE
 )
@@ -334,7 +336,7 @@ def near_miss(variable: str, text: str) -> str | None:
         ran = MACHINE_KIND.search(text) and _RAN_ON.search(text)
         return "unnamed machine" if ran and not hardware_models(text) else None
     if variable == "open_datasets":
-        if PRIVATE.search(text) and DATA_OR_LOGS.search(text):
+        if PRIVATE.search(text) and DATA_OR_LOGS.search(text) and not _PRIVACY.search(text):
             return "private data"
         return "synthetic data only" if SYNTHETIC.search(text) else None
     if variable == "dataset_splits":
