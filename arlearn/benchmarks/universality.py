@@ -34,13 +34,13 @@ from torch import Tensor
 
 from arlearn.decoding.generate import generate
 from arlearn.files import replacing, write_atomically
-from arlearn.predictors.base import Predictor
+from arlearn.predictors.base import ABSENT, Predictor
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps import PeriodicMap
 from arlearn.predictors.transformer import TransformerPredictor
 from arlearn.programs.compiling import compile_program
 from arlearn.programs.universal import HALT, Sizes, universal_program
-from arlearn.tasks.program import ABSENT, ProgramTask
+from arlearn.tasks.program import ProgramTask
 from arlearn.text import percent
 from arlearn.training.optimisation import build_optimiser, rate
 from arlearn.training.settings import TrainingSettings

@@ -17,12 +17,11 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from arlearn.decoding.generate import ABSENT
 from arlearn.decoding.generate import generate as generate_tokens
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.saved_model import SavedModel
 from arlearn.files import read_text
-from arlearn.predictors.base import Predictor
+from arlearn.predictors.base import ABSENT, Predictor
 from arlearn.predictors.saving import load_predictor, save_predictor
 
 if TYPE_CHECKING:

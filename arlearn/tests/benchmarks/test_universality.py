@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import arlearn
+from arlearn.predictors.base import ABSENT
 from arlearn.programs.compiling import compile_program
-from arlearn.tasks.program import ABSENT
 
 
 @pytest.fixture(scope="module")

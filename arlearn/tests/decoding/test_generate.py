@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arlearn.decoding.generate import ABSENT, BLOCK, TextStream, choose, generate, row_generator
+from arlearn.decoding.generate import BLOCK, TextStream, choose, generate, row_generator
 from arlearn.errors import ArlearnError
+from arlearn.predictors.base import ABSENT
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.tokens.bytepair import added_text
 

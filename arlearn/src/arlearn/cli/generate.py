@@ -128,6 +128,7 @@ def _text(
 
     from arlearn.decoding.generate import TextStream
     from arlearn.decoding.generate import generate as decode
+    from arlearn.predictors.base import ABSENT
     from arlearn.tokens.bytepair import recorded_vocabulary
 
     vocabulary = recorded_vocabulary(model, card)
@@ -155,7 +156,7 @@ def _text(
     seconds = time.perf_counter() - began
     if show == "tokens":
         print(stream.end())
-    written = [[token for token in row if token not in (-1, vocabulary.end_of_text)] for row in made.tolist()]
+    written = [[token for token in row if token not in (ABSENT, vocabulary.end_of_text)] for row in made.tolist()]
     texts = [vocabulary.added(given, row) for row in written]
     if show == "samples":
         for place, text in enumerate(texts):
@@ -301,6 +302,7 @@ def demo(
     from arlearn.decoding.generate import generate
     from arlearn.evaluation.perplexity import measure_text
     from arlearn.files import cache_directory
+    from arlearn.predictors.base import ABSENT
     from arlearn.predictors.saving import load_predictor
     from arlearn.tasks.text_files import find_text, split_off
     from arlearn.tokens import BytePair
@@ -331,7 +333,7 @@ def demo(
     beginning = "Once upon a time" if "TinyStories" in source.told else _beginning(next(source.held_out.stories()))
     prompt = letters.prompt(beginning)
     made = generate(predictor, torch.tensor([prompt]), words, temperature=0.5, stop=[letters.end_of_text])
-    tokens = [token for token in made[0].tolist() if token not in (-1, letters.end_of_text)]
+    tokens = [token for token in made[0].tolist() if token not in (ABSENT, letters.end_of_text)]
     print(f"it continues {beginning!r}:\n\n{beginning}{letters.added(prompt, tokens)}\n")
     print(f'next: arlearn generate {out} --prompt "{beginning}" --tokens 120')
 

@@ -17,10 +17,9 @@ from torch import Tensor
 
 from arlearn.decoding.lookup import lookup_decoder
 from arlearn.errors import ArlearnError
-from arlearn.predictors.base import Predictor
+from arlearn.predictors.base import ABSENT, Predictor
 from arlearn.tokens.bytepair import SEEN, Decode
 
-ABSENT = -1  # in the places after a row's stop token
 BLOCK = 1024  # tokens for which room is made at once
 
 

@@ -21,11 +21,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from arlearn.predictors.base import Predictor
+from arlearn.predictors.base import ABSENT, Predictor
 from arlearn.predictors.linear import LinearPredictor
 from arlearn.predictors.maps import BlocksMap, PeriodicMap
 
-ABSENT = -1
 WHOLE = 2**24  # whole numbers up to this are exact in float32
 LARGEST = 1 << 26  # numbers in all tables of vectors together
 DENSE = 1 << 20  # codes that a batch keeps in an array

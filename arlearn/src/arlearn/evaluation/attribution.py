@@ -19,10 +19,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from arlearn.decoding.generate import ABSENT, generate
+from arlearn.decoding.generate import generate
 from arlearn.errors import ArlearnError
 from arlearn.evaluation.saved_model import SavedModel
-from arlearn.predictors.base import Predictor
+from arlearn.predictors.base import ABSENT, Predictor
 from arlearn.predictors.linear import LinearPredictor
 
 if TYPE_CHECKING:

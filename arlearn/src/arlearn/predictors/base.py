@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from arlearn.errors import ArlearnError
 
+ABSENT = -1  # where a row of generated tokens has no token: after its stop token
+
 
 class State(ABC):
     """What a predictor remembers of the tokens it has been stepped through, for a batch of sequences."""

@@ -19,7 +19,7 @@ from arlearn.programs import circuits
 from arlearn.programs.semantics import Semantics
 
 LISTED = 1 << 17  # inputs that are listed one by one
-HARD_DIGITS = (0, 1, 7, 8, 9)
+HARD_DIGITS = (0, 1, 7, 8, 9)  # what --hard questions are rich in
 
 
 class Interface(ABC):

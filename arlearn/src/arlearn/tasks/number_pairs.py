@@ -20,10 +20,10 @@ from torch import Tensor
 
 from arlearn.errors import ArlearnError
 from arlearn.predictors.base import Predictor
+from arlearn.programs.prompts import HARD_DIGITS
 from arlearn.tasks.base import SequenceTask, Split, check_keys, generator
 from arlearn.tasks.formats import Format, digits_of, structured_predictor
 
-HARD_DIGITS = (0, 1, 7, 8, 9)
 _ENUMERABLE = 10_000  # ordered pairs of 2 digits: few enough to list every one
 
 

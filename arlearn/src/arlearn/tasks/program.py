@@ -16,6 +16,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from arlearn.errors import ArlearnError
+from arlearn.predictors.base import ABSENT
 from arlearn.programs.checking import check
 from arlearn.programs.prompts import interface_of
 from arlearn.programs.steps import Program
@@ -23,7 +24,6 @@ from arlearn.programs.text import Origin, from_json, to_json, trace
 from arlearn.tasks.base import SequenceTask, Split, generator
 
 MOST = 1_000_000  # tokens of a run that has not halted after which generation stops
-ABSENT = -1  # after the end of a sequence
 
 
 class ProgramTask(SequenceTask):
