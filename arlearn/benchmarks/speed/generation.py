@@ -20,7 +20,7 @@ from speed.machine import TOO_SMALL, Size, available_bytes, comparable, read_rat
 
 
 @torch.no_grad()
-def bench_generate(size: Size, budget: float, tell: Callable[[str], None]) -> dict[str, Any]:
+def bench_generate(size: Size, budget: float, on_progress: Callable[[str], None]) -> dict[str, Any]:
     """Measure at batch 1 up to T tokens; returns what ``--json`` prints.
 
     In turn, for several rounds: ours generates T - 1 tokens after one, each baseline some tokens of the same. Every
@@ -30,7 +30,7 @@ def bench_generate(size: Size, budget: float, tell: Callable[[str], None]) -> di
     needed = 5 * 4 * (size.context * size.width) ** 2
     if available_bytes() < needed:
         raise ArlearnError(f"this needs about {needed / 1e9:.1f} GB of memory; {available_bytes() / 1e9:.1f} are free")
-    tell("building")
+    on_progress("building")
     torch.manual_seed(0)
     ours = LinearPredictor.build(size.vocabulary, size.context, size.width)
     dense = DensePredictor(size.vocabulary, size.context, size.width)
@@ -61,7 +61,7 @@ def bench_generate(size: Size, budget: float, tell: Callable[[str], None]) -> di
     others: dict[str, list[float]] = {name: [] for name in ways(1)}
     agree = True
     while len(mine) < 3 or (len(mine) < 12 and time.monotonic() - began < 0.6 * budget):
-        tell(f"round {len(mine) + 1}")
+        on_progress(f"round {len(mine) + 1}")
         rates.append(read_rate())
         start = time.perf_counter()
         made = generate(ours, prompt, count)

@@ -19,7 +19,7 @@ from speed.machine import TOO_SMALL, Size, available_bytes, comparable
 MAPS = ("packed", "shift")
 
 
-def bench_maps(size: Size, budget: float, tell: Callable[[str], None]) -> dict[str, Any]:
+def bench_maps(size: Size, budget: float, on_progress: Callable[[str], None]) -> dict[str, Any]:
     """Measure both maps in turn, a step each, on rows of random tokens; returns what ``--json`` prints.
 
     The seconds are medians of a step: loss, gradients, and the optimiser as the recipe tinystories-cpu has it.
@@ -28,7 +28,7 @@ def bench_maps(size: Size, budget: float, tell: Callable[[str], None]) -> dict[s
     needed = 5 * 4 * size.map_weights
     if available_bytes() < needed:
         raise ArlearnError(f"this needs about {needed / 1e9:.1f} GB of memory; {available_bytes() / 1e9:.1f} are free")
-    tell("building")
+    on_progress("building")
     rows = torch.randint(
         size.vocabulary, (size.batch, size.context + 1), generator=torch.Generator().manual_seed(0), dtype=torch.long
     )
@@ -38,7 +38,7 @@ def bench_maps(size: Size, budget: float, tell: Callable[[str], None]) -> dict[s
     times: dict[str, list[float]] = {kind: [] for kind in MAPS}
     rounds = 0
     while rounds < 4 or (rounds < 60 and time.monotonic() - began < budget):
-        tell(f"round {rounds + 1}")
+        on_progress(f"round {rounds + 1}")
         for kind in MAPS:
             start = time.perf_counter()
             predictors[kind].loss(rows).backward()  # type: ignore[no-untyped-call]

@@ -27,7 +27,7 @@ BATCH = 20_000  # products at once
 
 
 @torch.no_grad()
-def bench_programs(quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
+def bench_programs(quick: bool, on_progress: Callable[[str], None]) -> dict[str, Any]:
     """Measure each program by itself; returns what ``--json`` prints.
 
     A round begins with a new decoder, so that whatever it computes for later look-ups is counted. ``tokens_per_second``
@@ -51,10 +51,10 @@ def bench_programs(quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
         for name, (task, given) in prompts.items():
-            tell(name)
+            on_progress(name)
             predictor = compile_program(task.program)
             found[name] = _stream(predictor, task, given, rounds)
-        tell("multiplication_4, many at once")
+        on_progress("multiplication_4, many at once")
         predictor = compile_program(product.program)
         many = product.encode_prompts(product.draw(200 if quick else BATCH, 1))
         start = time.perf_counter()

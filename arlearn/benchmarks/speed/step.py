@@ -21,10 +21,12 @@ from speed.machine import TOO_SMALL, Size, available_bytes, comparable
 from speed.text import sample_rows
 
 CHECKED = Size(context=16, width=32, vocabulary=3_000, batch=8)  # where the losses of 20 steps are compared
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
-def bench_step(size: Size, budget: float, text: Path | None, real_text: bool, tell: Tell) -> dict[str, Any]:
+def bench_step(
+    size: Size, budget: float, text: Path | None, real_text: bool, on_progress: OnProgress
+) -> dict[str, Any]:
     """Measure; returns what ``--json`` prints. ``budget`` in seconds bounds the whole.
 
     Baseline and ours take alternate steps in separate processes; every ratio is one of medians. The baseline's
@@ -37,7 +39,7 @@ def bench_step(size: Size, budget: float, text: Path | None, real_text: bool, te
             f"the baseline needs about {size.baseline_bytes / 1e9:.1f} GB, {available_bytes() / 1e9:.1f} GB are free; "
             "take a smaller --batch"
         )
-    tell("losses of 20 steps from equal weights")
+    on_progress("losses of 20 steps from equal weights")
     difference = loss_difference(CHECKED, steps=20)
     base: list[dict[str, float]] = []
     fused: list[dict[str, float]] = []
@@ -45,13 +47,13 @@ def bench_step(size: Size, budget: float, text: Path | None, real_text: bool, te
     rates: list[float] = []
     side = 2048 if size.step_operations > 1e11 else 256  # a tiny step must not wait for a large product
     with Process("baseline", size, threads) as baseline, Process("packed", size, threads) as packed:
-        tell("warming up")
+        on_progress("warming up")
         packed.ask("step")
         slowest = baseline.ask("step", optimiser="default")["seconds"]
         # one round is two steps of the baseline and two of ours; the text rows get what is left of the budget
         share = 0.5 if real_text else 0.9
         while not base or (len(base) < 5 and time.monotonic() - began + 2.8 * slowest < share * budget):
-            tell(f"round {len(base) + 1}")
+            on_progress(f"round {len(base) + 1}")
             rates.append(packed.ask("gemm", side=side))
             ours.append(packed.ask("step"))
             base.append(baseline.ask("step", optimiser="default"))
@@ -89,7 +91,7 @@ def bench_step(size: Size, budget: float, text: Path | None, real_text: bool, te
     }
     if real_text:
         left = budget - (time.monotonic() - began)
-        result["real_text"] = _real_text(size, threads, text, left, baseline_seconds, seconds, tell)
+        result["real_text"] = _real_text(size, threads, text, left, baseline_seconds, seconds, on_progress)
     result["measured_in_seconds"] = time.monotonic() - began
     return result
 
@@ -117,14 +119,14 @@ def loss_difference(size: Size, steps: int) -> float:
 
 
 def _real_text(
-    size: Size, threads: int, given: Path | None, left: float, baseline: float, ours: float, tell: Tell
+    size: Size, threads: int, given: Path | None, left: float, baseline: float, ours: float, on_progress: OnProgress
 ) -> dict[str, Any]:
     """Beyond the bound: fewer tokens in the softmax. What a row changes is said in it.
 
     The speed-ups are over the baseline's step of this run, whose time does not depend on what the tokens are.
     """
     with tempfile.TemporaryDirectory() as directory:
-        tell("tokens of real text")
+        on_progress("tokens of real text")
         rows, described, used = sample_rows(given, size)
         # numbered by frequency, rare tokens share tiles; which number a token has makes no other difference
         counts = torch.bincount(rows.flatten().long(), minlength=size.vocabulary)
@@ -136,10 +138,10 @@ def _real_text(
             return result | {"skipped": f"{left:.0f} s were left, too little for these rows"}
         tokens = Path(directory) / "tokens.pt"
         torch.save(rows, tokens)
-        tell("the whole vocabulary")
+        on_progress("the whole vocabulary")
         with Process("packed", size, threads, str(tokens)) as process:
             result["exact"] = _timed(process, baseline)
-        tell("the tokens that occur")
+        on_progress("the tokens that occur")
         # by frequency, the tokens that occur are the first
         smaller = Size(size.context, size.width, len(used), size.batch)
         with Process("packed", smaller, threads, str(tokens)) as process:

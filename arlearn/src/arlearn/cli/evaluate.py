@@ -190,7 +190,7 @@ def _task(
             pairs=pairs,
             allow_training_pairs=allow_training_pairs,
             seed=seed,
-            progress=lambda more, all: bar.update(work, advance=more, total=all),
+            on_progress=lambda more, all: bar.update(work, advance=more, total=all),
         )
     if as_json:
         print(json.dumps(summary))

@@ -92,7 +92,7 @@ def explain(
             whole=whole,
             temperature=temperature,
             seed=seed,
-            progress=work.show,
+            on_progress=work.show,
         )
     if html is not None:
         from arlearn.evaluation.attribution_views import write_page

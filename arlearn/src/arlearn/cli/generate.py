@@ -138,7 +138,7 @@ def _text(
         print(f"the vocabulary does not preserve the prompt; the model reads {read!r}", file=sys.stderr)
     stream = TextStream(vocabulary.decode, given)
 
-    def tell(_rows: torch.Tensor, token: torch.Tensor) -> None:
+    def print_token(_rows: torch.Tensor, token: torch.Tensor) -> None:
         if int(token) != vocabulary.end_of_text:
             print(stream.feed(int(token)), end="", flush=True)
 
@@ -150,7 +150,7 @@ def _text(
         torch.tensor([given]).expand(samples, -1),
         count,
         stop=[vocabulary.end_of_text],
-        callback=tell if show == "tokens" else None,
+        callback=print_token if show == "tokens" else None,
         **settings,
     )
     seconds = time.perf_counter() - began
@@ -217,14 +217,14 @@ def _task(
     given = task.encode_prompts(inputs).expand(samples, -1)
     asked = task.render(given[0])
 
-    def tell(_rows: torch.Tensor, token: torch.Tensor) -> None:
+    def print_token(_rows: torch.Tensor, token: torch.Tensor) -> None:
         print(task.render(token)[0], end=" ", flush=True)
 
     if show == "tokens":
         print(*asked, end=" ", flush=True)
     began = time.perf_counter()
     stop = list(task.stop)
-    made = decode(predictor, given, count, stop=stop, callback=tell if show == "tokens" else None, **settings)
+    made = decode(predictor, given, count, stop=stop, callback=print_token if show == "tokens" else None, **settings)
     seconds = time.perf_counter() - began
     if show == "tokens":
         print()

@@ -299,13 +299,13 @@ def explain(
     whole: bool = False,
     temperature: float = 0.0,
     seed: int = 0,
-    progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Explanation:
     """Continue the prompt by up to ``count`` tokens and explain every prediction.
 
     ``token``: whose logit, at every position, instead of the token that came. ``against``: a token or "mean", see
     ``Attribution``. ``top``: how many alternatives. ``whole``: explain the prompt's own tokens too, from the second on.
-    ``progress`` is told the share that is done. Raises ArlearnError if the predictor is not linear.
+    ``on_progress`` is called with the share that is done. Raises ArlearnError if the predictor is not linear.
     """
     import torch
 
@@ -331,8 +331,8 @@ def explain(
     for arrived, contributions in steps:
         came.append(arrived)
         found.append(contributions)
-        if progress is not None:
-            progress(len(came) / (len(prompt) - begin + count))
+        if on_progress is not None:
+            on_progress(len(came) / (len(prompt) - begin + count))
     tokens = torch.cat([prompt[:begin], torch.tensor(came, dtype=prompt.dtype)])
     origins = saved.origins(tokens)
     explained = []

@@ -100,7 +100,7 @@ def training_text(card: Mapping[str, Any]) -> tuple[TextFile | None, str]:
 
 
 def counted(
-    text: TextFile, vocabulary: BytePair, order: int, progress: Callable[[float], None] | None = None
+    text: TextFile, vocabulary: BytePair, order: int, on_progress: Callable[[float], None] | None = None
 ) -> NGramPredictor | None:
     """The n-gram predictor of this text, from the cache if it is there; None if the text has no such n-grams."""
     place = cache_directory() / f"ngram-{order}-{text.sha256()[:16]}-{vocabulary.sha256[:16]}"
@@ -110,7 +110,7 @@ def counted(
         return kept
     tokens = tokenise(text, vocabulary)
     try:
-        levels = estimate(np.asarray(tokens.tokens), tokens.starts, vocabulary.size, order, progress)
+        levels = estimate(np.asarray(tokens.tokens), tokens.starts, vocabulary.size, order, on_progress)
     except ArlearnError:
         return None
     predictor = NGramPredictor.from_levels(levels, vocabulary.size)

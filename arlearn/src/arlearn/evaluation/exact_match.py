@@ -126,12 +126,12 @@ def exact_match(
     *,
     batch_size: int = 2048,
     kept_failures: int = 10,
-    progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> ExactMatch:
     """Let the predictor answer these prompts by greedy decoding, and compare with the right answers.
 
-    ``progress`` is told how many more prompts are done. Raises ArlearnError if there are none, or if predictor and task
-    do not fit together.
+    ``on_progress`` is called with the number of prompts done since the last call. Raises ArlearnError if there are none,
+    or if predictor and task do not fit together.
     """
     if len(inputs) == 0:
         raise ArlearnError("there is nothing to evaluate: no inputs")
@@ -161,8 +161,8 @@ def exact_match(
                     task.final_answer(task.encode(part[row : row + 1])[0]),
                 )
             )
-        if progress is not None:
-            progress(len(part))
+        if on_progress is not None:
+            on_progress(len(part))
     places = (right_places / len(inputs)).tolist()
     return ExactMatch(len(inputs), wrong, sum(places) / len(places), places, seconds, generated, failures)
 
@@ -226,13 +226,13 @@ def measure_task(
     pairs: Path | None = None,
     allow_training_pairs: bool = False,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[ExactMatch, dict[str, Any]]:
     """Ask the model questions. Returns the result, and what ``arlearn evaluate --json`` prints of it.
 
     Questions are held-out ones, drawn with ``seed``, or all of them if there are no more than ``count``; or those of
-    the file ``pairs``. ``progress(more, all)`` is told how many more were answered. Raises ArlearnError if the card's
-    task has no answers, the questions cannot be used, or the model does not fit its task.
+    the file ``pairs``. ``on_progress(more, all)`` is called with the numbers answered since the last call and in
+    all. Raises ArlearnError if the card's task has no answers, the questions cannot be used, or the model does not fit its task.
     """
     task = load_task(card["task"]["kind"], card["task"].get("configuration") or {})
     if not isinstance(task, SequenceTask):
@@ -244,8 +244,8 @@ def measure_task(
     else:
         inputs, drawn = choose_questions(task, count, hard, seed)
     predictor.eval()
-    heard = None if progress is None else lambda more: progress(more, len(inputs))
-    result = exact_match(predictor, task, inputs, progress=heard)
+    heard = None if on_progress is None else lambda more: on_progress(more, len(inputs))
+    result = exact_match(predictor, task, inputs, on_progress=heard)
     return result, result.summary() | {
         "questions": drawn,
         "distinct": len({tuple(row) for row in inputs.tolist()}),

@@ -129,7 +129,7 @@ def measure_all(
     learners: Sequence[Learner],
     seeds: Sequence[int],
     directory: Path,
-    told: Callable[[str], None],
+    on_progress: Callable[[str], None],
 ) -> list[Cell]:
     """Measure every format with every learner and seed. Results of an earlier, equal run in ``directory`` are reused.
 
@@ -143,11 +143,11 @@ def measure_all(
                 path = directory / "cells" / f"{name}-{learner.head}-{seed}.json"
                 cell = _kept(path, wanted)
                 if cell is None:
-                    told(f"{name}, {learner.head} head, seed {seed}: {task.generated} generated tokens")
+                    on_progress(f"{name}, {learner.head} head, seed {seed}: {task.generated} generated tokens")
                     cell = measure(task, name, learner, seed)
                     write_atomically(path, json.dumps({"wanted": wanted, "cell": asdict(cell)}, indent=1))
                 else:
-                    told(f"{name}, {learner.head} head, seed {seed}: kept from an earlier run")
+                    on_progress(f"{name}, {learner.head} head, seed {seed}: kept from an earlier run")
                 cells.append(cell)
     return cells
 

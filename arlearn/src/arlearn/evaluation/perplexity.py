@@ -67,23 +67,25 @@ class Score:
 
 
 @torch.no_grad()
-def at_context(predictor: Predictor, text: TokenisedText, layout: Layout, progress: Progress | None = None) -> Score:
-    """Score every token in non-overlapping rows. ``progress`` is told the share that is done, 0 to 1."""
+def at_context(predictor: Predictor, text: TokenisedText, layout: Layout, on_progress: Progress | None = None) -> Score:
+    """Score every token in non-overlapping rows. ``on_progress`` is called with the share that is done, 0 to 1."""
     _check(predictor, layout)
-    return _rows(predictor, text, Layout(layout.context, layout.boundaries, "ignored", layout.pad), progress)
+    return _rows(predictor, text, Layout(layout.context, layout.boundaries, "ignored", layout.pad), on_progress)
 
 
 @torch.no_grad()
-def with_padding(predictor: Predictor, text: TokenisedText, layout: Layout, progress: Progress | None = None) -> Score:
+def with_padding(
+    predictor: Predictor, text: TokenisedText, layout: Layout, on_progress: Progress | None = None
+) -> Score:
     """The protocol of the paper's public code: every row is scored to its end, pads and end-of-text included.
 
     Only for comparison with figures measured that way: pads are certain, so this flatters the perplexity.
     """
     _check(predictor, layout)
-    return _rows(predictor, text, Layout(layout.context, "story", "scored", layout.pad), progress)
+    return _rows(predictor, text, Layout(layout.context, "story", "scored", layout.pad), on_progress)
 
 
-def _rows(predictor: Predictor, text: TokenisedText, layout: Layout, progress: Progress | None) -> Score:
+def _rows(predictor: Predictor, text: TokenisedText, layout: Layout, on_progress: Progress | None) -> Score:
     rows, device = Rows(layout, text.tokens, text.starts), predictor.device
     end, total, tokens = int(text.tokens[-1]), 0.0, 0
     size = max(1, POSITIONS // layout.context)
@@ -94,8 +96,8 @@ def _rows(predictor: Predictor, text: TokenisedText, layout: Layout, progress: P
         if layout.padding == "ignored":
             counted &= batch.tokens != end
         total, tokens = _add(predictor, batch.tokens.to(device), counted.to(device), total, tokens)
-        if progress is not None:
-            progress(min(1.0, (begin + size) / len(rows)))
+        if on_progress is not None:
+            on_progress(min(1.0, (begin + size) / len(rows)))
     return Score(total, tokens, text.bytes)
 
 
@@ -108,9 +110,9 @@ def _add(predictor: Predictor, tokens: Tensor, counted: Tensor, nats: float, so_
 
 @torch.no_grad()
 def sliding(
-    predictor: Predictor, text: TokenisedText, layout: Layout, stride: int = 1, progress: Progress | None = None
+    predictor: Predictor, text: TokenisedText, layout: Layout, stride: int = 1, on_progress: Progress | None = None
 ) -> Score:
-    """Score every token with a window that slides by ``stride`` tokens. ``progress`` as in ``at_context``.
+    """Score every token with a window that slides by ``stride`` tokens. ``on_progress`` as in ``at_context``.
 
     A predictor without a context limit reads on instead of sliding, in one pass: every token sees at least the T tokens
     before it, and what lies further back as far as the predictor looks. Raises ArlearnError unless 1 <= stride <= T.
@@ -122,10 +124,10 @@ def sliding(
     if layout.boundaries == "joined":
         begins, ends = text.starts[:1], text.starts[-1:]
     if predictor.context is None:
-        return _windows(predictor, text, layout, begins, ends, layout.context, SEGMENT, progress)
+        return _windows(predictor, text, layout, begins, ends, layout.context, SEGMENT, on_progress)
     if stride == 1:
-        return _steps(predictor, text, layout, begins, ends, progress)
-    return _windows(predictor, text, layout, begins, ends, layout.context - stride, stride, progress)
+        return _steps(predictor, text, layout, begins, ends, on_progress)
+    return _windows(predictor, text, layout, begins, ends, layout.context - stride, stride, on_progress)
 
 
 def _segments(
@@ -148,7 +150,7 @@ def _windows(
     ends: NDArray[np.int64],
     warm: int,
     new: int,
-    progress: Progress | None,
+    on_progress: Progress | None,
 ) -> Score:
     """Whole windows through ``loss``: of each, the targets after the first ``warm`` count."""
     cuts = sorted(_segments(begins, ends, warm, new), key=lambda cut: cut[2] - cut[0])
@@ -158,8 +160,8 @@ def _windows(
         batch, counted = _stack(text, layout, cuts[place : place + size])
         total, tokens = _add(predictor, batch.to(predictor.device), counted.to(predictor.device), total, tokens)
         place += size
-        if progress is not None:
-            progress(min(1.0, place / len(cuts)))
+        if on_progress is not None:
+            on_progress(min(1.0, place / len(cuts)))
     return Score(total, tokens, text.bytes)
 
 
@@ -181,7 +183,7 @@ def _steps(
     layout: Layout,
     begins: NDArray[np.int64],
     ends: NDArray[np.int64],
-    progress: Progress | None,
+    on_progress: Progress | None,
 ) -> Score:
     """One token at a time through ``step``, many sequences side by side; its window slides by itself."""
     cuts = sorted(_segments(begins, ends, layout.context, SEGMENT), key=lambda cut: cut[0] - cut[2])
@@ -205,8 +207,8 @@ def _steps(
             total += float(nats.double()[scored].sum())
             tokens += int(scored.sum())
             done += alive
-            if progress is not None:
-                progress(done / work)
+            if on_progress is not None:
+                on_progress(done / work)
     return Score(total, tokens, text.bytes)
 
 

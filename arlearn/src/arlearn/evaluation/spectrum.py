@@ -119,7 +119,7 @@ class Spectrum:
 
 
 @torch.no_grad()
-def spectrum_of(predictor: Predictor, progress: Callable[[float], None] | None = None) -> Spectrum:
+def spectrum_of(predictor: Predictor, on_progress: Callable[[float], None] | None = None) -> Spectrum:
     """The spectrum of a linear or MLP predictor's map.
 
     Raises ArlearnError if the predictor has no causal map, or one without a single block.
@@ -145,8 +145,8 @@ def spectrum_of(predictor: Predictor, progress: Callable[[float], None] | None =
                     stable_rank=sum(each[3] for each in found) / len(found),
                 )
             )
-        if progress is not None:
-            progress((distance + 1) / map.window)
+        if on_progress is not None:
+            on_progress((distance + 1) / map.window)
     if not lags:
         raise ArlearnError("the map has no block at all: its outputs are always zero")
     end = max(map.window - 1, map.start + map.period - 1) if isinstance(map, PeriodicMap) else map.window - 1

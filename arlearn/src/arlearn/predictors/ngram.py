@@ -195,13 +195,13 @@ def estimate(
     starts: Integers,
     vocabulary: int,
     order: int,
-    progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> list[Level]:
     """The n-grams of 1 to ``order`` tokens of a text.
 
     ``tokens`` are sequences end to end, the first token of each (at ``starts``, the last of which is the last token of
-    all) being the last of the one before: a sequence's first token is never predicted. ``progress`` is told the share
-    that is done. Raises ArlearnError if order is less than 1, a token lies outside the vocabulary, or no sequence has
+    all) being the last of the one before: a sequence's first token is never predicted. ``on_progress`` is called
+    with the share that is done. Raises ArlearnError if order is less than 1, a token lies outside the vocabulary, or no sequence has
     ``order`` tokens.
     """
     if order < 1:
@@ -222,8 +222,8 @@ def estimate(
         opening = counted.node[depth == length - 2] if length > 2 else np.empty(0, np.int64)
         levels.append((counted.keys, different + np.bincount(opening, minlength=len(counted.keys))))
         counted = longer
-        if progress is not None:
-            progress((length - 1) / order)
+        if on_progress is not None:
+            on_progress((length - 1) / order)
     levels.append((counted.keys, counted.counts))
     return _smoothed(levels, vocabulary)
 

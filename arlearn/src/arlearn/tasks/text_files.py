@@ -231,18 +231,18 @@ class TokenisedText:
 
 
 def tokenise(
-    text: TextFile, vocabulary: BytePair, progress: Callable[[int], None] | None = None, cache: Path | None = None
+    text: TextFile, vocabulary: BytePair, on_progress: Callable[[int], None] | None = None, cache: Path | None = None
 ) -> TokenisedText:
     """The text in tokens, from the cache if it is there.
 
-    ``progress`` is told how many more characters were done. Raises ArlearnError if the text cannot be used or the cache
-    cannot be written.
+    ``on_progress`` is called with the number of characters done since the last call. Raises ArlearnError if the text
+    cannot be used or the cache cannot be written.
     """
     cache = cache or cache_directory()
     sha256 = text.sha256()
     place = cache / f"tokens-{FORMAT}-{sha256[:16]}-{vocabulary.sha256[:16]}"
     if not (place / "about.json").is_file():
-        _write(place, text, sha256, vocabulary, progress)
+        _write(place, text, sha256, vocabulary, on_progress)
     try:
         about = json.loads((place / "about.json").read_text())
         tokens = np.load(place / "tokens.npy", mmap_mode="r", allow_pickle=False)
@@ -271,7 +271,7 @@ def _check(text: TextFile, starts: NDArray[np.int64]) -> None:
 
 
 def _collect(
-    stories: Iterator[str], vocabulary: BytePair, progress: Callable[[int], None] | None
+    stories: Iterator[str], vocabulary: BytePair, on_progress: Callable[[int], None] | None
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64], int]:
     # array: four bytes a token while the text is read, where a list would take eight and an object each
     tokens, starts, size = array("I"), array("q"), 0
@@ -292,7 +292,7 @@ def _collect(
         del waiting[: len(encoded)]
         encoded.clear()
 
-    for story in vocabulary.encode_many(counted(), progress=progress):
+    for story in vocabulary.encode_many(counted(), on_progress=on_progress):
         starts.append(len(tokens))
         tokens.append(vocabulary.end_of_text)
         tokens.extend(story)
@@ -306,9 +306,9 @@ def _collect(
 
 
 def _write(
-    place: Path, text: TextFile, sha256: str, vocabulary: BytePair, progress: Callable[[int], None] | None
+    place: Path, text: TextFile, sha256: str, vocabulary: BytePair, on_progress: Callable[[int], None] | None
 ) -> None:
-    tokens, starts, size = _collect(text.stories(), vocabulary, progress)
+    tokens, starts, size = _collect(text.stories(), vocabulary, on_progress)
     _check(text, starts)
     about = {
         "file": text.path.name,

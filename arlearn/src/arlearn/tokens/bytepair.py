@@ -182,9 +182,9 @@ class BytePair:
         return [self.end_of_text, *self.encode(text)]
 
     def encode_many(
-        self, texts: Iterable[str], batch: int = 1024, progress: Callable[[int], None] | None = None
+        self, texts: Iterable[str], batch: int = 1024, on_progress: Callable[[int], None] | None = None
     ) -> Iterator[list[int]]:
-        """The tokens of each text, in order; ``progress`` is told how many characters each batch had."""
+        """The tokens of each text, in order; ``on_progress`` is called with the number of characters of each batch."""
         waiting: list[list[str]] = []
         characters = 0
         for text in texts:
@@ -192,12 +192,12 @@ class BytePair:
             characters += len(text)
             if len(waiting) >= batch or characters >= 1 << 22:
                 yield from self._encode(waiting)
-                if progress is not None:
-                    progress(characters)
+                if on_progress is not None:
+                    on_progress(characters)
                 waiting, characters = [], 0
         yield from self._encode(waiting)
-        if progress is not None:
-            progress(characters)
+        if on_progress is not None:
+            on_progress(characters)
 
     def _encode(self, texts: list[list[str]]) -> Iterator[list[int]]:
         flat = [piece for pieces in texts for piece in pieces]

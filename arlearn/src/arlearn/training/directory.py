@@ -325,12 +325,12 @@ def prepare(recipe: Recipe, out: Path, reporter: Reporter) -> Prepared:
     with reporter.work("tokenising") as work:
         done = 0
 
-        def progress(characters: int) -> None:
+        def on_progress(characters: int) -> None:
             nonlocal done
             done += characters
             work.show(min(done / expected, 0.99), f"{done / 1e6:.0f} M characters")
 
-        text = tokenise(source.text, vocabulary, progress)
+        text = tokenise(source.text, vocabulary, on_progress)
         work.show(1.0, f"{len(text.tokens) / 1e6:.2f} M tokens")
     layout = Layout(recipe.task["context"], recipe.task["boundaries"], recipe.task["padding"], vocabulary.pad)
     task = TextTask(layout, vocabulary.size, vocabulary.end_of_text, text)

@@ -206,7 +206,7 @@ def _updates(recipe: Recipe, shape: Shape, seconds: float, tokens: float | None)
 
 
 def bench_processes(
-    recipe: Recipe, counts: Sequence[int], updates: int, threads: int | None, tell: Callable[[str], None]
+    recipe: Recipe, counts: Sequence[int], updates: int, threads: int | None, on_progress: Callable[[str], None]
 ) -> dict[str, Any]:
     """Train ``updates`` updates with each number of processes; returns what ``--json`` prints.
 
@@ -222,7 +222,7 @@ def bench_processes(
         file = place / f"{recipe.name}.toml"
         first: list[Update] = []
         for count in counts:
-            tell(f"{count} process{'es' if count > 1 else ''}")
+            on_progress(f"{count} process{'es' if count > 1 else ''}")
             share = threads or max(1, (os.cpu_count() or 1) // count)
             made = _train(file, recipe, place / str(len(rows)), count, share)
             first = first or made
