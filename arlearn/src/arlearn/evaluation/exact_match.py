@@ -130,8 +130,8 @@ def exact_match(
 ) -> ExactMatch:
     """Let the predictor answer these prompts by greedy decoding, and compare with the right answers.
 
-    ``on_progress`` is called with the number of prompts done since the last call. Raises ArlearnError if there are none,
-    or if predictor and task do not fit together.
+    ``on_progress`` is called with the number of prompts done since the last call. Raises ArlearnError if there are
+    none, or if predictor and task do not fit together.
     """
     if len(inputs) == 0:
         raise ArlearnError("there is nothing to evaluate: no inputs")
@@ -232,7 +232,8 @@ def measure_task(
 
     Questions are held-out ones, drawn with ``seed``, or all of them if there are no more than ``count``; or those of
     the file ``pairs``. ``on_progress(more, all)`` is called with the numbers answered since the last call and in
-    all. Raises ArlearnError if the card's task has no answers, the questions cannot be used, or the model does not fit its task.
+    all. Raises ArlearnError if the card's task has no answers, the questions cannot be used, or the model does not fit
+    its task.
     """
     task = load_task(card["task"]["kind"], card["task"].get("configuration") or {})
     if not isinstance(task, SequenceTask):

@@ -201,8 +201,8 @@ def estimate(
 
     ``tokens`` are sequences end to end, the first token of each (at ``starts``, the last of which is the last token of
     all) being the last of the one before: a sequence's first token is never predicted. ``on_progress`` is called
-    with the share that is done. Raises ArlearnError if order is less than 1, a token lies outside the vocabulary, or no sequence has
-    ``order`` tokens.
+    with the share that is done. Raises ArlearnError if order is less than 1, a token lies outside the vocabulary, or no
+    sequence has ``order`` tokens.
     """
     if order < 1:
         raise ArlearnError(f"order must be 1 or more, not {order}")
