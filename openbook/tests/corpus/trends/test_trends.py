@@ -180,7 +180,7 @@ def test_bad_input_is_said(tmp_path: Path, records: Path) -> None:
     with pytest.raises(OpenbookError, match="not a Parquet"):
         rows(tmp_path / "broken.parquet", [])
     (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.5")
-    with pytest.raises(OpenbookError, match="is a PDF, not a Parquet file of records .* openbook assess"):
+    with pytest.raises(OpenbookError, match=r"is a PDF, not a Parquet file of records .* openbook assess"):
         rows(tmp_path / "paper.pdf", [])
     with pytest.raises(OpenbookError, match="no file"):
         rows(tmp_path / "none.parquet", [])
