@@ -106,6 +106,30 @@ def test_a_site(disk: tuple[Path, Size], texts: Path, tmp_path: Path) -> None:
         assert (place / "site" / path.relative_to(tmp_path / "fresh")).read_bytes() == path.read_bytes()
 
 
+def test_the_site_of_before_stays_where_new_pages_find_no_room(
+    disk: tuple[Path, Size], texts: Path, tmp_path: Path
+) -> None:
+    place, resize = disk
+    resize("64m")
+    assess = [*OPENBOOK, "assess", "--out", str(tmp_path / "records")]
+    command = [*OPENBOOK, "site", "--records", "records", "--out", str(place / "site"), "--no-search"]
+    goes_on([*assess, *(str(texts / f"p{number:02d}.txt") for number in range(4))], tmp_path)
+    goes_on(command, tmp_path)
+    before = {path: path.read_bytes() for path in (place / "site").rglob("*.html")}
+    used = sum(4096 * (1 + path.stat().st_size // 4096) for path in place.rglob("*"))
+    goes_on([*assess, str(texts)], tmp_path)
+    resize(str(used + 120_000))
+    refused(command, tmp_path)
+    for path, page in before.items():  # a page is the old one or a new one, and whole
+        assert path.read_bytes() == page or path.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert not list(place.rglob("*.part"))
+    resize("64m")
+    goes_on(command, tmp_path)
+    goes_on([*command[:-2], str(tmp_path / "fresh"), command[-1]], tmp_path)
+    for path in (tmp_path / "fresh").rglob("*.html"):
+        assert (place / "site" / path.relative_to(tmp_path / "fresh")).read_bytes() == path.read_bytes()
+
+
 @pytest.mark.parametrize("size", ["16k", "120k"])
 def test_training(disk: tuple[Path, Size], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: str) -> None:
     place, resize = disk

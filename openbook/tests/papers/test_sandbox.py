@@ -58,10 +58,11 @@ def test_a_batch_keeps_its_order(readers: ReaderPool, tmp_path: Path, prose: str
     ("name", "opened"),
     [
         ("comments.md", "{prose}\n\n" + "<!--" * 120_000),
+        ("notes.tex", "\\documentclass{article}\n\\begin{document}\n{prose}" + "\\footnote{" * 120_000),
         ("style.html", "<html><head><style>" + "/* " * 160_000 + "</style></head><body><p>{prose}</p></body></html>"),
     ],
 )
-def test_comments_that_never_end_are_read_within_the_limit(tmp_path: Path, prose: str, name: str, opened: str) -> None:
+def test_what_is_never_closed_is_read_within_the_limit(tmp_path: Path, prose: str, name: str, opened: str) -> None:
     (tmp_path / name).write_text(opened.replace("{prose}", prose))
     assert read_safely(tmp_path / name).problem is None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from openbook.papers.formats import decode
@@ -42,16 +43,26 @@ def argument(text: str, start: int) -> tuple[str, int]:
         start += 1
     if start >= len(text) or text[start] != "{":
         return "", start
-    depth = 0
+    unclosed = _unclosed(text) if len(text) > 5000 else set()
+    if start in unclosed:
+        return "", start + 1
+    opened: list[int] = []
     for found in _BRACE.finditer(text, start, min(len(text), start + 200_000)):
         mark = found.group()
         if mark == "{":
-            depth += 1
+            opened.append(found.start())
         elif mark == "}":
-            depth -= 1
-            if depth == 0:
+            opened.pop()
+            if not opened:
                 return text[start + 1 : found.start()], found.end()
+    unclosed.update(brace for brace in opened if brace < start + 100_000)
     return "", start + 1
+
+
+@lru_cache(maxsize=4)
+def _unclosed(text: str) -> set[int]:
+    """The braces of a text that are known to have no end, so that it is not looked for again from each of them."""
+    return set()
 
 
 def clean_source(data: bytes) -> str:

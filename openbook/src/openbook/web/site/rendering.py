@@ -8,6 +8,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -172,6 +173,8 @@ def _write_folder(target: str, files: dict[str, bytes]) -> None:
                 if name.endswith(".txt") and name not in files:
                     os.unlink(f"{target}/{name}")
     except OSError as error:
+        if new:
+            shutil.rmtree(beside, ignore_errors=True)
         raise unwritable(target, error) from error
 
 

@@ -137,6 +137,9 @@ def write_fast(path: str, content: bytes, whole: bool = True) -> None:
         view = memoryview(content)
         while view:
             view = view[os.write(handle, view) :]
+    except OSError:
+        os.unlink(beside)
+        raise
     finally:
         os.close(handle)
     if whole:
