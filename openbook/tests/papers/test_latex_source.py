@@ -236,6 +236,13 @@ def test_brackets_left_open_are_not_read_again_and_again(opened: str, monkeypatc
     assert taken <= most
 
 
+def test_a_note_of_the_title_is_no_word_of_it() -> None:
+    text = document("").replace(r"\title{Sorting Leaves}", r"\title{Sorting Leaves\thanks{Paid by nobody.}}")
+    paper = read_bytes(text.encode(), source="x.tex", suffix=".tex")
+    assert paper.title == "Sorting Leaves"
+    assert "Paid by nobody." in paper.text
+
+
 def test_a_macro_in_the_title_that_is_defined_later() -> None:
     text = document("").replace(r"\title{Sorting Leaves}", r"\title{\ours: Sorting Leaves}\newcommand{\ours}{LeafNet}")
     assert read_bytes(text.encode(), source="x.tex", suffix=".tex").title == "LeafNet: Sorting Leaves"

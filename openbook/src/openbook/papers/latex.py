@@ -36,8 +36,11 @@ _TABLES: Final = frozenset(["tabular", "tabular*", "tabularx", "tabulary", "long
 def read_latex(files: dict[str, bytes], main: str) -> Document:
     """The blocks of the document ``main`` with the files that it puts in."""
     source = read_source(files, main)
-    document = Document(title=next(filter(None, (words(given[0]) for given in source.given("title", "icmltitle"))), ""))
+    notes: list[str] = []
+    titles = (words(_without_notes(given[0], notes)) for given in source.given("title", "icmltitle"))
+    document = Document(title=next(filter(None, titles), ""))
     document.authors, block = _front_matter(source)
+    block += [Block(note, "footnote") for note in notes if note]
     if document.title:
         document.blocks.append(Block(document.title))
     document.blocks += block
