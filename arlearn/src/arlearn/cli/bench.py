@@ -69,7 +69,7 @@ def step(
 ) -> None:
     """Time one training step: the packed map, fused cross-entropy and fused AdamW against the dense masked layer.
 
-    The baseline multiplies its weight by the mask in each forward pass and uses PyTorch's default F.cross_entropy and AdamW.
+    The baseline multiplies its weight by the mask in each forward pass and uses PyTorch's own F.cross_entropy and AdamW.
     """
     speed = _checkout("step")
     size = _size(quick, context, width, vocabulary, batch, threads)

@@ -247,7 +247,7 @@ class Explanation:
         return max((each.attribution for each in self.explained), key=lambda attribution: attribution.residual)
 
     def as_json(self) -> dict[str, Any]:
-        """The first prediction's attribution, the model and the prompt; all predictions under ``steps`` if there are several."""
+        """The first prediction's attribution, the model and the prompt; all predictions under ``steps`` if more than one."""
         saved, first = self.model, self.explained[0]
         described: dict[str, Any] = {
             "model": str(saved.folder),

@@ -65,7 +65,7 @@ class SweptSetting:
 
 
 def read_space(given: Sequence[str], recipe: Recipe) -> list[SweptSetting]:
-    """The search space that ``--over`` describes. Raises ArlearnError that lists all values that are invalid, alone or together."""
+    """The search space that ``--over`` describes. Raises ArlearnError that lists all invalid values and combinations."""
     found, problems = [], []
     for text in given:
         try:
