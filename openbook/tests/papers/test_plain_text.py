@@ -144,6 +144,22 @@ def test_other_formats_are_refused_by_name(data: bytes, word: str) -> None:
         assert word in problem
 
 
+@pytest.mark.parametrize(
+    ("text", "suffix", "word"),
+    [
+        ('{"cells": [{"source": ["We study leaves."]}]}', ".ipynb", "JSON"),
+        ('[\n  {"title": "Leaves"}]', ".txt", "JSON"),
+        ('<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"><text>We study</text></svg>', ".svg", "SVG"),
+        ("% mine\n@article{leaves,\n  title = {We study leaves}\n}", "", "BibTeX"),
+        (f'"""{PROSE}"""\nimport leaves\n', ".py", "program"),
+    ],
+)
+def test_other_texts_are_refused_by_name(text: str, suffix: str, word: str) -> None:
+    problem = read_bytes(text.encode(), source="x" + suffix, suffix=suffix).problem
+    assert problem is not None
+    assert word in problem
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig", "cp1252"])
 def test_encodings(encoding: str) -> None:
     paper = read_bytes(f"Größe\n\n{PROSE}\n\n{PROSE}".encode(encoding), source="x.txt", suffix=".txt")

@@ -120,3 +120,8 @@ def test_a_link_over_two_lines_is_one(pdf_of: Callable[..., bytes], line: Callab
     boxes = ((148.0, last + 10.0, 210.0, last + 21.0), url), ((72.0, last - 2.0, 120.0, last + 9.0), url)
     paper = read_bytes(pdf_of([words], page_entries=annotations(*boxes)), source="x.pdf")
     assert [paper.text[link.start : link.end] for link in paper.links] == ["public repository"]
+
+
+def test_an_address_without_a_whole_host_is_no_link() -> None:
+    text = "Our Study\n\n" + "The code is at https://github. com/a/ b and the data at https://data.example.org/x. " * 6
+    assert {link.url for link in read_text(text, "a.txt").links} == {"https://data.example.org/x"}

@@ -193,7 +193,12 @@ def _links(paper: Paper, loose: Iterable[Link]) -> None:
             rest = _REST.match(text, at)
             url = trim_url(text[start : rest.end()]) if rest and start >= 0 else ""
             end = start + len(url)
-            if len(url) > max(8, at - start + len(mark)) and not any(s < end and start < e for s, e in taken):
+            host = url.partition("://")[2].partition("/")[0] if mark == "://" else url
+            if (
+                "." in host
+                and len(url) > max(8, at - start + len(mark))
+                and not any(s < end and start < e for s, e in taken)
+            ):
                 taken.append((start, end))
                 found.append(Link(url if "://" in url else "https://" + url, None, start, end))
             at = lowered.find(mark, at + len(mark))

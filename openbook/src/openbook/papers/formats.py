@@ -26,6 +26,18 @@ _REFUSED: Final = (
     (b"AT&TFORM", "djvu", "DjVu"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "doc", "a Word document of the old kind (.doc)"),
 )
+#: Text that is no paper's, as its users call it, by the name of its kind.
+_OTHER_TEXT: Final = {
+    "json": "JSON (data or a notebook)",
+    "svg": "a picture (SVG)",
+    "bibtex": "a bibliography (BibTeX)",
+    "source": "a program, a table or a mail",
+}
+_JSON: Final = re.compile(r"\s*[\[{]\s*(?:\{\s*)?\"")
+_BIBTEX: Final = re.compile(r"(?:\s|%[^\n]*\n)*@(?:[a-z]{3,15})\s*\{[^\n{}]{0,200}[,=]", re.IGNORECASE)
+_SOURCE: Final = frozenset(
+    ".py .ipynb .js .ts .c .cc .cpp .h .java .r .m .jl .rs .go .sh .css .csv .tsv .toml .yaml .yml .eml .log".split()
+)
 _PROLOG: Final = r"\A(?>\s|<\?.{0,500}?\?>|<!--.{0,4000}?-->|(?P<doctype><!DOCTYPE[^>\[]{0,1000}(?:\[.{0,4000}?\]\s*)?>))*+"  # atomic: a prolog of many instructions has many readings, and trying them all would never end
 _ROOT: Final = re.compile(_PROLOG + r"<(?:\w+:)?(?P<root>[A-Za-z][\w.-]*)", re.DOTALL | re.IGNORECASE)
 _HTML_TAGS: Final = frozenset(
@@ -46,7 +58,7 @@ def detect(data: bytes, suffix: str = "") -> str:
     """The format of a file by its content, or by the ending of its name where the content leaves it open.
 
     ``pdf archive tei jats xml html latex markdown text``, ``binary``, or the name of a format that is refused
-    (``refusal`` says how): ``rtf postscript pjl dvi djvu doc``.
+    (``refusal`` says how): ``rtf postscript pjl dvi djvu doc json svg bibtex source``.
     """
     from openbook.papers.archives import is_archive
 
@@ -76,6 +88,8 @@ def _markup_kind(text: str, suffix: str) -> str:
             and ("jats" in doctype or "nlm" in doctype or suffix == ".nxml" or _JATS_MARKS.search(text))
         ):
             return "jats"
+        if root == "svg":
+            return "svg"
         if root in ("html", "head", "body") or doctype.startswith("<!doctype html"):
             return "html"
         if not named and text.lstrip().startswith("<?xml"):
@@ -94,15 +108,21 @@ def _markup_kind(text: str, suffix: str) -> str:
         return "latex"
     if text.lstrip().startswith("# ") and len(_HEADING_LINE.findall(text)) > 2:
         return "markdown"
-    return "text"
+    if _JSON.match(text):
+        return "json"
+    if _BIBTEX.match(text):
+        return "bibtex"
+    return "source" if suffix in _SOURCE else "text"
 
 
 def refusal(kind: str, suffix: str = "") -> str | None:
     """Why files of a format are not read; None for a format that is."""
     advice = "give a PDF, TEI or JATS XML, LaTeX, HTML, Markdown or text file"
-    for _, name, spoken in _REFUSED:
-        if kind == name:
-            return f"not a paper format: {spoken}, which is not read; save it as PDF, or {advice}"
+    spoken = {name: spoken for _, name, spoken in _REFUSED}.get(kind)
+    if spoken:
+        return f"not a paper format: {spoken}, which is not read; save it as PDF, or {advice}"
+    if kind in _OTHER_TEXT:
+        return f"not a paper: {_OTHER_TEXT[kind]}{f' (its name ends in {suffix})' if suffix else ''}; {advice}"
     if kind == "binary":
         return f"not a paper format: binary data{f' (its name ends in {suffix})' if suffix else ''}; {advice}"
     return None

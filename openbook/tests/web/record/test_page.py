@@ -131,6 +131,8 @@ def test_the_terminal_shows_the_same_and_no_markup() -> None:
         ("Encoding of {-1,+1}", "Encoding of {-1,+1}"),
         (r"50% of \emph{C#} & more", "50% of C# & more"),
         (r"$\overset$ of plums", "of plums"),
+        (r"$\ell_1$-Sorting of {Leaves}", "ℓ₁-Sorting of Leaves"),
+        ("{Bayes}ian {GAN}s over {0, 1}", "Bayesian GANs over {0, 1}"),
     ],
 )
 def test_titles_without_latex(title: str, plain: str) -> None:

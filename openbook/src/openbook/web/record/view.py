@@ -17,6 +17,8 @@ from openbook.variables import SCORED, VARIABLES
 from openbook.variables.definitions import definition
 from openbook.web.addresses import is_web
 
+#: Words in braces, which keep their capitals in a bibliography.
+_PROTECTED: Final = re.compile(r"(?<![\\\w^}])\{([A-Za-z][\w .:'’-]*)\}")
 #: Characters of a title in which LaTeX is looked for.
 LONGEST: Final = 1000
 #: Characters of context on either side of a quote, before it is widened to whole words.
@@ -276,9 +278,10 @@ def interval_text(interval: tuple[float, float] | None) -> str:
 
 
 def plain_title(title: str) -> str:
-    """A title without LaTeX: ``$\\ell_2$`` becomes ``ℓ₂``. A lone dollar sign stays."""
+    """A title without LaTeX: ``$\\ell_2$`` becomes ``ℓ₂``, and ``{Bayes}`` ``Bayes``. A lone dollar sign and ``{0, 1}`` stay."""
     if "$" not in title and "\\" not in title and "{" not in title:
         return title
+    title = _PROTECTED.sub(r"\1", title)
     plain = _MATHS.sub(lambda found: _without_latex(found[1]), title)
     return _without_latex(re.sub(r"(?<!\\)([%#&$~])", r"\\\1", plain)) if _COMMAND.search(plain) else plain
 
