@@ -208,3 +208,16 @@ def test_letters_of_mathematical_alphabets_shift_no_places(tmp_path: Path, prose
                 for box in paper.boxes(item.start, item.end)
             )
             assert re.sub(r"\W", "", found) == re.sub(r"\W", "", paper.words(item))
+
+
+def test_a_word_that_a_column_breaks_is_whole_though_a_formula_stands_above(
+    pdf_of: Callable[..., bytes], line: Callable[..., str], block: Callable[..., str], prose: str
+) -> None:
+    """The paragraph that ends in a formula does not take what belongs to the paragraph below it."""
+    first = block(72, 720, prose * 2, width=48) + line(72, 420, "We count the leaves of all of the trees, as in")
+    formula = line(140, 396, "n = 2 k") + line(282, 396, "(1)") + line(72, 338, "A short remark.")
+    second = ["Another paragraph speaks of many tall trees", "and of the moss on them, and of their old affin-"]
+    left = first + formula + "".join(line(72, 300 - 12 * place, words) for place, words in enumerate(second))
+    right = line(320, 720, "ity to the light of the sun, which we measured.") + block(320, 690, prose * 2, width=48)
+    paper = read_bytes(pdf_of([left + right]), source="x.pdf")
+    assert "and of their old affinity to the light" in paper.text

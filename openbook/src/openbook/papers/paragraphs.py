@@ -227,8 +227,8 @@ def _flow(groups: list[Group], layout: Layout) -> list[Group]:
         held: list[Group] = []
         while not _finished(group, layout):
             following = _continuation(groups, used, index, group, layout)
-            if following is None:
-                break
+            if following is None or any(_breaks_off(groups[at]) for at in range(index + 1, following) if not used[at]):
+                break  # what follows a word that is broken off goes on with that word's paragraph
             # what stood between goes before the paragraph on its own page, else after it
             for between in range(index + 1, following):
                 if not used[between]:
@@ -242,6 +242,11 @@ def _flow(groups: list[Group], layout: Layout) -> list[Group]:
         flowing.append(group)
         flowing.extend(other for other in held if other.rows[0].page != first_page)
     return flowing
+
+
+def _breaks_off(group: Group) -> bool:
+    """Whether a paragraph ends within a word."""
+    return group.kind == "text" and group.last.broken and _is_prose(group.last)
 
 
 def _finished(group: Group, layout: Layout) -> bool:
