@@ -208,12 +208,13 @@ class _Build:
     def _clean_papers(self, papers: Sequence[Listed], before: state.State) -> None:
         """Remove pages of papers that are gone, and what an earlier build kept in the other way."""
         current = {self._kept(one) for one in papers}
-        self.report.removed = len(set(before.folders.values()) - {one.folder for one in papers})
-        for name in os.listdir(self.out / "papers"):
+        earlier = set(before.folders.values())
+        self.report.removed = len(earlier - {one.folder for one in papers})
+        for name in set(os.listdir(self.out / "papers")) - current:
             path = self.out / "papers" / name
-            if path.is_dir() and name not in current and name in before.folders.values():
+            if path.is_dir() and name in earlier:
                 rmtree(path, ignore_errors=True)
-            elif name.startswith("bundle-") and name not in current:
+            elif name.startswith("bundle-"):
                 path.unlink()
 
     def _bundle_pages(self, folder: Folder, papers: Sequence[Listed]) -> None:

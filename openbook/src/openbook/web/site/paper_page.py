@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from markupsafe import Markup, escape
@@ -295,25 +295,10 @@ def json_ld(record: Record, base_url: str, at: str) -> str:
     if is_web(paper.url):
         article["url"] = paper.url
     here = base_url + href(at.removesuffix("index.html"))
-    measured: list[dict[str, Any]] = [
-        {"@type": "PropertyValue", "name": _titles()[variable], "value": record.answers[variable].result}
-        for variable in SCORED
-        if variable in record.answers
-    ]
-    measured += [
-        {"@type": "PropertyValue", "name": name, "value": value, "maxValue": most}
-        for name, value, most in (
-            ("Documentation Score", scores.documentation, 7),
-            ("Reproducibility Score", scores.reproducibility, 1),
-        )
-        if value is not None
-    ]
-    article["subjectOf"] = {
-        "@type": "Dataset",
-        "name": "What this paper documents: an estimate",
-        "description": record.notice,
-        "measurementTechnique": " ".join(part for part in (record.run.assessor, record.run.model) if part),
-        "variableMeasured": measured,
+    results = tuple((name, record.answers[name].result) for name in SCORED if name in record.answers)
+    technique = " ".join(part for part in (record.run.assessor, record.run.model) if part)
+    estimate = _estimate(record.notice, technique, results, scores.documentation, scores.reproducibility)
+    place: dict[str, Any] = {
         "distribution": {
             "@type": "DataDownload",
             "encodingFormat": "application/json",
@@ -321,7 +306,43 @@ def json_ld(record: Record, base_url: str, at: str) -> str:
         },
         **({"url": here} if base_url else {}),
     }
-    text = _JSON.encode(article)
+    # Two objects as one, and that as the last member of a third: their braces make way for commas.
+    return f'{_encoded(article)[:-1]},"subjectOf":{estimate[:-1]},{_encoded(place)[1:]}}}'
+
+
+@lru_cache(4096)
+def _estimate(
+    notice: str,
+    technique: str,
+    results: tuple[tuple[str, str], ...],
+    documentation: int | None,
+    reproducibility: float | None,
+) -> str:
+    """What was measured of a paper, as JSON-LD: the same for many papers."""
+    measured: list[dict[str, Any]] = [
+        {"@type": "PropertyValue", "name": _titles()[variable], "value": result} for variable, result in results
+    ]
+    measured += [
+        {"@type": "PropertyValue", "name": name, "value": value, "maxValue": most}
+        for name, value, most in (
+            ("Documentation Score", documentation, 7),
+            ("Reproducibility Score", reproducibility, 1),
+        )
+        if value is not None
+    ]
+    return _encoded(
+        {
+            "@type": "Dataset",
+            "name": "What this paper documents: an estimate",
+            "description": notice,
+            "measurementTechnique": technique,
+            "variableMeasured": measured,
+        }
+    )
+
+
+def _encoded(value: dict[str, Any]) -> str:
+    text = _JSON.encode(value)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text

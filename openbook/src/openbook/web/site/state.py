@@ -25,6 +25,7 @@ from openbook.files import write_atomically
 from openbook.web.site.rows import Listed
 
 FOLDER: Final = ".openbook"
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)  # json.dumps makes a new one at each call
 
 
 @dataclass
@@ -106,7 +107,7 @@ class Journal:
                 )
                 self.file = self.path.open("a" if goes_on else "w", encoding="utf-8", errors="replace")
                 self.file.write("\n" if goes_on else head + "\n")
-            self.file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            self.file.writelines(_JSON.encode(row) + "\n" for row in rows)
             self.file.flush()
         except OSError as error:
             raise unwritable(self.path, error) from error
