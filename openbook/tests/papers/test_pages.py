@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,21 @@ def test_every_rotation_with_a_crop_box(
     assert paper.title == "A Small Paper"
     assert [section.title for section in paper.sections[1:]] == ["1 Introduction"]
     assert paper.text.count(prose.strip()) == 2
+
+
+def test_the_marks_of_a_plot_do_not_set_the_size_of_the_text(
+    pdf_of: Writer, line: Text, block: Text, prose: str
+) -> None:
+    dice = random.Random(3)
+    marks = [
+        line(dice.uniform(80, 520), dice.uniform(100, 700), dice.choice(["o", "x", "0.1", "12"]), size=5)
+        for _ in range(2000)
+    ]
+    text = block(72, 720, prose * 2) + block(72, 560, GPUS, width=34)
+    paper = read_bytes(pdf_of([text, "".join(marks)]), source="x.pdf")
+    said = [paper.words(sentence) for sentence in paper.sentences]
+    assert GPUS in [" ".join(words.split()) for words in said]
+    assert len(said) < 40
 
 
 def test_text_that_runs_up_the_page_is_read(pdf_of: Writer, block: Text, prose: str) -> None:

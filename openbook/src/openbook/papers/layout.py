@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from openbook.papers.characters import clean, has_lost_ligatures, restore_ligatures
-from openbook.papers.page_furniture import Furniture, clear, outside, usual_size
+from openbook.papers.page_furniture import LABEL, Furniture, clear, outside, usual_size
 from openbook.papers.text_lines import Line, RawPage
 
 
@@ -230,7 +230,8 @@ def _leading(rows: list[PrintedRow], size: float) -> float:
     gaps: Counter[float] = Counter()
     for before, after in itertools.pairwise(rows):
         gap = before.base - after.base
-        if before.column == after.column and abs(after.size - size) < 0.6 and 0.9 * size < gap < 2.6 * size:
+        prose = before.width > LABEL and after.width > LABEL  # the labels of a figure stand anyhow
+        if prose and before.column == after.column and abs(after.size - size) < 0.6 and 0.9 * size < gap < 2.6 * size:
             gaps[round(gap * 2) / 2] += 1
     if not gaps:
         return 1.2 * size

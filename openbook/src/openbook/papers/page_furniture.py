@@ -22,6 +22,8 @@ _RUNNING = re.compile(
     r"\d{1,2}th conference on neural information processing systems.{0,60}",
     re.IGNORECASE,
 )
+LABEL = 8
+"""Lines of at most this many letters may be labels of a figure."""
 _EDGE = 0.06
 """The share of a page's width at its sides in which a line that runs up the page is a stamp."""
 
@@ -247,12 +249,14 @@ def _has_title(pages: list[RawPage]) -> bool:
 
 
 def usual_size(pages: list[RawPage]) -> float:
-    """The font size of most of the text."""
+    """The font size of most of the text. Labels of figures count only where there is nothing else."""
     exact: dict[float, int] = {}
+    labels: dict[float, int] = {}
     for page in pages:
         for line in page.lines:
-            exact[line.size] = exact.get(line.size, 0) + len(line.text)
+            counted = exact if len(line.text) > LABEL else labels
+            counted[line.size] = counted.get(line.size, 0) + len(line.text)
     sizes: Counter[float] = Counter()
-    for size, letters in exact.items():
+    for size, letters in (exact or labels).items():
         sizes[round(size, 1)] += letters
     return sizes.most_common(1)[0][0] if sizes else 10.0
