@@ -205,6 +205,7 @@ def _mark_footnotes(groups: list[Group], layout: Layout) -> None:
             small
             and (row.mark or _FOOT_MARK.match(row.text) or _FOOT_WORDS.match(row.text))
             and (below or len(row.text) > 30)
+            and any(map(_is_prose, group.rows))  # else it is the label of a figure
         ):
             group.kind = "footnote"
             open_notes.add(key)
