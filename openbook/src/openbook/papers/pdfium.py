@@ -14,6 +14,7 @@ from typing import Any
 import pypdfium2.raw as pdfium
 
 from openbook.papers.hidden import inspect, unseen_characters
+from openbook.papers.raised_marks import mark_calls, part_marks
 from openbook.papers.text_lines import Direction, Line, LineMeasure, PageFrame, RawPage
 
 TINY = 1.5
@@ -137,7 +138,7 @@ def _page_lines(
             else:
                 heading = heading and len(found) < 60 and not (_ABSTRACT.match(stripped) or _is_prose(stripped))
                 if heading:
-                    measure.part_marks(*measured, first)
+                    part_marks(measure, *measured, first)
                     head = len(found) + 1
                 measured[1].broken = mark in ("\ufffe", "\x02")
                 found.append((*measured, first))
@@ -145,7 +146,7 @@ def _page_lines(
     if _runs_across(text_page, [line for direction, line, _ in found if direction == 0], frame):
         found = [part for item in found for part in measure.parted(*item)]
         head = 0
-    measure.mark_calls(found[head:])
+    mark_calls(measure, found[head:])
     for direction, line, _ in found:
         yield direction, line
 
