@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 import openbook
 from openbook.errors import OpenbookError
@@ -55,21 +55,11 @@ def to_html(document: ReportDocument) -> str:
     return template.render(
         document=document,
         style=Markup(style),
-        images={
-            block.name: _image(block)
-            for section in document.sections
-            for block in section.blocks
-            if isinstance(block, ReportFigure)
-        },
+        base64=lambda text: base64.b64encode(text.encode()).decode(),
         numbers=_Numbers(),
         verdicts=VERDICTS,
         version=openbook.__version__,
     )
-
-
-def _image(figure: ReportFigure) -> Markup:
-    data = base64.b64encode(figure.svg.encode()).decode()
-    return Markup('<img alt="{}" src="data:image/svg+xml;base64,{}">').format(escape(figure.alt), data)
 
 
 def to_pdf(document: ReportDocument) -> bytes:

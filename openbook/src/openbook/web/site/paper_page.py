@@ -27,7 +27,7 @@ from openbook.web.record.view import (
     shown_result,
     sure_text,
 )
-from openbook.web.site.frame import Site, badge_words, cached
+from openbook.web.site.frame import Site, badge_words, cached, render
 
 #: Bytes of one text that a page shows; the rest is in a file beside it. All that may be long together stays below 60 KB.
 LONGEST: Final = 3000
@@ -53,8 +53,7 @@ class PageAttachments:
         while len(escape(start).encode()) > longest // 3:
             start = start[: len(start) * 3 // 4]
         start = start.rsplit(" ", 1)[0] or start
-        rest = Markup('{} … <a href="{}">All of it, {} characters, as text</a>')
-        return rest.format(start, name, f"{len(text):,}")
+        return render("more.html.jinja", start=start, file=name, words=f"All of it, {len(text):,} characters")
 
 
 class AnswerRow(NamedTuple):
@@ -241,9 +240,9 @@ def _quotes(
     for place, item in enumerate(evidence):
         if used > LONGEST:
             rest = "\n\n".join(f"{evidence_place(one)}: {one.quote}" for one in evidence[place:])
-            folded.files[f"{variable}-quotes.txt"] = rest + "\n"
-            link = Markup('<a href="{}-quotes.txt">{} more quotes, as text</a>')
-            return items, link.format(variable, len(evidence) - place)
+            file = f"{variable}-quotes.txt"
+            folded.files[file] = rest + "\n"
+            return items, render("more.html.jinja", start="", file=file, words=f"{len(evidence) - place} more quotes")
         quote = folded.fold(item.quote, f"{variable}-{place + 1}.txt", LONGEST // 2)
         used += len(escape(quote).encode())
         there = f"{pdf}#page={item.page}" if pdf and item.page else ""
