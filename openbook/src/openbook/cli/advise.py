@@ -96,7 +96,7 @@ def record_and_paper(source: str, given: Path | None) -> tuple[Record, Paper]:
             return record, Paper("", source, "", record.paper.sha256 or "", problem=record.paper.problem)
         found, reason = paper_of(record, given, Path(source).parent)
         if found is None:
-            raise OpenbookError(f"{source}: advice needs the paper itself, and {reason}")
+            raise OpenbookError(f"{source}: the paper itself is needed, and {reason}")
         return record, found
     if given is not None:
         raise typer.BadParameter("--paper goes with a record only; leave it out, because a paper was given already")

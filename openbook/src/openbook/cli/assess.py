@@ -194,7 +194,7 @@ def _orderly_end() -> Iterator[None]:
     def end(number: int, frame: object) -> None:
         for which in taken:
             signal.signal(which, signal.SIG_DFL)
-        os.write(2, b"openbook: stopping once the calls under way are answered; a second signal stops at once\n")
+        os.write(2, b"openbook: stopping when what is under way is done; a second signal stops at once\n")
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + number)
