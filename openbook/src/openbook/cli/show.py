@@ -28,8 +28,11 @@ def show(
 ) -> None:
     """Show a record: variable, result and response, each quote with its page, the scores, the notice, the run.
 
-    openbook show records/paper.json --html paper.html
-    openbook show records/paper.json --pdf marked.pdf
+    On the terminal, as a page, or as a marked copy of its PDF:
+
+        openbook show records/paper.json
+        openbook show records/paper.json --html paper.html
+        openbook show records/paper.json --pdf marked.pdf
     """
     if sum((html is not None, pdf is not None, as_json)) > 1:
         raise typer.BadParameter("--html, --pdf and --json exclude each other; give one of them")
