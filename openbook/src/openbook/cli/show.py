@@ -28,7 +28,8 @@ def show(
 ) -> None:
     """Show a record: variable, result and response, each quote with its page, the scores, the notice, the run.
 
-    On the terminal, as a page, or as a marked copy of its PDF:
+    On the terminal, as a page, or as a marked copy of its PDF. The context of the quotes comes from the paper, which is
+    looked for where the record says it is:
 
         openbook show records/paper.json
         openbook show records/paper.json --html paper.html
