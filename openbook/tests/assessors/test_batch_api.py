@@ -209,7 +209,7 @@ def test_prices_and_bodies_of_a_named_model() -> None:
 
 def test_other_protocols_and_missing_keys_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    with pytest.raises(OpenbookError, match="OpenAI's protocol so far, which 'anthropic' does not"):
+    with pytest.raises(OpenbookError, match="OpenAI's protocol only, which 'anthropic' does not"):
         BatchApi(LlmSettings(model="anthropic/claude"))
     with pytest.raises(OpenbookError, match="OPENAI_API_KEY"):
         BatchApi(LlmSettings(model="openai/gpt-4o-mini"))
