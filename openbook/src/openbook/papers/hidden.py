@@ -124,8 +124,11 @@ class PageInspection:
     """The share of the page that images cover."""
 
 
-def inspect(page: Any, box: Box, *, layered: bool = False) -> PageInspection:
-    """Look at all objects of a page, whose visible part is ``box``. ``layered``: some layers are switched off."""
+def inspect(page: Any, box: Box, *, layered: bool = False, links: int = 0) -> PageInspection:
+    """Look at all objects of a page, whose visible part is ``box``.
+
+    ``layered``: some layers are switched off. ``links``: so many annotations are links, which cover nothing.
+    """
     seen = PageInspection()
     hidden, suspects = seen.hidden, seen.suspects
     texts: list[tuple[int, int, _Matrix]] = []
@@ -159,7 +162,8 @@ def inspect(page: Any, box: Box, *, layered: bool = False) -> PageInspection:
             covers.append((order, bounds))
             if kind == _IMAGE:
                 images.append(bounds)
-    covers.extend((order + 1, bounds) for bounds in _annotations(page))
+    if pdfium.FPDFPage_GetAnnotCount(page) > links:
+        covers.extend((order + 1, bounds) for bounds in _annotations(page))
     if covers and texts and not layered:
         _suspect_covered(seen, texts, covers)
     if images:

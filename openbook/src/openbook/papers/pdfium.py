@@ -81,7 +81,8 @@ def read_page(document: Any, index: int, longest: int, *, layered: bool = False)
         upright: Direction = pdfium.FPDFPage_GetRotation(page) % 4
         pages = {upright: frame.page(index + 1, upright)}
         main = pages[upright]
-        seen = inspect(page, frame.box, layered=layered)
+        main.links, links = _links(document, page)
+        seen = inspect(page, frame.box, layered=layered, links=links)
         main.images = seen.images
         text_page = pdfium.FPDFText_LoadPage(page)
         if text_page:
@@ -95,7 +96,6 @@ def read_page(document: Any, index: int, longest: int, *, layered: bool = False)
                     pages[direction].lines.append(line)
             finally:
                 pdfium.FPDFText_ClosePage(text_page)
-        main.links = list(_links(document, page))
         return list(pages.values())
     finally:
         pdfium.FPDF_ClosePage(page)
@@ -179,14 +179,15 @@ def _pieces(text: str) -> Iterator[tuple[int, int, str]]:
     yield len(text), len(text), ""
 
 
-def _links(document: Any, page: Any) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
-    """The addresses that annotations of the page lead to, with their boxes."""
+def _links(document: Any, page: Any) -> tuple[list[tuple[str, tuple[float, float, float, float]]], int]:
+    """The addresses that annotations of the page lead to, with their boxes; and how many links there are in all."""
+    found: list[tuple[str, tuple[float, float, float, float]]] = []
     box = pdfium.FS_RECTF()
     position = ctypes.c_int(0)
     link = pdfium.FPDF_LINK()
-    for _ in range(5000):
+    for count in range(5000):
         if not pdfium.FPDFLink_Enumerate(page, ctypes.byref(position), ctypes.byref(link)):
-            return
+            return found, count
         action = pdfium.FPDFLink_GetAction(link)
         if not action or pdfium.FPDFAction_GetType(action) != pdfium.PDFACTION_URI:
             continue
@@ -195,4 +196,5 @@ def _links(document: Any, page: Any) -> Iterator[tuple[str, tuple[float, float, 
             buffer = ctypes.create_string_buffer(size)
             pdfium.FPDFAction_GetURIPath(document, action, buffer, size)
             pdfium.FPDFLink_GetAnnotRect(link, ctypes.byref(box))
-            yield buffer.value.decode("utf-8", "replace"), (box.left, box.bottom, box.right, box.top)
+            found.append((buffer.value.decode("utf-8", "replace"), (box.left, box.bottom, box.right, box.top)))
+    return found, 5000

@@ -11,6 +11,8 @@ from itertools import pairwise
 from openbook.papers.text_lines import Direction, Line, LineMeasure
 
 _CALL = re.compile(r"\d{1,2}(?:,\d{1,2})*(?![^\W_])")
+_LIKELY = re.compile(r"(?:[^\W\d_]{2}|[.,;:!?”’\"')\]])\d")
+"""What every call has that counts by itself."""
 _FAMILY = re.compile(r"(?:[a-z]{6}\+)?([a-z]*)")
 _FUNCTION = re.compile(r"\b(?:sinh?|cosh?|tanh?|log|ln|exp|det|max|min)$", re.IGNORECASE)
 _NAMED = re.compile(r"(?:(?<!\S)[^\W\d_]{2}\S*\d|\b(?:19|20)\d\d)$")
@@ -48,6 +50,8 @@ def mark_calls(measure: LineMeasure, found: list[tuple[Direction, Line, int]]) -
     usual = _family(max(measure.fonts_of_lines, key=measure.fonts_of_lines.__getitem__, default=""))
     notes = _note_numbers([line for _, line, _ in found])
     for direction, line, start in found:
+        if not notes and not _LIKELY.search(line.text):
+            continue
         called = []
         for match in _CALL.finditer(line.text):
             at, end = match.span()
