@@ -33,7 +33,7 @@ from openbook.studies.results import Study, StudyRun
 from openbook.studies.schema import VERDICTS, ReportText
 
 
-class _Numbers:
+class _BlockNumbers:
     """Counts tables, figures and algorithms while a page is written."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ def to_html(document: ReportDocument) -> str:
         document=document,
         style=Markup(style),
         base64=lambda text: base64.b64encode(text.encode()).decode(),
-        numbers=_Numbers(),
+        numbers=_BlockNumbers(),
         verdicts=VERDICTS,
         version=openbook.__version__,
     )
