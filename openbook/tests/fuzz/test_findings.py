@@ -11,6 +11,7 @@ from pathlib import Path
 from mutations import SEEDS, check, mutation
 
 from openbook.files import replacing, sweep
+from openbook.papers import latex_scanner
 from openbook.papers.reading import read_bytes
 
 PROSE = b"We study how a learner can answer questions about the papers that it reads. " * 12
@@ -34,6 +35,21 @@ def test_a_macro_that_writes_the_same_note_again_and_again() -> None:
     )
     assert paper.problem is None
     assert paper.text.count("h x") == 2400
+
+
+def test_the_notes_of_authors_are_taken_out_in_one_pass() -> None:
+    authors = rb"Ada Muster\thanks{x} " * 800
+    tex = rb"\documentclass{article}\title{A}\author{" + authors + rb"}\begin{document}" + PROSE + rb"\end{document}"
+    latex_scanner._unclosed.cache_clear()
+    check(read_bytes(tex, source="x", suffix=".tex"))
+    assert latex_scanner._unclosed.cache_info().misses < 50
+
+
+def test_a_file_that_puts_itself_in_is_cleaned_once() -> None:
+    tex = rb"\documentclass{article}\begin{document}" + PROSE + rb"\input{\input{x}}\end{document}"
+    latex_scanner.clean_source.cache_clear()
+    check(read_bytes(tex, source="x.tex", suffix=".tex"))
+    assert latex_scanner.clean_source.cache_info().misses < 5
 
 
 def test_a_number_of_arguments_that_is_a_superscript() -> None:

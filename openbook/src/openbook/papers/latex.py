@@ -140,11 +140,13 @@ def _lines(text: str, notes: list[str]) -> Iterator[str]:
 
 def _without_notes(text: str, notes: list[str]) -> str:
     """The text without its footnotes, which are added to ``notes``."""
-    while found := _NOTES.search(text):
+    kept, at = [], 0
+    while found := _NOTES.search(text, at):
         inner, end = argument(text, found.end())
         notes.append(words(inner))
-        text = text[: found.start()] + text[max(end, found.end()) :]
-    return text
+        kept.append(text[at : found.start()])
+        at = max(end, found.end())
+    return "".join(kept) + text[at:]
 
 
 _LABELLED: Final = re.compile(

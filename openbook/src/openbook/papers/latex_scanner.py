@@ -65,6 +65,7 @@ def _unclosed(text: str) -> set[int]:
     return set()
 
 
+@lru_cache(maxsize=4)  # a damaged file may put itself in a thousand times
 def clean_source(data: bytes) -> str:
     """The text of a file without comments, with code and addresses written so that nothing in them is a command."""
     text = decode(data)[:LONGEST].replace("\r\n", "\n").replace("\r", "\n").replace("\x00", " ")
