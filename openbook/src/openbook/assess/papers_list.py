@@ -15,7 +15,6 @@ from urllib.parse import unquote, urlsplit
 
 from openbook.errors import OpenbookError
 from openbook.files import NAMED, file_sha256, kind_of, replacing, sha256
-from openbook.papers.formats import ENDINGS
 from openbook.record.model import PaperInfo
 
 COLUMNS: Final = ("Conference", "Year", "Filename", "Title", "Authors", "Category", "PDF_URL")
@@ -108,6 +107,8 @@ def _digest(text: str) -> str:
 
 def papers_in(folder: Path) -> list[str]:
     """The papers of a folder by their endings, in the order of their names. A part of a LaTeX paper is no paper."""
+    from openbook.papers.formats import ENDINGS  # the readers' rules, which a single paper does not need here
+
     found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in ENDINGS and path.is_file()]
     parts = _parts([path for path in found if path.suffix.lower() == ".tex"])
     return [str(path) for path in found if path not in parts]
